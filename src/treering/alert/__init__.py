@@ -1,0 +1,1 @@
+"""Routes, grouping, silences, notifiers."""

@@ -1,0 +1,1 @@
+"""The operations of treering as typed functions, used by web, command line and MCP alike."""

@@ -1,0 +1,1 @@
+"""Data only: formats, rules, playbooks, dashboards, prices, taxonomies."""

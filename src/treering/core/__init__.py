@@ -1,0 +1,1 @@
+"""What every stage leans on: errors, clock, identifiers, registry, configuration, self-telemetry."""

@@ -1,0 +1,13 @@
+"""Identifiers that sort by time."""
+
+from __future__ import annotations
+
+import os
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def time_id(now_ns: int) -> str:
+    """Return a 26-character identifier: 48 bits of milliseconds, 80 random bits (ULID layout, lower case)."""
+    value = ((now_ns // 1_000_000) & ((1 << 48) - 1)) << 80 | int.from_bytes(os.urandom(10), "big")
+    return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))

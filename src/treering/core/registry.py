@@ -1,0 +1,52 @@
+"""Components by name: a component's name is its module's name.
+
+`load("treering.parse", "logfmt")` imports `treering.parse.logfmt` when asked; names that are not ours are looked up
+in the entry-point group of the same name, so an installed package can add components without being imported before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import pkgutil
+from typing import TYPE_CHECKING
+
+from treering.core.errors import UserError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def names(group: str) -> list[str]:
+    """Return the names of the components in `group`, ours and those of installed packages, sorted."""
+    package = importlib.import_module(group)
+    ours = {
+        module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")
+    }
+    theirs = {point.name for point in importlib.metadata.entry_points(group=group)}
+    return sorted(ours | theirs)
+
+
+def load(group: str, name: str) -> ModuleType:
+    """Return the module of component `name` in `group`.
+
+    Raises `UserError` with the nearest known name when there is no such component, or when a component needs an
+    extra that is not installed.
+    """
+    for point in importlib.metadata.entry_points(group=group, name=name):
+        module: ModuleType = point.load()
+        return module
+    known = names(group)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        raise UserError(f"no {group.rsplit('.', 1)[-1]} component named {name!r}", hint=hint)
+    try:
+        return importlib.import_module(f"{group}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("treering"):
+            raise
+        raise UserError(
+            f"{group}.{name} needs the package {error.name!r}", hint=f"pip install 'treering[{name}]'"
+        ) from error

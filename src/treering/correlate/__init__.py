@@ -1,0 +1,1 @@
+"""Findings to incidents, a pure fold."""

@@ -1,0 +1,1 @@
+"""The things that cross stage borders, and their schema."""

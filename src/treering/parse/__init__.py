@@ -1,0 +1,1 @@
+"""Bytes and text to records: pure functions, no I/O."""

@@ -1,0 +1,1 @@
+"""PPL: text to syntax tree to plan to SQL expressions."""

@@ -1,0 +1,1 @@
+"""Playbooks, post-mortems, evidence bundles."""

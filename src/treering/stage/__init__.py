@@ -1,0 +1,1 @@
+"""The contracts between stages: what an implementation must, must not and may do."""

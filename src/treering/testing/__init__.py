@@ -1,0 +1,1 @@
+"""The public test kit: contract suites, recording and failing sinks, Hypothesis strategies."""

@@ -1,0 +1,1 @@
+"""The HTTP adapter: routes, authentication, static files."""
