@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 def names(group: str) -> list[str]:
     """Return the names of the components in `group`, ours and those of installed packages, sorted."""
     package = importlib.import_module(group)
-    ours = {
-        module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")
-    }
+    ours = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
     theirs = {point.name for point in importlib.metadata.entry_points(group=group)}
     return sorted(ours | theirs)
 

@@ -93,9 +93,7 @@ class Telemetry:
 
     def conservation(self) -> list[Balance]:
         """Return the balance of every receiver that has taken anything in."""
-        receivers = sorted(
-            {labels["receiver"] for labels, _ in self.series("treering_received_records_total")}
-        )
+        receivers = sorted({labels["receiver"] for labels, _ in self.series("treering_received_records_total")})
         kinds = ("received", "stored", "rejected", "dropped")
         return [
             Balance(
