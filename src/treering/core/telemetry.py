@@ -94,15 +94,14 @@ class Telemetry:
     def conservation(self) -> list[Balance]:
         """Return the balance of every receiver that has taken anything in."""
         receivers = sorted({labels["receiver"] for labels, _ in self.series("treering_received_records_total")})
-        kinds = ("received", "stored", "rejected", "dropped")
-        return [
-            Balance(
-                receiver,
-                *(int(self.value(f"treering_{kind}_records_total", receiver=receiver)) for kind in kinds),
-                int(self.value("treering_in_flight_records", receiver=receiver)),
-            )
-            for receiver in receivers
-        ]
+        return [self._balance(receiver) for receiver in receivers]
+
+    def _balance(self, receiver: str) -> Balance:
+        def total(kind: str) -> int:
+            return int(self.value(f"treering_{kind}_records_total", receiver=receiver))
+
+        in_flight = int(self.value("treering_in_flight_records", receiver=receiver))
+        return Balance(receiver, total("received"), total("stored"), total("rejected"), total("dropped"), in_flight)
 
     def exposition(self) -> str:
         """Return everything in the Prometheus text format, version 0.0.4."""

@@ -1,0 +1,254 @@
+"""Records to typed columns and back, without losing a value.
+
+A leaf of a record is stored in the physical column `<pointer>:<kind>`. The pointer is the path to it as a JSON Pointer
+(RFC 6901) without its first slash, so `{"a.b": 1}` and `{"a": {"b": 1}}` stay different; the field's logical name, as
+queries use it, joins the same path with dots. The kind is one letter (see `Kind`): a name that carries two types has two
+columns. What no column can hold (explicit nulls, empty objects, names beyond the limit) is in `_rest`, a JSON object from
+pointer to value.
+
+Every table also has `_time` (nanoseconds; the record's `@timestamp`, else when it was received) and may have `_id`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from arro3.core import Array, DataType, Field, RecordBatch, Schema
+
+from treering.model.times import MAX_NS, MIN_NS, parse_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+TIME, ID, SEQUENCE, REST = "_time", "_id", "_seq", "_rest"
+MAX_COLUMNS = 1024
+NANOSECOND, MILLISECOND = 1, 1_000_000
+_I64 = 2**63
+
+
+class Kind(StrEnum):
+    """The physical type of a column."""
+
+    LONG = "l"
+    DOUBLE = "d"
+    STRING = "s"
+    BOOLEAN = "b"
+    TIME = "t"
+    JSON = "j"
+
+
+ARROW: dict[Kind, DataType] = {
+    Kind.LONG: DataType.int64(),
+    Kind.DOUBLE: DataType.float64(),
+    Kind.STRING: DataType.utf8(),
+    Kind.BOOLEAN: DataType.bool(),
+    Kind.TIME: DataType.timestamp("ns"),
+    Kind.JSON: DataType.utf8(),
+}
+SYSTEM: dict[str, DataType] = {
+    TIME: DataType.timestamp("ns"),
+    ID: DataType.utf8(),
+    SEQUENCE: DataType.int64(),
+    REST: DataType.utf8(),
+}
+_SCALARS = {bool: Kind.BOOLEAN, int: Kind.LONG, float: Kind.DOUBLE, str: Kind.STRING}
+
+
+def escape(name: str) -> str:
+    """Return one path step as a JSON Pointer token."""
+    return name.replace("~", "~0").replace("/", "~1") if "~" in name or "/" in name else name
+
+
+def unescape(token: str) -> str:
+    """Return the path step of a JSON Pointer token."""
+    return token.replace("~1", "/").replace("~0", "~") if "~" in token else token
+
+
+def split(physical: str) -> tuple[str, Kind]:
+    """Return pointer and kind of a physical column name such as `attributes/http.route:s`."""
+    pointer, _, letter = physical.rpartition(":")
+    return pointer, Kind(letter)
+
+
+def logical(pointer: str) -> str:
+    """Return the field name that queries use for a pointer: its steps joined with dots."""
+    if "/" not in pointer and "~" not in pointer:
+        return pointer
+    return ".".join(unescape(token) for token in pointer.split("/"))
+
+
+class _Spreader:
+    """Collects the columns of one set of records."""
+
+    def __init__(self, count: int, is_time: Callable[[str], bool], unit_ns: int, max_columns: int) -> None:
+        self.count = count
+        self.is_time = is_time
+        self.unit_ns = unit_ns
+        self.max_columns = max_columns
+        self.columns: dict[str, list[Any]] = {}
+        self.rest: dict[int, dict[str, Any]] = {}
+
+    def spread(self, prefix: str, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        """Turn the members of each row's object into columns, deeper objects first by name, then by level."""
+        found: dict[str, list[Any]] = {}
+        sparse: dict[str, list[tuple[int, Any]]] = {}
+        for index, row in rows:
+            for name, value in row.items():
+                column = found.get(name)
+                if column is None:
+                    if len(found) >= self.max_columns:
+                        sparse.setdefault(name, []).append((index, value))
+                        continue
+                    found[name] = column = [None] * self.count
+                column[index] = value
+                if value is None:
+                    self.rest.setdefault(index, {})[prefix + escape(name)] = None
+        for name, column in found.items():
+            self.place(prefix + escape(name), column)
+        for name, items in sparse.items():
+            for index, value in items:
+                self.rest.setdefault(index, {})[prefix + escape(name)] = value
+
+    def place(self, pointer: str, values: list[Any]) -> None:
+        """Put one member's values into the columns of their kinds."""
+        kinds = set(map(type, values))
+        kinds.discard(type(None))
+        if kinds == {str} and self.is_time(logical(pointer)):
+            self.place_times(pointer, values)
+        elif len(kinds) == 1 and (kind := _SCALARS.get(next(iter(kinds)))) and kind is not Kind.LONG:
+            self.put(pointer, kind, values)
+        elif kinds == {int} and not self.is_time(logical(pointer)) and _fits(values):
+            self.put(pointer, Kind.LONG, values)
+        elif kinds:
+            self.place_mixed(pointer, values)
+
+    def place_times(self, pointer: str, values: list[Any]) -> None:
+        """Convert texts that name an instant; the others stay texts."""
+        places = [index for index, value in enumerate(values) if value is not None]
+        instants = parse_texts([values[index] for index in places], self.unit_ns)
+        times: list[int | None] = [None] * self.count
+        texts: list[str | None] = [None] * self.count
+        for index, instant in zip(places, instants, strict=True):
+            if instant is None:
+                texts[index] = values[index]
+            else:
+                times[index] = instant
+        if None in instants:
+            self.put(pointer, Kind.STRING, texts)
+        if any(instant is not None for instant in instants):
+            self.put(pointer, Kind.TIME, times)
+
+    def place_mixed(self, pointer: str, values: list[Any]) -> None:
+        """Split values of several types, objects and lists among them."""
+        split: dict[Kind, list[Any]] = {}
+        objects: list[tuple[int, Mapping[str, Any]]] = []
+        time = self.is_time(logical(pointer))
+        for index, value in enumerate(values):
+            if value is None:
+                continue
+            if isinstance(value, dict):
+                if value and len(self.columns) < self.max_columns:
+                    objects.append((index, value))
+                else:
+                    self.rest.setdefault(index, {})[pointer] = value
+                continue
+            kind, stored = self.classify(value, time=time)
+            split.setdefault(kind, [None] * self.count)[index] = stored
+        for kind, column in split.items():
+            self.put(pointer, kind, column)
+        if objects:
+            self.spread(pointer + "/", objects)
+
+    def classify(self, value: Any, *, time: bool) -> tuple[Kind, Any]:
+        """Return the kind of one value and the value as its column holds it."""
+        if time and isinstance(value, int) and not isinstance(value, bool):
+            instant = value * self.unit_ns
+            if MIN_NS <= instant <= MAX_NS:
+                return Kind.TIME, instant
+        if time and isinstance(value, str) and (parsed := parse_texts([value], self.unit_ns)[0]) is not None:
+            return Kind.TIME, parsed
+        kind = _SCALARS.get(type(value))
+        if kind is None or (kind is Kind.LONG and not -_I64 <= value < _I64):
+            return Kind.JSON, msgspec.json.encode(value).decode()
+        return kind, value
+
+    def put(self, pointer: str, kind: Kind, values: list[Any]) -> None:
+        """Keep a column; two spellings of one pointer and columns beyond the limit go to the rest."""
+        name = f"{pointer}:{kind.value}"
+        if len(self.columns) >= self.max_columns and name not in self.columns:
+            for index, value in enumerate(values):
+                if value is not None:
+                    held = msgspec.Raw(value.encode()) if kind is Kind.JSON else value
+                    self.rest.setdefault(index, {})[pointer] = held
+            return
+        self.columns[name] = values
+
+
+def _fits(values: Sequence[int | None]) -> bool:
+    present = [value for value in values if value is not None]
+    return min(present) >= -_I64 and max(present) < _I64
+
+
+def from_records(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    received_ns: int,
+    ids: Sequence[str | None] | None = None,
+    is_time: Callable[[str], bool] = "@timestamp".__eq__,
+    unit_ns: int = NANOSECOND,
+    max_columns: int = MAX_COLUMNS,
+) -> RecordBatch:
+    """Return one row per record as typed columns.
+
+    `is_time` tells which logical names hold instants: their RFC 3339 texts, and numbers of `unit_ns` nanoseconds since
+    the epoch, become timestamps; a text that names no instant stays a text. Values must be what JSON has, or floats
+    that JSON lacks (NaN, infinities).
+    """
+    count = len(records)
+    spreader = _Spreader(count, is_time, unit_ns, max_columns)
+    spreader.spread("", enumerate(records))
+    stamps = spreader.columns.get("@timestamp:t", [None] * count)
+    columns: dict[str, tuple[DataType, list[Any]]] = {
+        TIME: (SYSTEM[TIME], [received_ns if stamp is None else stamp for stamp in stamps])
+    }
+    if ids is not None and any(ids):
+        columns[ID] = (SYSTEM[ID], list(ids))
+    for name, values in spreader.columns.items():
+        columns[name] = (ARROW[Kind(name[-1])], values)
+    if spreader.rest:
+        encoded = [
+            None if (left := spreader.rest.get(index)) is None else msgspec.json.encode(left).decode()
+            for index in range(count)
+        ]
+        columns[REST] = (SYSTEM[REST], encoded)
+    schema = Schema([Field(name, kind) for name, (kind, _) in columns.items()])
+    return RecordBatch.from_arrays([_array(values, kind) for kind, values in columns.values()], schema=schema)
+
+
+def _array(values: list[Any], kind: DataType) -> Array:
+    if DataType.is_timestamp(kind):
+        return Array(values, DataType.int64()).cast(kind)
+    return Array(values, kind)
+
+
+def to_record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of one row (physical column to value): the sender's own nesting, instants as integers."""
+    record: dict[str, Any] = {}
+    for name, value in row.items():
+        if value is None or name in SYSTEM:
+            continue
+        pointer, kind = split(name)
+        _insert(record, pointer, msgspec.json.decode(value) if kind is Kind.JSON else value)
+    if rest := row.get(REST):
+        for pointer, value in msgspec.json.decode(rest).items():
+            _insert(record, pointer, value)
+    return record
+
+
+def _insert(record: dict[str, Any], pointer: str, value: Any) -> None:
+    *parents, last = [unescape(token) for token in pointer.split("/")]
+    for step in parents:
+        record = record.setdefault(step, {})
+    record[last] = value

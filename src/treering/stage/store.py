@@ -1,0 +1,152 @@
+"""The store's contract: batches in, durable; scans and queries out.
+
+Must: make every row of `append` durable before returning, or raise and keep none of them; show appended rows to the
+next query; answer `Retryable` when it has no room now and `Permanent` when it never will; survive a killed process with
+exactly the acknowledged rows. Must not: reorder the rows of one stream as `_seq` counts them; block `append` behind a
+query. May: keep rows in any form and place; merge, sort and index them later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlglot import exp
+
+    from treering.model.batch import Batch
+    from treering.model.schema import StreamSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A necessary condition on the words of a row, used only to skip blocks that cannot match.
+
+    `op` is "and", "or" (over `parts`) or "token" / "prefix" / "substring" (with lower-case `text`, one token or a part
+    of one), in any string field, or in `field` if given. A row that does not satisfy it is never in the answer; a row
+    that does may still be filtered by the query itself.
+    """
+
+    op: str
+    text: str = ""
+    field: str | None = None
+    parts: tuple[Tokens, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a query reads of the store.
+
+    `streams` are names or patterns with `*`; a leading `-` excludes. `fields` are logical names; the scan's table has
+    exactly these columns, typed by the mapping (see `treering.query.types`), NULL where a record lacks them. `_id`,
+    `_seq`, `_time` and `_index` can be asked for by name. `start_ns` (included) and `end_ns` (excluded) bound `_time`. With `newest` set, only the rows with the greatest `_time` are needed: the store may stop once it has
+    that many which satisfy `where`, an expression over the scan's own columns.
+    """
+
+    streams: tuple[str, ...]
+    fields: tuple[str, ...]
+    start_ns: int | None = None
+    end_ns: int | None = None
+    tokens: Tokens | None = None
+    where: exp.Expression | None = None
+    newest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of an answer: its name and its type as PPL prints it (`bigint`, `timestamp`, …)."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query ready to run: an SQL syntax tree over the tables that `scans` name."""
+
+    sql: exp.Query
+    scans: Mapping[str, Scan]
+    columns: tuple[ResultColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one query may use; beyond it the store raises `UserError` naming the limit."""
+
+    rows: int = 10_000
+    seconds: float = 60.0
+    memory_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An answer: columns and rows of Python values; timestamps are nanoseconds since the epoch (int)."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: list[tuple[Any, ...]]
+    rows_scanned: int = 0
+    bytes_scanned: int = 0
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What `_cat/indices` and the page's stream list show."""
+
+    name: str
+    rows: int
+    bytes: int
+    first_ns: int | None = None
+    last_ns: int | None = None
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Keeps records and answers queries. All methods may be called from any thread."""
+
+    def append(self, batches: Sequence[Batch]) -> int:
+        """Make all rows durable and return the `_seq` of the first one."""
+        ...
+
+    def streams(self, pattern: str = "*") -> list[StreamInfo]:
+        """Return the streams that match, by name."""
+        ...
+
+    def schema(self, streams: Sequence[str]) -> StreamSchema:
+        """Return the merged schema of the streams that match. Raises `UserError` when none does."""
+        ...
+
+    def run(self, query: Query, limits: Limits, cancel: threading.Event | None = None) -> Result:
+        """Answer a query. Raises `UserError` at a limit or a value the query cannot handle."""
+        ...
+
+    def create(self, stream: str, mapping: Mapping[str, Any]) -> None:
+        """Create an empty stream with an OpenSearch mapping. Raises `UserError` when it exists."""
+        ...
+
+    def put_mapping(self, stream: str, mapping: Mapping[str, Any]) -> None:
+        """Add fields to a stream's mapping. Raises `UserError` on a change of type."""
+        ...
+
+    def delete(self, stream: str) -> bool:
+        """Delete a stream with all its records; returns whether it existed."""
+        ...
+
+    def record(self, stream: str, seq: int) -> Mapping[str, Any] | None:
+        """Return one record as its sender wrote it, or None."""
+        ...
+
+    def tail(self, after_seq: int) -> Iterator[Batch]:
+        """Yield appended batches newer than `after_seq` that are still in memory, with their `_seq` column."""
+        ...
+
+    def health(self) -> Mapping[str, Any]:
+        """Return rows, bytes, files, damaged parts and their reasons, for `treering doctor`."""
+        ...
+
+    def close(self) -> None:
+        """Write what is only in memory and release the directory."""
+        ...
