@@ -228,7 +228,7 @@ def from_records(
 
 
 def _array(values: list[Any], kind: DataType) -> Array:
-    if DataType.is_timestamp(kind):
+    if kind == ARROW[Kind.TIME]:
         return Array(values, DataType.int64()).cast(kind)
     return Array(values, kind)
 

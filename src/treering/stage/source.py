@@ -1,0 +1,81 @@
+"""The contract of receivers: how bytes from senders become batches in the store.
+
+A receiver that speaks HTTP offers `Route`s; `treering.web` serves them and knows the framework. One that listens by
+itself (gRPC, syslog) or pulls (files, CloudWatch) is a `Source`.
+
+Must: answer success only after `Store.append` returned; reject single unreadable items with a reason and keep their
+neighbours; count every record (`treering.core.telemetry`): received = stored + rejected + dropped + in flight; turn
+`Retryable` into what its protocol's clients understand as "try again". Must not: hold unbounded data in memory; trust
+lengths, names or texts of the sender. May: delay an answer while the store is busy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from treering.core.clock import Clock
+    from treering.core.telemetry import Telemetry
+    from treering.model.batch import Batch
+
+
+class Sink(Protocol):
+    """Where a receiver puts its batches."""
+
+    async def append(self, batches: Sequence[Batch]) -> int:
+        """Make all rows durable and return the `_seq` of the first one. Raises `Retryable` or `Permanent`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a receiver works with."""
+
+    sink: Sink
+    clock: Clock
+    telemetry: Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request with its body whole and decompressed; header names are lower case."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path (`/{index}/_bulk`) and the methods that `handle` answers."""
+
+    methods: frozenset[str]
+    path: str
+    handle: Callable[[Request], Awaitable[Response]]
+
+
+class Source(Protocol):
+    """A receiver with a life of its own."""
+
+    async def start(self) -> None:
+        """Begin to receive. Raises `UserError` when its address or file cannot be opened."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop taking in, settle what is in flight, release everything. May be called twice."""
+        ...
