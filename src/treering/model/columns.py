@@ -2,9 +2,9 @@
 
 A leaf of a record is stored in the physical column `<pointer>:<kind>`. The pointer is the path to it as a JSON Pointer
 (RFC 6901) without its first slash, so `{"a.b": 1}` and `{"a": {"b": 1}}` stay different; the field's logical name, as
-queries use it, joins the same path with dots. The kind is one letter (see `Kind`): a name that carries two types has two
-columns. What no column can hold (explicit nulls, empty objects, names beyond the limit) is in `_rest`, a JSON object from
-pointer to value.
+queries use it, joins the same path with dots. The kind is one letter (see `Kind`): a name that carries two types has
+two columns. What no column can hold (explicit nulls, empty objects, names beyond the limit) is in `_rest`, a JSON
+object from pointer to value.
 
 Every table also has `_time` (nanoseconds; the record's `@timestamp`, else when it was received) and may have `_id`.
 """
