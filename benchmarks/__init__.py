@@ -1,0 +1,1 @@
+"""Measurements: ratios in one run, CPU seconds; see README.md."""
