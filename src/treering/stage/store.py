@@ -43,7 +43,7 @@ class Scan:
     `streams` are names or patterns with `*`; a leading `-` excludes. `fields` are logical names; the scan's table has
     exactly these columns, typed by the mapping (see `treering.query.types`), NULL where a record lacks them. `_id`,
     `_seq`, `_time` and `_index` can be asked for by name. `start_ns` (included) and `end_ns` (excluded) bound `_time`.
-    With `newest` set, only the rows with the greatest `_time` are needed: the store may stop once it has that many which
+    With `newest` set, only the rows with the greatest `_time` are needed: the store may stop once it has that many that
     satisfy `where`, an expression over the scan's own columns.
     """
 

@@ -81,7 +81,7 @@ class DuckdbStore:
         with self._lock:
             return [self._batches.pop(stream, None), self._mappings.pop(stream, None)] != [None, None]
 
-    def run(self, query: Query, limits: Limits, cancel: threading.Event | None = None) -> Result:
+    def run(self, query: Query, limits: Limits, cancel: threading.Event | None = None) -> Result:  # noqa: ARG002
         """Answer a query."""
         started = time.thread_time()
         cursor = self._connection.cursor()
