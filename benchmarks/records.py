@@ -58,7 +58,7 @@ def documents(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
         yield _document(rng, index, tenants[index & 4095], needle=index in needles)
 
 
-def _document(rng: random.Random, index: int, tenant: str, *, needle: bool) -> dict[str, Any]:
+def _document(rng: random.Random, index: int, tenant: str, *, needle: bool) -> dict[str, Any]:  # long: one literal
     model, level = rng.choice(MODELS), rng.choice(LEVELS)
     milliseconds = round(rng.lognormvariate(5.5, 0.9), 2)
     provider, user = PROVIDERS[model[:3]], rng.choice(USERS)
