@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.serving import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -18,3 +24,10 @@ def shared() -> Path:
             pytest.fail(f"no {SHARED}: CI must have it")
         pytest.skip(f"needs the recordings in {SHARED}")
     return SHARED
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """The real application, running on free ports with an empty store."""
+    with Server(tmp_path / "data") as running:
+        yield running

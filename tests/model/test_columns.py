@@ -100,3 +100,10 @@ def test_one_megabyte_of_text_is_kept() -> None:
     text = "é" * 500_000
     assert rows(batch("z", [{"body": text}], received_ns=0).data)[0]["body:s"] == text
     assert len(msgspec.json.encode(text)) > 1_000_000
+
+
+def test_records_nested_deeper_than_columns_go_come_back_equal() -> None:
+    record: dict[str, Any] = {"leaf": 1}
+    for _ in range(400):
+        record = {"a": record}
+    assert columns.to_record(rows(batch("z", [record], received_ns=0).data)[0]) == record

@@ -20,10 +20,11 @@ from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from treering.model.times import MAX_NS, MIN_NS, parse_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 TIME, ID, SEQUENCE, REST = "_time", "_id", "_seq", "_rest"
 MAX_COLUMNS = 1024
+MAX_DEPTH = 32
 NANOSECOND, MILLISECOND = 1, 1_000_000
 _I64 = 2**63
 
@@ -90,12 +91,12 @@ class _Spreader:
         self.columns: dict[str, list[Any]] = {}
         self.rest: dict[int, dict[str, Any]] = {}
 
-    def spread(self, prefix: str, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-        """Turn the members of each row's object into columns, deeper objects first by name, then by level."""
+    def spread(self, prefix: str, rows: Sequence[Mapping[str, Any] | None]) -> None:
+        """Turn the members of each row's object, if it has one, into columns."""
         found: dict[str, list[Any]] = {}
         sparse: dict[str, list[tuple[int, Any]]] = {}
-        for index, row in rows:
-            for name, value in row.items():
+        for index, row in enumerate(rows):
+            for name, value in row.items() if row else ():
                 column = found.get(name)
                 if column is None:
                     if len(found) >= self.max_columns:
@@ -119,8 +120,12 @@ class _Spreader:
             self.place_times(pointer, values)
         elif len(kinds) == 1 and (kind := _SCALARS.get(next(iter(kinds)))) and kind is not Kind.LONG:
             self.put(pointer, kind, values)
-        elif kinds == {int} and not self.is_time(logical(pointer)) and _fits(values):
+        elif kinds == {int} and self.is_time(logical(pointer)):
+            self.place_numbers(pointer, values)
+        elif kinds == {int} and _fits(values, 1):
             self.put(pointer, Kind.LONG, values)
+        elif kinds == {dict} and all(value or value is None for value in values):
+            self.place_objects(pointer, values)
         elif kinds:
             self.place_mixed(pointer, values)
 
@@ -140,17 +145,27 @@ class _Spreader:
         if any(instant is not None for instant in instants):
             self.put(pointer, Kind.TIME, times)
 
+    def place_numbers(self, pointer: str, values: list[Any]) -> None:
+        """Convert numbers of the sender's unit to instants."""
+        if not _fits(values, self.unit_ns):
+            self.place_mixed(pointer, values)
+        elif self.unit_ns == 1:
+            self.put(pointer, Kind.TIME, values)
+        else:
+            scaled = [None if value is None else value * self.unit_ns for value in values]
+            self.put(pointer, Kind.TIME, scaled)
+
     def place_mixed(self, pointer: str, values: list[Any]) -> None:
         """Split values of several types, objects and lists among them."""
         split: dict[Kind, list[Any]] = {}
-        objects: list[tuple[int, Mapping[str, Any]]] = []
+        objects: list[Mapping[str, Any] | None] = [None] * self.count
         time = self.is_time(logical(pointer))
         for index, value in enumerate(values):
             if value is None:
                 continue
             if isinstance(value, dict):
-                if value and len(self.columns) < self.max_columns:
-                    objects.append((index, value))
+                if value:
+                    objects[index] = value
                 else:
                     self.rest.setdefault(index, {})[pointer] = value
                 continue
@@ -158,8 +173,17 @@ class _Spreader:
             split.setdefault(kind, [None] * self.count)[index] = stored
         for kind, column in split.items():
             self.put(pointer, kind, column)
-        if objects:
+        if any(objects):
+            self.place_objects(pointer, objects)
+
+    def place_objects(self, pointer: str, objects: Sequence[Mapping[str, Any] | None]) -> None:
+        """Spread objects that have members, or keep them whole where columns or levels run out."""
+        if len(self.columns) < self.max_columns and pointer.count("/") < MAX_DEPTH:
             self.spread(pointer + "/", objects)
+            return
+        for index, value in enumerate(objects):
+            if value is not None:
+                self.rest.setdefault(index, {})[pointer] = value
 
     def classify(self, value: Any, *, time: bool) -> tuple[Kind, Any]:
         """Return the kind of one value and the value as its column holds it."""
@@ -177,7 +201,8 @@ class _Spreader:
     def put(self, pointer: str, kind: Kind, values: list[Any]) -> None:
         """Keep a column; two spellings of one pointer and columns beyond the limit go to the rest."""
         name = f"{pointer}:{kind.value}"
-        if len(self.columns) >= self.max_columns and name not in self.columns:
+        # Arrow hands names on as C strings, which end at a NUL.
+        if (len(self.columns) >= self.max_columns and name not in self.columns) or "\0" in name:
             for index, value in enumerate(values):
                 if value is not None:
                     held = msgspec.Raw(value.encode()) if kind is Kind.JSON else value
@@ -186,9 +211,9 @@ class _Spreader:
         self.columns[name] = values
 
 
-def _fits(values: Sequence[int | None]) -> bool:
+def _fits(values: Sequence[int | None], unit: int) -> bool:
     present = [value for value in values if value is not None]
-    return min(present) >= -_I64 and max(present) < _I64
+    return min(present) * unit >= -_I64 and max(present) * unit < _I64
 
 
 def from_records(
@@ -208,7 +233,7 @@ def from_records(
     """
     count = len(records)
     spreader = _Spreader(count, is_time, unit_ns, max_columns)
-    spreader.spread("", enumerate(records))
+    spreader.spread("", records)
     stamps = spreader.columns.get("@timestamp:t", [None] * count)
     columns: dict[str, tuple[DataType, list[Any]]] = {
         TIME: (SYSTEM[TIME], [received_ns if stamp is None else stamp for stamp in stamps])

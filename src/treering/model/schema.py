@@ -37,8 +37,10 @@ def is_time_field(stream: str, name: str) -> bool:
 class FieldType:
     """A field as queries see it.
 
-    `type` is an OpenSearch mapping type; `physical` are the columns that hold its values (empty when only mapped);
-    `format` is a date format of the mapping; `path` is the target of an `alias` field.
+    `type` is an OpenSearch mapping type; `physical` are the columns that its values are read from (empty when only
+    mapped; of an object, those of all its members); `format` is a date format of the mapping; `path` is the target of
+    an `alias` field. `options` holds what else the mapping says, the `members` of an object, and the `lists` of objects
+    (physical columns) in which the field may stand.
     """
 
     name: str
@@ -51,7 +53,13 @@ class FieldType:
     @property
     def holds_lists(self) -> bool:
         """Whether some record may hold a list or another non-scalar under this name."""
-        return any(name.endswith(f":{Kind.JSON.value}") for name in self.physical)
+        return any(name.endswith(f":{Kind.JSON.value}") for name in self.physical if name not in self._above)
+
+    @property
+    def _above(self) -> tuple[str, ...]:
+        """Lists of objects among whose members this field is; they are read for it, but are not its own."""
+        above: tuple[str, ...] = self.options.get("lists", ())
+        return above
 
 
 @dataclass(frozen=True, slots=True)

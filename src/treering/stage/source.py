@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from treering.core.clock import Clock
     from treering.core.telemetry import Telemetry
@@ -53,20 +53,26 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer."""
+    """An HTTP answer: `body` whole, or `stream` of parts until it ends or the client leaves (it is then closed)."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path (`/{index}/_bulk`) and the methods that `handle` answers."""
+    """A path (`/{index}/_bulk`) and the methods that `handle` answers.
+
+    A parameter stands for one whole step that does not begin with `_`. `role` is what a caller needs where the
+    listener asks for authentication: `any`, `ingest`, `viewer`, `analyst` or `admin`.
+    """
 
     methods: frozenset[str]
     path: str
     handle: Callable[[Request], Awaitable[Response]]
+    role: str = "viewer"
 
 
 class Source(Protocol):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sqlglot import exp
 
@@ -26,8 +26,9 @@ class Tokens:
     """A necessary condition on the words of a row, used only to skip blocks that cannot match.
 
     `op` is "and", "or" (over `parts`) or "token" / "prefix" / "substring" (with lower-case `text`, one token or a part
-    of one), in any string field, or in `field` if given. A row that does not satisfy it is never in the answer; a row
-    that does may still be filtered by the query itself.
+    of one), in any string field, or in `field` if given. A token is a run of ASCII letters, digits and underscores, or
+    of characters beyond ASCII. A row that does not satisfy the condition is never in the answer; a row that does may
+    still be filtered by the query itself.
     """
 
     op: str
@@ -58,10 +59,14 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class ResultColumn:
-    """A column of an answer: its name and its type as PPL prints it (`bigint`, `timestamp`, …)."""
+    """A column of an answer: its name and its type as PPL prints it (`bigint`, `timestamp`, …).
+
+    With `json` set its values are JSON texts: lists and objects, also in a field whose declared type is a scalar's.
+    """
 
     name: str
     type: str
+    json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +113,23 @@ class StreamInfo:
 class Store(Protocol):
     """Keeps records and answers queries. All methods may be called from any thread."""
 
-    def append(self, batches: Sequence[Batch]) -> int:
-        """Make all rows durable and return the `_seq` of the first one."""
+    def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = ...) -> int:
+        """Make all rows durable and return the `_seq` of the first one, the others following in order.
+
+        `tombstones` maps streams to the `_seq`s of records that cease to be in the same step: a document that replaces
+        another names it here. Raises `Retryable` when there is no room now; nothing of the call is kept then.
+        """
+        ...
+
+    def find_ids(self, stream: str, ids: Collection[str]) -> Mapping[str, int]:
+        """Return the `_seq` of the live record of each `_id` that has one.
+
+        Who decides by the answer what to append must not let another writer of ids in between.
+        """
+        ...
+
+    def erase(self, scan: Scan) -> int:
+        """Delete the records that are in `scan` and satisfy its `where`; returns how many."""
         ...
 
     def streams(self, pattern: str = "*") -> list[StreamInfo]:
@@ -138,6 +158,14 @@ class Store(Protocol):
 
     def record(self, stream: str, seq: int) -> Mapping[str, Any] | None:
         """Return one record as its sender wrote it, or None."""
+        ...
+
+    def records(self, stream: str, seqs: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return the records with these numbers as their senders wrote them, by number; those gone are left out."""
+        ...
+
+    def newest_seq(self) -> int:
+        """Return the `_seq` of the record appended last, -1 before the first."""
         ...
 
     def tail(self, after_seq: int) -> Iterator[Batch]:
