@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.model.columns import ID, SEQUENCE, TIME
+from treering.model.columns import ID, REST, SEQUENCE, TIME, Kind, escape, split
 from treering.model.schema import FieldType
 from treering.store.duckdb import logical
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from treering.model.schema import StreamSchema
     from treering.stage.store import Scan
@@ -23,41 +24,170 @@ _METADATA = {
     TIME: FieldType(TIME, "date_nanos"),
     "_index": FieldType("_index", "keyword"),
 }
+STAMP = "@timestamp:t"
+_JSON_TYPES = {
+    Kind.STRING: ("VARCHAR",),
+    Kind.LONG: ("BIGINT", "UBIGINT"),
+    Kind.TIME: ("BIGINT",),
+    Kind.DOUBLE: ("DOUBLE",),
+    Kind.BOOLEAN: ("BOOLEAN",),
+    Kind.JSON: ("ARRAY", "DOUBLE", "UBIGINT"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of one stream that can stand in FROM, and the physical columns it has."""
+    """A piece of one stream that can stand in FROM, the physical columns it has, and what bounds its rows."""
 
     stream: str
     source: exp.Expression
-    columns: frozenset[str]
+    columns: Collection[str]
+    where: tuple[exp.Expr, ...] = ()
 
 
 def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
     """Return the SELECT whose columns are exactly `scan.fields`."""
-    fields = [_METADATA.get(name) or schema.fields[name] for name in scan.fields]
+    fields = types(scan.fields, schema)
     selects: list[exp.Select] = []
     for part in parts:
         columns = [exp.alias_(logical.column(f, part.columns, part.stream), f.name, quoted=True) for f in fields]
-        select = exp.select(*(columns or [exp.alias_(exp.Literal.number(1), "_", quoted=True)])).from_(part.source)
-        for bound in _time_bounds(scan):
+        select = exp.select(*(columns or [_nothing()])).from_(part.source)
+        for bound in (*_time_bounds(scan), *part.where):
             select = select.where(bound)
         selects.append(select)
     if not selects:
         empty = [exp.alias_(logical.column(f, (), ""), f.name, quoted=True) for f in fields]
-        return exp.select(*(empty or [exp.alias_(exp.Literal.number(1), "_", quoted=True)])).where(exp.false())
+        return exp.select(*(empty or [_nothing()])).where(exp.false())
     result: exp.Query = selects[0]
     for select in selects[1:]:
         result = exp.Union(this=result, expression=select, distinct=False)
     return result
 
 
+def _nothing() -> exp.Expr:
+    return exp.alias_(exp.Literal.number(1), "_", quoted=True)
+
+
+def types(fields: Iterable[str], schema: StreamSchema) -> list[FieldType]:
+    """Return the types of logical fields, those that every record has included."""
+    return [_METADATA.get(name) or schema.fields[name] for name in fields]
+
+
+def physical(fields: Iterable[FieldType]) -> list[str]:
+    """Return the physical columns that `fields` are read from."""
+    found: dict[str, None] = {}
+    for field in fields:
+        found.update(dict.fromkeys(field.physical))
+        if field.name in {ID, SEQUENCE}:
+            found[field.name] = None
+    return list(found)
+
+
+def files(paths: Sequence[str]) -> exp.Expression:
+    """Return the rows of Parquet files, one file after another."""
+    listed = exp.Array(expressions=[exp.Literal.string(path) for path in paths])
+    return exp.Table(this=exp.Anonymous(this="read_parquet", expressions=[listed]))
+
+
+def files_by_name(paths: Sequence[str]) -> exp.Expression:
+    """Return the rows of Parquet files that do not all have the same columns."""
+    source = files(paths)
+    source.this.append("expressions", exp.EQ(this=exp.column("union_by_name"), expression=exp.true()))
+    return source
+
+
+def selected(
+    source: exp.Expression,
+    wanted: Iterable[str],
+    columns: Collection[str],
+    rest: Collection[str],
+    *,
+    alike: bool = True,
+) -> exp.Expression:
+    """Return `source` with the physical columns `wanted`: its own, and those it keeps in `_rest`.
+
+    Where `source` has no `_time`, the record's `@timestamp` is it; one that is not `alike` may lack it here and there.
+    """
+    chosen: list[exp.Expr] = []
+    for name in wanted:
+        held = [named(name)] if name in columns else []
+        found = [*held, _from_rest(name)] if name in rest else held
+        if found:
+            value = found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=found[1:])
+            chosen.append(exp.alias_(value, name, quoted=True))
+    stamps = [named(name) for name in (TIME, STAMP) if name in columns]
+    stamp = stamps[0] if alike or len(stamps) == 1 else exp.Coalesce(this=stamps[0], expressions=stamps[1:])
+    return exp.select(*chosen, exp.alias_(stamp, TIME, quoted=True)).from_(source).subquery()
+
+
+def _from_rest(name: str) -> exp.Expression:
+    pointer, kind = split(name)
+    path = exp.Literal.string(f"/{escape(pointer)}")
+
+    def call(function: str) -> exp.Expression:
+        return exp.Anonymous(this=function, expressions=[named(REST), path.copy()])
+
+    text: exp.Expression = call("json_extract_string")
+    if kind is Kind.LONG:
+        text = _try_cast(text, "BIGINT")
+    elif kind is Kind.DOUBLE:
+        text = _try_cast(text, "DOUBLE")
+    elif kind is Kind.BOOLEAN:
+        text = _try_cast(text, "BOOLEAN")
+    elif kind is Kind.TIME:
+        text = exp.Anonymous(this="make_timestamp_ns", expressions=[_try_cast(text, "BIGINT")])
+    fits: exp.Expression = exp.In(
+        this=call("json_type"), expressions=[exp.Literal.string(found) for found in _JSON_TYPES[kind]]
+    )
+    return exp.Case(ifs=[exp.If(this=fits, true=text)])
+
+
+def _try_cast(value: exp.Expression, kind: str) -> exp.Expression:
+    return exp.TryCast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
+
+
+def named(name: str) -> exp.Column:
+    """Return the column called `name`, whatever characters are in it."""
+    return exp.column(exp.to_identifier(name, quoted=True))
+
+
+def instant(nanoseconds: int) -> exp.Expression:
+    """Return the TIMESTAMP_NS literal of an instant."""
+    inside = max(-(2**63) + 2, min(nanoseconds, 2**63 - 2))  # the values beyond mean infinity
+    number = exp.cast(exp.Literal.string(str(inside)), "BIGINT")
+    return exp.Anonymous(this="make_timestamp_ns", expressions=[number])
+
+
+def ranges(spans: Sequence[tuple[int, int]]) -> exp.Expr:
+    """Return the condition that `_seq` is in one of `spans` (both ends included)."""
+    return exp.or_(*(_between(low, high) for low, high in spans))
+
+
+def _number(value: int) -> exp.Expression:
+    return exp.Literal.number(value)
+
+
+def alive(dead: Sequence[int]) -> exp.Expr:
+    """Return the condition that `_seq` is none of the sorted numbers `dead`."""
+    # A join would not keep the order of rows. Lists are compared one by one, so each is guarded by its bounds.
+    size = max(16, math.isqrt(len(dead)))
+    groups = [dead[start : start + size] for start in range(0, len(dead), size)]
+    return exp.not_(exp.or_(*(exp.and_(_between(group[0], group[-1]), among(group)) for group in groups)))
+
+
+def _between(low: int, high: int) -> exp.Expr:
+    return exp.Between(this=named(SEQUENCE), low=_number(low), high=_number(high))
+
+
+def among(numbers: Sequence[int]) -> exp.Expr:
+    """Return the condition that `_seq` is one of `numbers`."""
+    return exp.In(this=named(SEQUENCE), expressions=[_number(number) for number in numbers])
+
+
 def _time_bounds(scan: Scan) -> list[exp.Expression]:
-    stamp = exp.func("epoch_ns", exp.column(exp.to_identifier(TIME, quoted=True)))
     bounds: list[exp.Expression] = []
     if scan.start_ns is not None:
-        bounds.append(exp.GTE(this=stamp, expression=exp.Literal.number(scan.start_ns)))
+        bounds.append(exp.GTE(this=named(TIME), expression=instant(scan.start_ns)))
     if scan.end_ns is not None:
-        bounds.append(exp.LT(this=stamp.copy(), expression=exp.Literal.number(scan.end_ns)))
+        bounds.append(exp.LT(this=named(TIME), expression=instant(scan.end_ns)))
     return bounds

@@ -1,0 +1,166 @@
+"""From a condition on words to the rows of segments that can satisfy it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from treering.model.columns import SYSTEM, Kind
+from treering.query.types import MAPPING, Type
+from treering.store.duckdb.index import Index, fingerprint
+from treering.store.duckdb.manifest import side
+from treering.store.duckdb.text import fold
+from treering.store.duckdb.tokens import LONGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from treering.model.schema import StreamSchema
+    from treering.stage.store import Tokens
+    from treering.store.duckdb.manifest import Segment
+
+Spans = tuple[tuple[int, int], ...]
+_OPEN_FILES = 512
+_TEXTS = {Kind.STRING, Kind.JSON}
+# Above this share of blocks a list of ranges costs more than it saves.
+_WORTH_IT = 0.7
+_ONE_TOKEN = re.compile(r"[a-z0-9_\u0080-\U0010ffff]+")
+_RUNS = re.compile(r"[a-z0-9_]+|[\u0080-\u2fff]+|[\u3000-\U0010ffff]")
+# What numbers, truth values and instants look like as text: columns of those are not in the index.
+_OF_NUMBERS = re.compile(r"[0-9etz]+|[a-z]*(?:tru|fal|als|lse|rue|inf|nan|ini|nit|ity)[a-z]*|[a-z]{1,2}")
+
+
+class Lookup:
+    """Reads token indexes; keeps some of them mapped."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Read the indexes below `folder`."""
+        self.trouble: dict[str, str] = {}
+        self._folder = folder
+        self._open: OrderedDict[str, Index] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def ranges(self, items: Sequence[Segment], tokens: Tokens, schema: StreamSchema) -> list[Spans | None]:
+        """Return, for each segment, the ranges of `_seq` whose rows can satisfy `tokens`; None stands for all."""
+        question = _Question(schema)
+        return [self._ranges(item, tokens, question) for item in items]
+
+    def _ranges(self, item: Segment, tokens: Tokens, question: _Question) -> Spans | None:
+        index = self._index(item)
+        if index is None:
+            return None
+        found = question.blocks(index, item, tokens)
+        if found.bit_count() > _WORTH_IT * index.header.blocks:
+            return None
+        spans: list[tuple[int, int]] = []
+        for block in range(index.header.blocks):
+            if found >> block & 1:
+                first = int(index.first_seqs[block])
+                last = int(index.first_seqs[block + 1]) - 1 if block + 1 < index.header.blocks else item.max_seq
+                if spans and spans[-1][1] + 1 == first:
+                    spans[-1] = (spans[-1][0], last)
+                else:
+                    spans.append((first, last))
+        return tuple(spans)
+
+    def _index(self, item: Segment) -> Index | None:
+        if "tokens" not in item.traits or self._folder is None:
+            return None
+        with self._lock:
+            held = self._open.get(item.file)
+            if held is not None:
+                self._open.move_to_end(item.file)
+                return held
+        try:
+            held = Index(self._folder / side(item.file, "tokens"))
+        except (OSError, ValueError, KeyError) as error:
+            name = side(item.file, "tokens")
+            self.trouble[name] = f"cannot read {name}: {error}"
+            return None
+        with self._lock:
+            self._open[item.file] = held
+            while len(self._open) > _OPEN_FILES:
+                self._open.popitem(last=False)
+        return held
+
+
+class _Question:
+    """Asks the indexes of several segments for the same words."""
+
+    def __init__(self, schema: StreamSchema) -> None:
+        self._schema = schema
+        self._prints: dict[str, int] = {}
+        # The value of a `constant_keyword` is in no record.
+        self._constants = {field.name for field in schema if "value" in field.options}
+
+    def blocks(self, index: Index, item: Segment, tokens: Tokens) -> int:
+        """Return the blocks, as bits, that can satisfy `tokens`."""
+        if tokens.op == "and":
+            found = index.full
+            for part in tokens.parts:
+                found &= self.blocks(index, item, part) if found else 0
+            return found
+        if tokens.op == "or" and tokens.parts:
+            found = 0
+            for part in tokens.parts:
+                found |= self.blocks(index, item, part) if found != index.full else 0
+            return found
+        text = fold(tokens.text)
+        if tokens.op not in {"token", "prefix", "substring"} or not _ONE_TOKEN.fullmatch(text):
+            return index.full
+        if (known := self._by_field(index, item, tokens.field, text)) is not None:
+            return known
+        return self._of_one(index, tokens.op, text)
+
+    def _by_field(self, index: Index, item: Segment, asked: str | None, text: str) -> int | None:
+        """Return the blocks where the index need not or cannot be asked."""
+        field = self._schema.get(asked) if asked is not None else None
+        name = field.path if field is not None and field.path else asked
+        if self._constants and (name is None or name in self._constants):
+            return index.full
+        if name is not None and not name.startswith("_") and not (item.columns.has(name) or item.rest.has(name)):
+            return 0
+        if _OF_NUMBERS.fullmatch(text) and _has_unindexed(item, name, self._schema):
+            return index.full
+        return None
+
+    def _of_one(self, index: Index, op: str, text: str) -> int:
+        """Return the blocks that can have a token, or a token with a part; a text in two scripts is several tokens."""
+        runs = _RUNS.findall(text)
+        found = index.full
+        for place, run in enumerate(runs):
+            left = place == 0 and op == "substring"
+            right = place == len(runs) - 1 and op != "token"
+            if run.isascii() and not left and not right:
+                found &= self._exact(index, run)
+            else:
+                found &= _part(index, run, prefix=run.isascii() and not left)
+            if not found:
+                break
+        return found
+
+    def _exact(self, index: Index, run: str) -> int:
+        if run not in self._prints:
+            self._prints[run] = fingerprint(run.encode())
+        return index.token(self._prints[run])
+
+
+def _part(index: Index, run: str, *, prefix: bool) -> int:
+    data = run.encode("utf-8", "surrogatepass")
+    if prefix:
+        return index.part(data[:LONGEST], prefix=True)
+    return index.full if len(data) > LONGEST else index.part(data, prefix=False)
+
+
+def _has_unindexed(item: Segment, field: str | None, schema: StreamSchema) -> bool:
+    """Whether the segment has values that are no texts in a field that queries see as text."""
+    candidates = schema if field is None else filter(None, [schema.get(field)])
+    return any(
+        field is not None or MAPPING.get(candidate.type, Type.STRING) is Type.STRING
+        for candidate in candidates
+        for name in candidate.physical
+        if name not in SYSTEM and Kind(name[-1]) not in _TEXTS and name in item.columns.members
+    )

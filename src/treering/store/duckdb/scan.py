@@ -1,0 +1,212 @@
+"""From a scan to SQL: which segments and rows can matter, grouped by the columns they have."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from arro3.core import Table
+from sqlglot import exp
+
+from treering.model.columns import REST, SEQUENCE, TIME
+from treering.store.duckdb import arrow, relation
+from treering.store.duckdb.catalog import StreamView, unknown
+from treering.store.duckdb.manifest import Segment
+from treering.store.duckdb.relation import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import duckdb
+
+    from treering.model.schema import StreamSchema
+    from treering.stage.store import Scan
+    from treering.store.duckdb.catalog import Catalog
+    from treering.store.duckdb.lookup import Lookup
+    from treering.store.duckdb.memtable import Run
+
+# Beyond this many pieces, one reader that unites by name is faster to plan than one SELECT for each.
+_MOST_PIECES = 24
+_MOST_RANGES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a scan reads of one stream: segments with the `_seq` ranges that can match (None: all), runs."""
+
+    view: StreamView
+    segments: tuple[tuple[Segment, tuple[tuple[int, int], ...] | None], ...]
+    runs: tuple[Run, ...]
+
+
+class Scanner:
+    """Builds the tables of one query on its cursor."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, catalog: Catalog, lookup: Lookup) -> None:
+        """Register what is in memory on `cursor`."""
+        self.rows = 0
+        self.bytes = 0
+        self.segments: list[Segment] = []
+        self._cursor = cursor
+        self._folder: Path | None = catalog.folder
+        self._catalog = catalog
+        self._lookup = lookup
+        self._count = 0
+
+    def table(self, scan: Scan, views: Sequence[StreamView]) -> exp.Query:
+        """Return the SELECT of the scan's table."""
+        if not views:
+            raise unknown(scan.streams)
+        schema = self._catalog.schema(views)
+        if scan.newest is not None:
+            scan = self._newest(scan, schema, views)
+        chosen = [self._choose(scan, view, schema) for view in views]
+        for part in chosen:
+            self.segments += [item for item, _ in part.segments]
+            self.rows += sum(run.rows for run in part.runs)
+            for item, spans in part.segments:
+                rows = item.rows if spans is None else min(item.rows, sum(high - low + 1 for low, high in spans))
+                self.rows += rows
+                self.bytes += item.bytes * rows // item.rows
+        return relation.table(scan, schema, self._parts(scan, schema, chosen))
+
+    def _choose(self, scan: Scan, view: StreamView, schema: StreamSchema) -> Chosen:
+        inside = [item for item in view.segments if not item.damage and _overlaps(scan, item.min_ns, item.max_ns)]
+        matches = self._lookup.ranges(inside, scan.tokens, schema) if scan.tokens is not None else [None] * len(inside)
+        kept = tuple((item, spans) for item, spans in zip(inside, matches, strict=True) if spans is None or spans)
+        return Chosen(view, kept, tuple(run for run in view.runs if _overlaps(scan, run.first_ns, run.last_ns)))
+
+    def _parts(self, scan: Scan, schema: StreamSchema, chosen: Iterable[Chosen]) -> list[Part]:
+        wanted = relation.physical(relation.types(scan.fields, schema))
+        parts: list[Part] = []
+        for item in chosen:
+            parts += self._segment_parts(item, wanted)
+            if item.runs:
+                parts.append(self._memory_part(item, wanted))
+        return parts
+
+    def _segment_parts(self, chosen: Chosen, wanted: Sequence[str]) -> list[Part]:
+        view = chosen.view
+        pieces = [
+            list(group)
+            for _, group in groupby(chosen.segments, lambda pair: (_key(pair[0], wanted), _touched(view, pair[0])))
+        ]
+        if len(pieces) > _MOST_PIECES:
+            pieces = [list(chosen.segments)]
+        parts = []
+        for piece in pieces:
+            items = [item for item, _ in piece]
+            alike = len({_key(item, wanted) for item in items}) == 1
+            columns = {name for item in items for name in item.columns.members}
+            rest = {name for item in items for name in item.rest.members}
+            paths = [str(self._folder / item.file) for item in items] if self._folder else []
+            source = relation.files(paths) if alike else relation.files_by_name(paths)
+            where = [*_alive(view, items), *_spans(piece)]
+            columns.add(SEQUENCE)
+            parts.append(
+                Part(
+                    view.name,
+                    relation.selected(source, [*wanted, *_for_filter(where, wanted)], columns, rest, alike=alike),
+                    columns | rest | {TIME},
+                    tuple(where),
+                )
+            )
+        return parts
+
+    def _memory_part(self, chosen: Chosen, wanted: Sequence[str]) -> Part:
+        runs = chosen.runs
+        rest = {name for run in runs for name in run.rest.members}
+        columns = {name for run in runs for name in run.columns.members}
+        needed = [name for name in (*wanted, TIME, SEQUENCE) if name in columns]
+        if any(name in rest for name in wanted):
+            needed.append(REST)
+        table = arrow.aligned([run.data for run in runs], list(dict.fromkeys(needed)))
+        # A join over Arrow batches does not keep their order, so deleted rows are taken out here.
+        name = self._register(arrow.without(table, chosen.view.dead_inside(runs[0].first_seq, runs[-1].last_seq)))
+        source = relation.selected(exp.to_table(name), wanted, columns, rest)
+        return Part(chosen.view.name, source, columns | rest)
+
+    def _register(self, table: Table) -> str:
+        name = f"memory_{self._count}"
+        self._count += 1
+        self._cursor.register(name, table)
+        return name
+
+    def _newest(self, scan: Scan, schema: StreamSchema, views: Sequence[StreamView]) -> Scan:
+        """Return the scan bounded to the time from which on there are as many matching rows as are asked for."""
+        most = scan.newest or 0
+        named = {column.name for column in scan.where.find_all(exp.Column)} if scan.where is not None else set()
+        narrow = replace(scan, newest=None, fields=tuple(sorted(named | {TIME})))
+        best: list[int] = []
+        for group, later in _walk([self._choose(narrow, view, schema) for view in views]):
+            best = heapq.nlargest(most, [*best, *self._times(narrow, schema, group, most)])
+            if len(best) >= most and (later is None or later < best[-1]):
+                return replace(scan, newest=None, start_ns=max(scan.start_ns or best[-1], best[-1])) if best else scan
+        return replace(scan, newest=None)
+
+    def _times(self, scan: Scan, schema: StreamSchema, group: Sequence[Chosen], most: int) -> list[int]:
+        parts = self._parts(scan, schema, group)
+        found = relation.table(scan, schema, parts).subquery("candidates")
+        stamp = exp.func("epoch_ns", relation.named(TIME), dialect="duckdb")
+        query = exp.select(stamp).from_(found).order_by(exp.Ordered(this=relation.named(TIME), desc=True)).limit(most)
+        if scan.where is not None:
+            query = query.where(scan.where.copy())
+        return [row[0] for row in self._cursor.execute(query.sql(dialect="duckdb")).fetchall()]
+
+
+def _walk(chosen: Sequence[Chosen]) -> Iterable[tuple[list[Chosen], int | None]]:
+    """Yield ever larger groups, newest first, each with the greatest time of all that is left after it."""
+    memory = [replace(item, segments=()) for item in chosen if item.runs]
+    pairs = [(item, pair) for item in chosen for pair in item.segments]
+    pairs.sort(key=lambda pair: pair[1][0].max_ns, reverse=True)
+    if memory:
+        yield memory, pairs[0][1][0].max_ns if pairs else None
+    size, position = 1, 0
+    while position < len(pairs):
+        group = pairs[position : position + size]
+        position += size
+        size *= 2
+        by_view: dict[str, list[Any]] = {}
+        for item, pair in group:
+            by_view.setdefault(item.view.name, []).append((item.view, pair))
+        held = [Chosen(found[0][0], tuple(pair for _, pair in found), ()) for found in by_view.values()]
+        yield held, pairs[position][1][0].max_ns if position < len(pairs) else None
+
+
+def _overlaps(scan: Scan, first: int, last: int) -> bool:
+    return (scan.start_ns is None or last >= scan.start_ns) and (scan.end_ns is None or first < scan.end_ns)
+
+
+def _key(item: Segment, wanted: Sequence[str]) -> tuple[Any, ...]:
+    columns, rest = item.columns.members, item.rest.members
+    return tuple((name in columns) + 2 * (name in rest) for name in wanted), "time" in item.traits
+
+
+def _touched(view: StreamView, item: Segment) -> bool:
+    return len(view.dead_inside(item.min_seq, item.max_seq)) > 0
+
+
+def _alive(view: StreamView, items: Sequence[Segment]) -> list[exp.Expr]:
+    dead = view.dead_inside(items[0].min_seq, items[-1].max_seq).tolist()
+    return [relation.alive(dead)] if dead else []
+
+
+def _for_filter(where: Sequence[exp.Expr], wanted: Sequence[str]) -> list[str]:
+    return [SEQUENCE] if where and SEQUENCE not in wanted else []
+
+
+def _spans(pairs: Sequence[tuple[Segment, tuple[tuple[int, int], ...] | None]]) -> list[exp.Expr]:
+    """Return the condition on `_seq` that keeps the ranges of every segment, if there is one worth stating."""
+    if all(spans is None for _, spans in pairs):
+        return []
+    found = [span for item, spans in pairs for span in (spans or ((item.min_seq, item.max_seq),))]
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(found):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return [relation.ranges(joined)] if len(joined) <= _MOST_RANGES else []
