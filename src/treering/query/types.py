@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from treering.model import dateformats
+
+if TYPE_CHECKING:
+    from treering.model.schema import FieldType
 
 
 class Type(StrEnum):
@@ -55,14 +61,15 @@ MAPPING = {
     "nested": Type.ARRAY,
 }
 
-# PPL type -> DuckDB type of the column that carries it. Lists and structs travel as JSON text.
+# PPL type -> DuckDB type of the column that carries it. Lists and structs travel as JSON text, floats as
+# doubles: an answer shows 6.2 where a record says so.
 SQL = {
     Type.BOOLEAN: "BOOLEAN",
     Type.TINYINT: "TINYINT",
     Type.SMALLINT: "SMALLINT",
     Type.INT: "INTEGER",
     Type.BIGINT: "BIGINT",
-    Type.FLOAT: "FLOAT",
+    Type.FLOAT: "DOUBLE",
     Type.DOUBLE: "DOUBLE",
     Type.STRING: "VARCHAR",
     Type.TIMESTAMP: "TIMESTAMP_NS",
@@ -76,3 +83,10 @@ SQL = {
     Type.ARRAY: "JSON",
     Type.UNDEFINED: "VARCHAR",
 }
+
+
+def type_of(field: FieldType) -> Type:
+    """Return the PPL type of a field; a date's format decides whether it is a date, a time or a timestamp."""
+    if field.type in {"date", "date_nanos"}:
+        return Type(dateformats.kind(field.format)) if field.format else Type.TIMESTAMP
+    return MAPPING.get(field.type, Type.STRING)

@@ -1,0 +1,106 @@
+"""What a function takes: each argument brought to the kind it needs, or refused by name.
+
+The rules are those of the Calcite engine of opensearch-project/sql (`CoercionUtils`): a text becomes a number as a
+double and a date or time where one is needed; a number never becomes a text by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from treering.core.errors import UserError
+from treering.query import coerce
+from treering.query.coerce import INSTANTS, INTEGERS, NUMBERS, sql_cast
+from treering.query.function import Context, Function, Lambda, Typed
+from treering.query.types import Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_NEEDS = {
+    "number": "a number",
+    "integer": "a whole number",
+    "text": "a text",
+    "boolean": "a condition",
+    "datetime": "a date, a time or a timestamp",
+    "timestamp": "a timestamp",
+    "day": "a date",
+    "clock": "a time",
+    "time": "a time",
+    "array": "an array",
+    "any": "a value",
+}
+
+
+def argument(function: str, kind: str, value: Any, context: Context) -> Typed:
+    """Return `value` as `kind` (a key of the table above). Raises `UserError` when it cannot be one."""
+    if isinstance(value, Lambda):
+        raise UserError(f"{function} takes {_NEEDS[kind]} here, not a lambda")
+    found: Typed | None = value if kind == "any" else _converted(kind, value, context)
+    if found is None:
+        raise UserError(f"{function} takes {_NEEDS[kind]} here, not a value of type {value.type}")
+    return found
+
+
+def _converted(kind: str, value: Typed, context: Context) -> Typed | None:
+    if kind in _TEXT_AS:
+        return _instant(kind, value, context)
+    source = value.type
+    if kind == "number" and source in {Type.STRING, Type.UNDEFINED}:
+        return Typed(sql_cast(value.sql, Type.DOUBLE, safe=True), Type.DOUBLE)
+    if source is Type.UNDEFINED:
+        targets = {"integer": Type.INT, "text": Type.STRING, "boolean": Type.BOOLEAN, "array": Type.ARRAY}
+        return Typed(sql_cast(value.sql, targets[kind]), targets[kind], None)
+    if kind == "text" and source in {Type.IP, Type.BINARY}:
+        return Typed(value.sql, Type.STRING)
+    if kind == "boolean" and source is Type.STRING:
+        return coerce.cast(value, Type.BOOLEAN, context.now_ns)
+    accepted: dict[str, tuple[Type, ...]] = {
+        "number": NUMBERS,
+        "integer": INTEGERS,
+        "text": (Type.STRING,),
+        "boolean": (Type.BOOLEAN,),
+        "array": (Type.ARRAY,),
+    }
+    return value if source in accepted[kind] else None
+
+
+# What a text becomes. The first three kinds leave an instant of any type as it is.
+_TEXT_AS = {
+    "datetime": Type.TIMESTAMP,
+    "day": Type.DATE,
+    "clock": Type.TIME,
+    "timestamp": Type.TIMESTAMP,
+    "time": Type.TIME,
+}
+
+
+def _instant(kind: str, value: Typed, context: Context) -> Typed | None:
+    target = _TEXT_AS[kind]
+    if value.type is target or (kind in {"datetime", "day", "clock"} and value.type in INSTANTS):
+        return value
+    if value.type is Type.UNDEFINED:
+        return Typed(sql_cast(value.sql, target, safe=True), target)
+    if value.type is not Type.STRING and value.type not in INSTANTS:
+        return None
+    return coerce.implicit(value, target, context.now_ns)
+
+
+def takes(name: str, kinds: str, build: Callable[..., Typed], least: int | None = None) -> Function:
+    """Return the function `name`; `kinds` are those of its arguments, in order, the last repeated after `*`.
+
+    `build` gets the converted arguments; with a keyword `context` in its signature it gets that too. `least` is how
+    many arguments it needs when the last ones may be left out.
+    """
+    words = kinds.split()
+    repeated = bool(words) and words[-1].endswith("*")
+    words = [word.rstrip("*") for word in words]
+    wants_context = (
+        "context" in build.__code__.co_varnames[: build.__code__.co_argcount + build.__code__.co_kwonlyargcount]
+    )
+
+    def lower(args: Sequence[Any], context: Context) -> Typed:
+        found = [argument(name, words[min(i, len(words) - 1)], arg, context) for i, arg in enumerate(args)]
+        return build(*found, context=context) if wants_context else build(*found)
+
+    return Function(len(words) if least is None else least, None if repeated else len(words), lower)

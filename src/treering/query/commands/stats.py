@@ -1,0 +1,147 @@
+"""`stats <aggregate>, … [by <field>, … , span(…)]`: one row per group, groups in ascending order, null first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from treering.query import aggregates, lexer, printer, spans
+from treering.query.aggregates import Aggregate
+from treering.query.relation import Column, Order, Relation, aliased, computed
+from treering.query.scope import Scope
+from treering.query.syntax import Name, Node, Span
+
+if TYPE_CHECKING:
+    from treering.query.compiler import Compiler
+    from treering.query.function import Typed
+    from treering.query.parser import Parser
+
+NAMES = ("stats",)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What rows are grouped by, and the name of its column."""
+
+    node: Node
+    column: str
+
+    def print(self) -> str:
+        """Return the key as PPL."""
+        text = printer.expression(self.node)
+        if isinstance(self.node, Name) and self.node.name == self.column:
+            return text
+        return text if text == self.column else f"{text} as {lexer.name(self.column)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The aggregates and the keys; without `bucket_nullable`, rows with a null key are left out."""
+
+    aggregates: tuple[Aggregate, ...]
+    groups: tuple[Group, ...] = ()
+    bucket_nullable: bool = True
+
+    def print(self) -> str:
+        """Return the command as PPL."""
+        option = "" if self.bucket_nullable else "bucket_nullable=false "
+        by = f" by {', '.join(group.print() for group in self.groups)}" if self.groups else ""
+        return f"stats {option}{', '.join(aggregate.print() for aggregate in self.aggregates)}{by}"
+
+    def lower(self, relation: Relation, compiler: Compiler) -> Relation:
+        """Group the rows: aggregates first, then the keys, a span before other keys."""
+        groups = sorted(self.groups, key=lambda group: not isinstance(group.node, Span))
+        values = [(each.column, aggregates.lower(each, relation, compiler)) for each in self.aggregates]
+        keys = [(group.column, Scope(relation, compiler).typed(group.node)) for group in groups]
+        found_spans = sum(isinstance(group.node, Span) for group in groups)
+        required = [
+            index
+            for index, group in enumerate(groups)
+            if not self.bucket_nullable or (isinstance(group.node, Span) and group.node.unit)
+        ]
+        result = grouped(relation, compiler, values, keys, required)
+        # The span stands first but orders last.
+        return result.ordered([*result.order[found_spans:], *result.order[:found_spans]])
+
+
+def grouped(
+    relation: Relation,
+    compiler: Compiler,
+    values: list[tuple[str, Typed]],
+    keys: list[tuple[str, Typed]],
+    required: list[int],
+    having: exp.Expression | None = None,
+) -> Relation:
+    """Return one row per combination of `keys`, of which those at `required` are not null, with `values`.
+
+    `having` is a condition on the rows of a group.
+    """
+    columns: dict[str, Column] = {}
+    selected: list[exp.Expression] = []
+    order: list[Order] = []
+    for index, (name, value) in enumerate([*values, *keys]):
+        ref = compiler.fresh()
+        selected.append(aliased(value.sql, ref))
+        column = computed(ref, value)
+        columns[unique(name, columns)] = column
+        if index >= len(values):
+            order.append(Order(column))
+    source = relation.wrapped()
+    for index in required:
+        source = source.where(aggregates.present(keys[index][1].sql), copy=False)
+    select = exp.Select(expressions=selected)
+    select.set("from_", source.args.get("from_"))
+    select.set("where", source.args.get("where"))
+    if keys:
+        places = [exp.Literal.number(len(values) + index + 1) for index in range(len(keys))]
+        select.set("group", exp.Group(expressions=places))
+    if having is not None:
+        select.set("having", exp.Having(this=having))
+    return Relation(select, columns, tuple(order), plain=False, implicit=False)
+
+
+def unique(name: str, taken: object) -> str:
+    """Return the name, with a number after it if a column has it already."""
+    found, count = name, 0
+    while found in taken:  # type: ignore[operator]
+        found, count = f"{name}{count}", count + 1
+    return found
+
+
+def parse(parser: Parser) -> Stats:
+    """Read what follows `stats`."""
+    nullable = True
+    while option := parser.option("bucket_nullable", "partitions", "allnum", "delim"):
+        if option == "bucket_nullable":
+            nullable = parser.boolean()
+        else:
+            parser.take()
+    found = aggregates.parse_list(parser)
+    groups = parse_groups(parser) if parser.word("by") else ()
+    if parser.option("dedup_splitvalues"):
+        parser.boolean()
+    return Stats(found, groups, nullable)
+
+
+def parse_groups(parser: Parser) -> tuple[Group, ...]:
+    """Take the keys after `by`, with or without commas between."""
+    groups = [_group(parser)]
+    while parser.op(",") or not (parser.at_end() or parser.peek().is_word("dedup_splitvalues")):
+        groups.append(_group(parser))
+    return tuple(groups)
+
+
+def _group(parser: Parser) -> Group:
+    if parser.peek().is_word("span") and parser.next_is("("):
+        start = parser.peek().start
+        node: Node = spans.parse(parser)
+        # The engine names the column after the text without its spaces.
+        column = "".join(parser.text[start : parser.last_end].split())
+    else:
+        node = parser.field()
+        column = node.name
+    if parser.word("as"):
+        column = parser.field().name
+    return Group(node, column)

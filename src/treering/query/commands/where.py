@@ -1,0 +1,40 @@
+"""`where <condition>`: keep the rows that satisfy it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from treering.query import expressions, printer, pushdown
+from treering.query.scope import Scope
+
+if TYPE_CHECKING:
+    from treering.query.compiler import Compiler
+    from treering.query.parser import Parser
+    from treering.query.relation import Relation
+    from treering.query.syntax import Node
+
+NAMES = ("where",)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The condition."""
+
+    condition: Node = field()
+
+    def print(self) -> str:
+        """Return the command as PPL."""
+        return f"where {printer.expression(self.condition)}"
+
+    def lower(self, relation: Relation, compiler: Compiler) -> Relation:
+        """Keep the rows for which the condition is true."""
+        condition = Scope(relation, compiler).condition(self.condition)
+        if relation.plain:
+            pushdown.absorb(relation, self.condition, condition, compiler)
+        return relation.where(condition)
+
+
+def parse(parser: Parser) -> Where:
+    """Read what follows `where`."""
+    return Where(expressions.expression(parser))

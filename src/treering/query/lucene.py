@@ -1,0 +1,350 @@
+"""Full-text queries: their tree, and what each node asks of a record.
+
+Texts are asked word by word (`treering.query.analyzer`), keywords as a whole, numbers, dates, booleans and addresses by
+value; a value that a field's type cannot have matches nothing. No field means all fields.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from treering.core.errors import UserError
+from treering.query import addresses, analyzer, coerce, instants
+from treering.query.function import Typed
+from treering.query.scope import as_list, column_value
+from treering.query.types import SQL, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from treering.query.compiler import Compiler
+    from treering.query.relation import Column, Relation
+
+_TEXT_TYPES = frozenset({"text", "match_only_text"})
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A member of a boolean query: how it came to stand there (`occur` "must", "should" or "not") and what it asks."""
+
+    occur: str
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """Clauses as Lucene combines them; `least` of the "should" ones have to match (None: one, if there is no must)."""
+
+    clauses: tuple[Clause, ...]
+    least: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words of a text, any or all of them; the last one may go on if `prefix`; `quoted` makes them a phrase."""
+
+    text: str
+    field: str | None = None
+    operator: str = "or"
+    quoted: bool = False
+    prefix: bool = False
+    slop: int = 0
+    fuzzy: int = 0
+    least: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wildcard:
+    """A pattern with `*` and `?` over words of texts or whole keywords."""
+
+    pattern: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds of a value as text; None is open."""
+
+    field: str
+    low: str | None
+    high: str | None
+    low_included: bool = True
+    high_included: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The field has a value."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """Every record."""
+
+
+Query = Boolean | Words | Wildcard | Range | Exists | Everything
+
+
+class Lowering:
+    """Lowers queries over one relation; `default` are the fields asked where a query names none."""
+
+    def __init__(self, relation: Relation, compiler: Compiler, default: tuple[str, ...] = ()) -> None:
+        """Ask `default` (patterns allowed), or all fields."""
+        self.relation = relation
+        self.compiler = compiler
+        self.default = default
+
+    def condition(self, query: Query) -> exp.Expression:
+        """Return the condition that a record satisfies when it matches; NULL counts as not."""
+        match query:
+            case Boolean():
+                return self._boolean(query)
+            case Everything():
+                return exp.true()
+            case Exists():
+                tests = [_not_null(column) for column in self.columns(query.field)]
+                return _any(tests)
+            case Range():
+                return _any([self._range(query, column) for column in self.columns(query.field)])
+            case Words():
+                texts, others = _parted(self.columns(query.field), together=_of_one_word(query))
+                tests = [self._text_words(query, text) for text in texts]
+                return _any([*tests, *(self._words(query, column) for column in others)])
+            case Wildcard():
+                texts, others = _parted(self.columns(query.field), together=query.pattern.strip("*") != "")
+                tests = [_text_wildcard(query, text) for text in texts]
+                return _any([*tests, *(self._wildcard(query, column) for column in others)])
+
+    def columns(self, field: str | None) -> list[Column]:
+        """Return the columns that a query over `field` asks."""
+        names = (field,) if field else self.default or ("*",)
+        return [column for name in names for column in self._named(name)]
+
+    def _named(self, name: str) -> Iterator[Column]:
+        if "*" not in name:
+            if (column := self.compiler.column(self.relation, name)) is not None:
+                yield column
+            return
+        form = re.compile(".*".join(map(re.escape, name.split("*"))))
+        for key, column in self.relation.columns.items():
+            plain = column.source is not None and column.type not in coerce.DOCUMENTS
+            if plain and form.fullmatch(key) and (column.field is None or column.field.physical):
+                yield column
+
+    def _boolean(self, query: Boolean) -> exp.Expression:
+        by: dict[str, list[exp.Expression]] = {"must": [], "should": [], "not": []}
+        for clause in query.clauses:
+            by[clause.occur].append(self.condition(clause.query))
+        parts = list(by["must"])
+        least = query.least if query.least is not None else 0 if by["must"] or not by["should"] else 1
+        if by["should"] and least == 1:
+            parts.append(_any(by["should"]))
+        elif by["should"] and least > 1:
+            parts.append(_at_least(by["should"], least))
+        parts.extend(exp.Not(this=_known(test)) for test in by["not"])
+        return _all(parts)
+
+    def _words(self, query: Words, column: Column) -> exp.Expression:
+        if column.type is not Type.STRING:
+            return self._value(query.text, column)
+        if not is_text(column):
+            return _keyword(query, column)
+        return self._text_words(query, whole_text(column))
+
+    def _text_words(self, query: Words, text: exp.Expression) -> exp.Expression:
+        terms = analyzer.words(query.text)
+        if not terms:
+            return exp.false()
+        lowered = exp.Lower(this=text)
+        if query.quoted:
+            return analyzer.matches(lowered, terms, slop=query.slop, prefix=query.prefix)
+        tests = [self._word(lowered, term, query) for term in terms]
+        if query.prefix:
+            tests[-1] = analyzer.matches(lowered, terms[-1:], prefix=True)
+        if query.operator == "and":
+            return _all(tests)
+        least = least_of(query.least, len(tests))
+        return _any(tests) if least <= 1 else _at_least(tests, least)
+
+    def _word(self, lowered: exp.Expression, term: str, query: Words) -> exp.Expression:
+        edits = min(query.fuzzy, 0 if len(term) < 3 else 1 if len(term) < 6 else 2) if query.fuzzy >= 9 else query.fuzzy
+        if edits <= 0:
+            return analyzer.matches(lowered, [term])
+        distance = exp.Anonymous(this="damerau_levenshtein", expressions=[exp.column("w"), exp.Literal.string(term)])
+        return analyzer.any_word(lowered, exp.LTE(this=distance, expression=exp.Literal.number(edits)))
+
+    def _wildcard(self, query: Wildcard, column: Column) -> exp.Expression:
+        if query.pattern.strip("*") == "":
+            return _not_null(column)
+        if column.type is not Type.STRING:
+            return exp.false()
+        text = whole_text(column)
+        if not is_text(column):
+            form = exp.Literal.string(f"(?s){analyzer.wildcard(query.pattern)}")
+            return exp.Anonymous(this="regexp_full_match", expressions=[text, form])
+        return _text_wildcard(query, text)
+
+    def _value(self, text: str, column: Column) -> exp.Expression:
+        """A number, date, boolean or address equals what the text says; of a date, the part it says."""
+        if column.type in coerce.INSTANTS:
+            return self._range(Range("", text, text), column)
+        value = _parsed(text, column.type)
+        if value is None:
+            return exp.false()
+        if column.type is Type.IP and "/" in text:
+            return addresses.in_network(column.raw, text)
+        if column.many:
+            listed = exp.Anonymous(
+                this="json_extract_string", expressions=[as_list(column), exp.Literal.string("$[*]")]
+            )
+            return exp.Anonymous(this="list_contains", expressions=[listed, coerce.text_of(value)])
+        return exp.EQ(this=column.raw, expression=coerce.operand(value.sql))
+
+    def _range(self, query: Range, column: Column) -> exp.Expression:
+        bounds: list[exp.Expression] = []
+        for text, above, included in ((query.low, True, query.low_included), (query.high, False, query.high_included)):
+            if text is None:
+                continue
+            if column.type in coerce.INSTANTS:
+                # A text that names a day or a second means its first instant or its last, as the bound needs it.
+                bound = instants.bound(text, self.compiler.now_ns, up=above is not included)
+                limit = None if bound is None else instants.literal(bound, column.type)
+            else:
+                value = _parsed(text, column.type) if column.type is not Type.STRING else coerce.string(text)
+                limit = None if value is None else value.sql
+            if limit is None:
+                return exp.false()
+            node: Any = {(True, True): exp.GTE, (True, False): exp.GT, (False, True): exp.LTE, (False, False): exp.LT}
+            raw = whole_text(column) if column.type is Type.STRING else column_value(column).sql
+            bounds.append(node[above, included](this=raw, expression=coerce.operand(limit)))
+        return _all(bounds)
+
+
+def _of_one_word(query: Words) -> bool:
+    """Whether it makes no difference in which of several texts the words stand."""
+    return len(analyzer.words(query.text)) == 1 or (query.operator == "or" and not query.quoted and not query.least)
+
+
+def _parted(columns: Sequence[Column], *, together: bool) -> tuple[list[exp.Expression], list[Column]]:
+    """Return texts to be asked as one, and the other columns.
+
+    The engine compiles a regular expression anew for each place it stands in, at some milliseconds each: asked one by
+    one, the hundred texts of a stream cost more than reading them.
+    """
+    texts = [column for column in columns if column.type is Type.STRING and is_text(column)]
+    if not together or len(texts) < 2:
+        return [], list(columns)
+    separator = exp.Literal.string(" \u0001 ")
+    joined = exp.Anonymous(this="concat_ws", expressions=[separator, *(whole_text(column) for column in texts)])
+    return [joined], [column for column in columns if column not in texts]
+
+
+def _text_wildcard(query: Wildcard, text: exp.Expression) -> exp.Expression:
+    form = exp.Literal.string(f"(?s){analyzer.wildcard(query.pattern.lower())}")
+    test = exp.Anonymous(this="regexp_full_match", expressions=[exp.column("w"), form])
+    return analyzer.any_word(exp.Lower(this=text), test)
+
+
+def is_text(column: Column) -> bool:
+    """Whether the field is analysed into words."""
+    return column.field is None or column.field.type in _TEXT_TYPES
+
+
+def whole_text(column: Column) -> exp.Expression:
+    """Return all text of a field, the items of a list one after the other."""
+    if column.many:
+        texts = exp.Anonymous(this="json_extract_string", expressions=[as_list(column), exp.Literal.string("$[*]")])
+        return exp.Anonymous(this="array_to_string", expressions=[texts, exp.Literal.string(" \u0001 ")])
+    return coerce.sql_cast(column.raw, "VARCHAR") if SQL[column.type] == "JSON" else column.raw
+
+
+def _keyword(query: Words, column: Column) -> exp.Expression:
+    value = exp.Literal.string(query.text)
+    if column.many:
+        texts = exp.Anonymous(this="json_extract_string", expressions=[as_list(column), exp.Literal.string("$[*]")])
+        return exp.Anonymous(this="list_contains", expressions=[texts, value])
+    if query.prefix:
+        return exp.Anonymous(this="starts_with", expressions=[column.raw, value])
+    return exp.EQ(this=column.raw, expression=value)
+
+
+def _parsed(text: str, kind: Type) -> Typed | None:  # noqa: PLR0911  one branch per type
+    """Return a literal of `kind`, or None when the text names none."""
+    if kind in coerce.NUMBERS:
+        if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[fFdD]?", text.strip()):
+            return None
+        digits = text.strip().rstrip("fFdD").lstrip("+")
+        try:
+            return coerce.number(digits, "integer" if digits.lstrip("-").isdecimal() else "double")
+        except UserError:
+            return None
+    if kind is Type.BOOLEAN:
+        return Typed(exp.Boolean(this=text == "true"), kind) if text in {"true", "false"} else None
+    if kind is Type.IP:
+        try:
+            return coerce.string(
+                addresses.canonical(text) if "/" not in text else str(ipaddress.ip_network(text, strict=False))
+            )
+        except ValueError:
+            return None
+    return None
+
+
+def least_of(text: str, count: int) -> int:
+    """Return how many of `count` optional clauses must match by a `minimum_should_match` such as `2`, `-1`, `75%`.
+
+    Conditional forms (`2<-25% 9<-3`) take the last part whose number is below `count`.
+    """
+    if "<" in text:
+        chosen = str(count)
+        for part in text.split():
+            above, _, rest = part.partition("<")
+            if above.isdecimal() and count > int(above):
+                chosen = rest
+        text = chosen
+    found = re.fullmatch(r"(-?\d+)(%?)", text.strip())
+    if found is None:
+        return 1
+    number = int(found[1])
+    if found[2]:
+        share = int(count * abs(number) / 100)
+        number = share if number >= 0 else count - share
+    elif number < 0:
+        number = count + number
+    return max(1, min(number, count)) if text.strip() != "0" else 1
+
+
+def _not_null(column: Column) -> exp.Expression:
+    return exp.Paren(this=exp.Not(this=exp.Paren(this=exp.Is(this=column.raw, expression=exp.Null()))))
+
+
+def _known(test: exp.Expression) -> exp.Expression:
+    return exp.Coalesce(this=test, expressions=[exp.false()])
+
+
+def _any(tests: list[exp.Expression]) -> exp.Expression:
+    tests = [test for test in tests if not (isinstance(test, exp.Boolean) and not test.this)]
+    if not tests:
+        return exp.false()
+    return exp.Paren(this=functools.reduce(lambda a, b: exp.Or(this=a, expression=b), tests))
+
+
+def _all(tests: list[exp.Expression]) -> exp.Expression:
+    tests = [test for test in tests if not (isinstance(test, exp.Boolean) and test.this)]
+    if not tests:
+        return exp.true()
+    return exp.Paren(this=functools.reduce(lambda a, b: exp.And(this=a, expression=b), tests))
+
+
+def _at_least(tests: list[exp.Expression], least: int) -> exp.Expression:
+    counts = [coerce.sql_cast(_known(test), Type.INT) for test in tests]
+    total = functools.reduce(lambda a, b: exp.Add(this=a, expression=b), counts)
+    return exp.GTE(this=exp.Paren(this=total), expression=exp.Literal.number(least))

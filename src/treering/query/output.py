@@ -1,0 +1,89 @@
+"""The last step of a query: which columns are shown, in which SQL form, and the answer in OpenSearch's shape."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlglot import exp
+
+from treering.model.times import format_ns
+from treering.query import coerce
+from treering.query.types import SQL, Type
+from treering.stage.store import ResultColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from treering.query.relation import Column, Relation
+    from treering.stage.store import Result
+
+
+def visible(relation: Relation) -> Mapping[str, Column]:
+    """Return the columns that are shown: members of a shown object are left out."""
+    columns = relation.columns or relation.metadata
+    if not relation.implicit:
+        return columns
+    return {name: column for name, column in columns.items() if name.rpartition(".")[0] not in columns}
+
+
+def expression(column: Column) -> exp.Expression:
+    """Return the SQL that carries a column's values out of the engine."""
+    raw = column.raw
+    if column.many:
+        return coerce.sql_cast(raw, "VARCHAR")
+    match column.type:
+        case Type.DATE | Type.TIME | Type.INTERVAL:
+            return coerce.sql_cast(raw, "VARCHAR")
+        case Type.DOUBLE | Type.FLOAT:
+            return coerce.sql_cast(raw, Type.DOUBLE)
+        case _:
+            return coerce.sql_cast(raw, "VARCHAR") if SQL[column.type] == "JSON" else raw
+
+
+def result_column(name: str, column: Column) -> ResultColumn:
+    """Return how the answer names and types a column."""
+    return ResultColumn(name, column.type.value, column.many or SQL[column.type] == "JSON")
+
+
+def render(result: Result) -> dict[str, Any]:
+    """Return an answer as `POST /_plugins/_ppl` gives it: schema, datarows, total and size."""
+    columns = [_renderer(column) for column in result.columns]
+    rows = [
+        [
+            value if value is None or render is None else render(value)
+            for render, value in zip(columns, row, strict=True)
+        ]
+        for row in result.rows
+    ]
+    return {
+        "schema": [{"name": column.name, "type": column.type} for column in result.columns],
+        "datarows": rows,
+        "total": len(rows),
+        "size": len(rows),
+    }
+
+
+def _renderer(column: ResultColumn) -> Any:
+    if column.json:
+        return msgspec.json.decode
+    match column.type:
+        case "timestamp":
+            return timestamp
+        case "double" | "float":
+            return _number
+        case _:
+            return None
+
+
+def timestamp(value: int) -> str:
+    """Return nanoseconds since the epoch as `yyyy-MM-dd HH:mm:ss[.fraction]` without trailing zeros."""
+    text = format_ns(value)[:-1].replace("T", " ")
+    return text.rstrip("0") if "." in text else text
+
+
+def _number(value: float | Decimal) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,171 @@
+"""What a command works on: a table under construction, the PPL columns in it, and the order of its rows.
+
+The SQL columns of a relation have names of their own (`ref`) that no other column of the query has: `s0.body` for a
+field of a scan, `#1`, `#2`, … for what is computed. So selecting, renaming and replacing PPL columns costs no SQL at
+all, `SELECT *, … AS "#7"` never meets a name twice, and a subsearch can name the columns of the search around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from treering.query.function import Typed
+from treering.query.types import Type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from treering.model.schema import FieldType, StreamSchema
+    from treering.stage.store import Tokens
+
+SEQUENCE = "_seq"
+METADATA = {
+    "_id": Type.STRING,
+    "_index": Type.STRING,
+    "_score": Type.FLOAT,
+    "_maxscore": Type.FLOAT,
+    "_sort": Type.BIGINT,
+    "_routing": Type.STRING,
+}
+
+
+@dataclass(slots=True)
+class Source:
+    """A scan being described while the query is lowered: the fields that turn out to be needed, and its bounds.
+
+    `used` maps the SQL column of each needed field to the field; `select` is filled from it at the end.
+    """
+
+    name: str
+    streams: tuple[str, ...]
+    schema: StreamSchema
+    select: exp.Select
+    used: dict[str, str] = field(default_factory=dict)
+    start_ns: int | None = None
+    end_ns: int | None = None
+    tokens: list[Tokens] = field(default_factory=list)
+    conditions: list[exp.Expression] = field(default_factory=list)
+    newest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A PPL column: the SQL column that carries it and its type.
+
+    `source` is the scan it still comes from unchanged, with `field` the store's field and `stored` its name. With
+    `many` the SQL column is JSON although the type is a scalar's: some record has a list there.
+    """
+
+    ref: str
+    type: Type
+    element: Type | None = None
+    source: Source | None = None
+    field: FieldType | None = None
+    stored: str = ""
+    many: bool = False
+    path: str = ""
+
+    @property
+    def raw(self) -> exp.Expression:
+        """The SQL column, or the member of a JSON column at `path`; using it makes the scan read it."""
+        if self.source is not None:
+            self.source.used[self.ref] = self.stored
+        if self.path:
+            steps = "".join(f'."{step}"' for step in self.path.replace('"', "").split("."))
+            return exp.Anonymous(
+                this="json_extract_string", expressions=[named(self.ref), exp.Literal.string("$" + steps)]
+            )
+        return named(self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of the order of rows."""
+
+    column: Column
+    descending: bool = False
+    nulls_first: bool = True
+
+    def sql(self) -> exp.Ordered:
+        """Return the key as SQL."""
+        return exp.Ordered(this=self.column.raw, desc=self.descending, nulls_first=self.nulls_first)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table with PPL columns.
+
+    `order` empty means the order in which the rows were stored, which the engine keeps by itself; `sequence` is that
+    order as a column, for windows and ties, until rows are grouped. `plain` says that only conditions came so far;
+    `names` are the streams' names, which may stand before a field; `implicit` that no command has chosen the columns,
+    so members of objects are not shown beside them.
+    """
+
+    sql: exp.Select
+    columns: Mapping[str, Column]
+    order: tuple[Order, ...] = ()
+    sequence: Column | None = None
+    metadata: Mapping[str, Column] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    plain: bool = True
+    implicit: bool = True
+
+    def find(self, name: str) -> Column | None:
+        """Return the column called `name`, metadata fields included."""
+        return self.columns.get(name) or self.metadata.get(name)
+
+    def keys(self) -> list[exp.Ordered]:
+        """Return the full order of rows as SQL, ties included."""
+        keys = [key.sql() for key in self.order]
+        if self.sequence is not None:
+            keys.append(exp.Ordered(this=self.sequence.raw, nulls_first=True))
+        return keys
+
+    def wrapped(self, *extra: exp.Expression) -> exp.Select:
+        """Return a SELECT of everything in this relation and `extra` columns."""
+        return exp.Select(expressions=[exp.Star(), *extra]).from_(nested(self.sql), copy=False)
+
+    def with_columns(self, columns: Mapping[str, Column]) -> Relation:
+        """Return the relation with other PPL columns over the same table."""
+        return replace(self, columns=columns, plain=False)
+
+    def where(self, condition: exp.Expression) -> Relation:
+        """Return the relation with only the rows that satisfy `condition`."""
+        return replace(self, sql=self.wrapped().where(condition, copy=False))
+
+    def ordered(self, order: Sequence[Order]) -> Relation:
+        """Return the relation in another order."""
+        return replace(self, order=tuple(order), plain=False)
+
+    def limited(self, count: int, offset: int = 0) -> Relation:
+        """Return the first `count` rows after `offset`."""
+        select = self.wrapped()
+        if self.order:
+            select = select.order_by(*self.keys(), copy=False)
+        select = select.limit(count, copy=False)
+        if offset:
+            select = select.offset(offset, copy=False)
+        return replace(self, sql=select, plain=False)
+
+
+def named(ref: str) -> exp.Column:
+    """Return an SQL column by its exact name."""
+    return exp.Column(this=exp.Identifier(this=ref, quoted=True))
+
+
+def aliased(value: exp.Expression, ref: str) -> exp.Alias:
+    """Return `value AS "ref"`."""
+    return exp.Alias(this=value, alias=exp.Identifier(this=ref, quoted=True))
+
+
+def nested(select: exp.Query) -> exp.Expression:
+    """Return a SELECT as something that can stand in FROM."""
+    return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier("t")))
+
+
+def computed(ref: str, value: Typed) -> Column:
+    """Return the column that carries a computed value."""
+    return Column(ref, value.type, value.element)

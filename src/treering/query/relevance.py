@@ -1,0 +1,61 @@
+"""The full-text functions of `where`: match, match_phrase, multi_match, query_string and their kin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from treering.core.errors import UserError
+from treering.query import querystring
+from treering.query.function import Typed
+from treering.query.lucene import Boolean, Clause, Lowering, Query, Words
+from treering.query.syntax import Name
+from treering.query.types import Type
+
+if TYPE_CHECKING:
+    from treering.query.compiler import Compiler
+    from treering.query.relation import Relation
+    from treering.query.syntax import Relevance
+
+_AUTO = 9
+_FUZZINESS = {"0": 0, "1": 1, "2": 2}
+
+
+def query_of(node: Relevance) -> Query:
+    """Return the full-text query that a function call means."""
+    options = dict(node.options)
+    operator = options.get("operator", options.get("default_operator", "or")).lower()
+    fuzziness = options.get("fuzziness")
+    fuzzy = 0 if fuzziness is None else _FUZZINESS.get(fuzziness, _AUTO)
+    slop = int(options.get("slop", options.get("phrase_slop", "0")) or 0)
+    least = options.get("minimum_should_match", "")
+    if node.name == "query_string":
+        return querystring.query_string(node.query, operator)
+    if node.name == "simple_query_string":
+        return querystring.simple_query_string(node.query, operator, options.get("flags", "ALL"))
+    field = node.fields[0][0] if len(node.fields) == 1 else None
+    phrase = node.name in {"match_phrase", "match_phrase_prefix"} or "phrase" in options.get("type", "")
+    prefix = node.name in {"match_phrase_prefix", "match_bool_prefix"} or options.get("type", "").endswith("prefix")
+    return Words(node.query, field, operator, phrase, prefix, slop, fuzzy, least)
+
+
+def lower(relation: Relation, node: Relevance, compiler: Compiler) -> Typed:
+    """Return the condition of a full-text function over `relation`. Raises `UserError` for an unknown field."""
+    for name, _ in node.fields:
+        if "*" not in name and node.name.startswith("match") and compiler.column(relation, name) is None:
+            from treering.query.scope import Scope
+
+            Scope(relation, compiler).unknown(Name(name, place=node.place))
+    fields = tuple(name for name, _ in node.fields)
+    query = query_of(node)
+    if isinstance(query, Words) and query.field is None and len(fields) > 1:
+        words = query
+        query = Boolean(tuple(Clause("should", Words(words.text, name, *_rest(words))) for name in fields))
+    try:
+        condition = Lowering(relation, compiler, fields).condition(query)
+    except UserError as error:
+        raise UserError(error.message, hint=error.hint, where=compiler.where(node.place)) from error
+    return Typed(condition, Type.BOOLEAN)
+
+
+def _rest(words: Words) -> tuple[str, bool, bool, int, int, str]:
+    return words.operator, words.quoted, words.prefix, words.slop, words.fuzzy, words.least

@@ -1,0 +1,52 @@
+"""SQL expressions from constant templates: `:name` stands for an expression put in as a syntax node."""
+
+from __future__ import annotations
+
+import functools
+
+from sqlglot import exp, parse_one
+
+from treering.query.coerce import sql_cast
+from treering.query.function import Typed
+from treering.query.types import Type
+
+_SIMPLE = (exp.Literal, exp.Column, exp.Cast, exp.TryCast, exp.Paren, exp.Null, exp.Boolean, exp.Identifier)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: str) -> exp.Expression:
+    found = parse_one(text, read="duckdb")
+    assert isinstance(found, exp.Expression)  # every node is one
+    return found
+
+
+def sql(text: str, /, **parts: exp.Expression) -> exp.Expression:
+    """Return the expression of a template of ours with each `:name` replaced. `text` is never built at run time."""
+    root = exp.Paren(this=_parsed(text).copy())
+    for node in list(root.find_all(exp.Placeholder)):
+        part = parts[node.name].copy()
+        node.replace(part if isinstance(part, _SIMPLE) else exp.Paren(this=part))
+    found: exp.Expression = root.this
+    if isinstance(found, (*_SIMPLE, exp.Func)) and not isinstance(found, exp.Binary):
+        found.pop()
+        return found
+    return root
+
+
+def typed(kind: Type, text: str, /, **parts: Typed | exp.Expression) -> Typed:
+    """Return a template's expression, cast to the SQL type of `kind`."""
+    found = sql(text, **{name: part.sql if isinstance(part, Typed) else part for name, part in parts.items()})
+    return Typed(sql_cast(found, kind), kind)
+
+
+def call(name: str, kind: Type, *args: Typed | exp.Expression) -> Typed:
+    """Return a call of an SQL function, as `kind`. The name is one of ours, never a user's."""
+    nodes = [(arg.sql if isinstance(arg, Typed) else arg).copy() for arg in args]
+    return Typed(sql_cast(exp.Anonymous(this=name, expressions=nodes), kind), kind)
+
+
+def literal(value: str | int) -> exp.Expression:
+    """Return a text or a whole number as a node."""
+    if isinstance(value, str):
+        return exp.Literal.string(value)
+    return exp.Literal.number(value) if value >= 0 else exp.Neg(this=exp.Literal.number(-value))
