@@ -1,1 +1,1 @@
-"""The HTTP adapter: routes, authentication, static files."""
+"""The HTTP adapter: the only place that knows the web server."""

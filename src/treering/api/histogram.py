@@ -1,0 +1,124 @@
+"""Counts over time, stacked by level or by another field."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from treering.api import language
+from treering.api.instants import span_ns
+from treering.api.levels import LEVEL_FIELDS, LEVELS, level_sql
+from treering.api.selection import column, named, over, time_ns
+from treering.model.columns import TIME
+from treering.model.times import format_ns
+from treering.query.types import MAPPING, Type
+from treering.stage.store import ResultColumn
+
+if TYPE_CHECKING:
+    from treering.api.service import Service
+    from treering.stage.store import Query
+
+MS = 1_000_000
+_SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
+STEPS_MS = (
+    *(1, 2, 5, 10, 20, 50, 100, 200, 500),
+    *(_SECOND * n for n in (1, 2, 5, 10, 15, 30)),
+    *(_MINUTE * n for n in (1, 2, 5, 10, 15, 30)),
+    *(_HOUR * n for n in (1, 2, 3, 6, 12)),
+    *(_DAY * n for n in (1, 2, 7, 14, 30, 90, 365, 3650)),
+)
+_NUMERIC = {Type.TINYINT, Type.SMALLINT, Type.INT, Type.BIGINT, Type.FLOAT, Type.DOUBLE}
+_SERIES = 8
+
+
+def interval_ms(start_ns: int, end_ns: int, buckets: int) -> int:
+    """Return the shortest round interval that needs no more than `buckets` of it."""
+    span = max(1, (end_ns - start_ns) // MS)
+    return next((step for step in STEPS_MS if span <= step * buckets), STEPS_MS[-1])
+
+
+async def histogram(
+    service: Service,
+    text: str,
+    span: tuple[str | None, str | None] = (None, None),
+    buckets: int = 60,
+    by: str | None = None,
+) -> dict[str, Any]:
+    """Return counts over time of the records that the `search` and `where` part of `text` selects (docs/api.md).
+
+    Buckets begin at whole multiples of the interval since 1970; every bucket of the range is there, empty ones too.
+    """
+    start, end = await _ends(service, text, span)
+    step_ms = interval_ms(start, end, max(1, min(buckets, 1000)))
+    step = step_ms * MS
+    first = start // step
+    inner, group = await _grouped(service, text, (start, end), by)
+    select = exp.select(
+        named(exp.IntDiv(this=exp.Paren(this=time_ns() - first * step), expression=exp.Literal.number(step)), "bucket"),
+        named(group, "series"),
+        named(exp.Count(this=exp.Star()), "count"),
+    ).group_by(exp.Literal.number(1), exp.Literal.number(2))
+    columns = (ResultColumn("bucket", "bigint"), ResultColumn("series", "string"), ResultColumn("count", "bigint"))
+    rows = (await service.run(over(inner, select, columns), 1_000_000)).rows
+    series = _series(rows, fixed=by is None)
+    places = {name: place for place, name in enumerate(series)}
+    counts = [[0] * len(series) for _ in range(max(1, -(-end // step) - first))]
+    for bucket, name, count in rows:
+        place = places.get(name if name is not None else "", len(series) - 1)
+        if 0 <= bucket < len(counts):
+            counts[bucket][place] += count
+    return {
+        "interval_ms": step_ms,
+        "from": format_ns(start),
+        "to": format_ns(end),
+        "series": series,
+        "buckets": [{"time": format_ns((first + n) * step), "counts": line} for n, line in enumerate(counts)],
+        "total": sum(map(sum, counts)),
+    }
+
+
+async def _ends(service: Service, text: str, span: tuple[str | None, str | None]) -> tuple[int, int]:
+    start, end = span_ns(*span, service.clock.now_ns())
+    if start is not None and end is not None:
+        return start, max(end, start + 1)
+    infos = [
+        info
+        for pattern in await language.sources(service, text)
+        for info in await service.call(service.store.streams, pattern)
+        if info.first_ns is not None and info.last_ns is not None
+    ]
+    now = service.clock.now_ns()
+    known_first = min((info.first_ns or 0 for info in infos), default=now - 900 * 10**9)
+    known_last = max((info.last_ns or 0 for info in infos), default=now - 1)
+    start = known_first if start is None else start
+    end = known_last + 1 if end is None else end
+    return start, max(end, start + 1)
+
+
+async def _grouped(
+    service: Service, text: str, range_ns: tuple[int, int], by: str | None
+) -> tuple[Query, exp.Expression]:
+    schema = await language.schema(service, text)
+    if by is not None:
+        inner = await language.selected(service, text, (by, TIME), range_ns)
+        return inner, exp.Substring(
+            this=exp.cast(column(by), "VARCHAR"), start=exp.Literal.number(1), length=exp.Literal.number(200)
+        )
+    known = [(field.name, MAPPING.get(field.type) in _NUMERIC) for name in LEVEL_FIELDS if (field := schema.get(name))]
+    inner = await language.selected(service, text, (*(name for name, _ in known), TIME), range_ns)
+    return inner, level_sql(known)
+
+
+def _series(rows: list[tuple[Any, ...]], *, fixed: bool) -> list[str]:
+    """Return the names of the stacked parts; the last one takes what has no name of its own."""
+    if fixed:
+        seen = {name for _, name, _ in rows}
+        named_levels = [level for level in LEVELS if level in seen]
+        return [*named_levels, "other"] if None in seen or not named_levels else named_levels
+    totals: Counter[str] = Counter()
+    for _, name, count in rows:
+        totals[name if name is not None else ""] += count
+    most = [name for name, _ in totals.most_common(_SERIES) if name]
+    return [*most, "other"] if len(totals) > len(most) or not most else most

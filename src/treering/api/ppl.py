@@ -1,0 +1,81 @@
+"""`POST /_plugins/_ppl` as OpenSearch's SQL plugin answers it (opensearch-project/sql, docs/user/interfaces)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from treering.api import language
+from treering.api.answers import answer
+from treering.core.errors import Bug, Retryable, TreeringError, UserError
+from treering.stage.source import Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from treering.api.service import Service
+    from treering.stage.source import Request
+
+_PATHS = ("/_plugins/_ppl", "/_opendistro/_ppl")
+
+
+class _Body(msgspec.Struct):
+    query: str | None = None
+
+
+def routes(service: Service) -> list[Route]:
+    """Return the routes of PPL queries and of their plans."""
+    post = frozenset({"POST"})
+    found = [Route(post, path, _guarded(_query, service)) for path in _PATHS]
+    return [*found, *(Route(post, f"{path}/_explain", _guarded(_explain, service)) for path in _PATHS)]
+
+
+async def _query(service: Service, request: Request) -> Any:
+    compiled = await language.compiled(service, _text(request), (None, None), service.limits.rows)
+    return language.rendered(await service.run(compiled))
+
+
+async def _explain(service: Service, request: Request) -> Any:
+    compiled = await language.compiled(service, _text(request), (None, None), service.limits.rows)
+    scans = {
+        name: {"streams": scan.streams, "fields": scan.fields, "newest": scan.newest}
+        for name, scan in compiled.scans.items()
+    }
+    return {"root": {"name": "DuckDB", "description": {"sql": compiled.sql.sql(dialect="duckdb"), "scans": scans}}}
+
+
+def _text(request: Request) -> str:
+    try:
+        text = msgspec.json.decode(request.body or b"{}", type=_Body).query
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"the request body is not what PPL takes: {error}") from error
+    if text is None:
+        raise UserError("the request body has no query", hint='send {"query": "source=logs | head 5"}')
+    return text
+
+
+def _guarded(
+    operation: Callable[[Service, Request], Awaitable[Any]], service: Service
+) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        try:
+            return answer(await operation(service, request))
+        except TreeringError as error:
+            return _failure(error)
+
+    return handle
+
+
+def _failure(error: TreeringError) -> Response:
+    status = 400
+    reason = "Invalid Query"
+    if isinstance(error, Retryable):
+        status, reason = 503, "Busy"
+    elif isinstance(error, Bug):
+        status, reason = 500, "There was internal problem at backend"
+    kind = {400: "SemanticCheckException", 503: "EsRejectedExecutionException", 500: "IllegalStateException"}[status]
+    details: dict[str, Any] = {"reason": reason, "details": str(error), "type": kind}
+    if error.where is not None:
+        details["position"] = {"offset": error.where.offset, "length": error.where.length}
+    return answer({"error": details, "status": status}, status)

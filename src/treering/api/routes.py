@@ -1,0 +1,185 @@
+"""The route table of `/api/*`: what docs/api.md lists, each line a path and the operation behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from treering.api import histogram, language, query, records, search, status, streams, tail, trace, values
+from treering.api.answers import answer, body, failure, number
+from treering.core.errors import TreeringError, UserError
+from treering.stage.source import Response, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from treering.api.service import Service
+    from treering.stage.source import Request
+
+    Operation = Callable[[Service, Request], Awaitable[Any]]
+
+
+class QueryBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What every operation over a query takes."""
+
+    query: str = ""
+    start: str | None = msgspec.field(default=None, name="from")
+    end: str | None = msgspec.field(default=None, name="to")
+
+    @property
+    def span(self) -> tuple[str | None, str | None]:
+        """Both ends of the time range."""
+        return self.start, self.end
+
+
+class TableBody(QueryBody):
+    """`POST /api/query`."""
+
+    limit: int | None = None
+
+
+class SearchBody(QueryBody):
+    """`POST /api/search`."""
+
+    size: int = 100
+    after: str | None = None
+    order: str = "desc"
+
+
+class HistogramBody(QueryBody):
+    """`POST /api/histogram`."""
+
+    buckets: int = 60
+    by: str | None = None
+
+
+class ValuesBody(QueryBody):
+    """`POST /api/values`."""
+
+    field: str
+    limit: int = 10
+
+
+class CompleteBody(QueryBody):
+    """`POST /api/complete`."""
+
+    cursor: int | None = None
+
+
+async def _streams(service: Service, _request: Request) -> Any:
+    return await streams.streams(service)
+
+
+async def _fields(service: Service, request: Request) -> Any:
+    return await streams.fields(service, request.query.get("source") or "logs")
+
+
+async def _query(service: Service, request: Request) -> Any:
+    asked = body(request, TableBody)
+    return await query.query(service, asked.query, asked.start, asked.end, asked.limit)
+
+
+async def _search(service: Service, request: Request) -> Any:
+    asked = body(request, SearchBody)
+    return await search.search(service, asked.query, asked.span, asked.size, asked.after, asked.order)
+
+
+async def _histogram(service: Service, request: Request) -> Any:
+    asked = body(request, HistogramBody)
+    return await histogram.histogram(service, asked.query, asked.span, asked.buckets, asked.by)
+
+
+async def _values(service: Service, request: Request) -> Any:
+    asked = body(request, ValuesBody)
+    return await values.values(service, asked.query, asked.field, asked.span, asked.limit)
+
+
+async def _complete(service: Service, request: Request) -> Any:
+    asked = body(request, CompleteBody)
+    return await language.complete(service, asked.query, len(asked.query) if asked.cursor is None else asked.cursor)
+
+
+async def _parse(service: Service, request: Request) -> Any:
+    return await language.described(service, body(request, QueryBody).query)
+
+
+def _place(request: Request) -> tuple[str, int]:
+    return records.reference(f"{request.params['stream']}/{request.params['seq']}")
+
+
+async def _record(service: Service, request: Request) -> Any:
+    return await records.record(service, *_place(request))
+
+
+async def _context(service: Service, request: Request) -> Any:
+    before, after = number(request, "before", 20, 200), number(request, "after", 20, 200)
+    return await records.context(service, *_place(request), before, after)
+
+
+async def _trace(service: Service, request: Request) -> Any:
+    return await trace.trace(service, request.params["trace_id"])
+
+
+async def _tail(service: Service, request: Request) -> Any:
+    events = await tail.tail(service, request.query.get("query", ""))
+    return Response(200, headers={"content-type": "text/event-stream", "cache-control": "no-store"}, stream=events)
+
+
+async def _status(service: Service, _request: Request) -> Any:
+    return await status.status(service)
+
+
+async def _healthz(_service: Service, _request: Request) -> Any:
+    return {"status": "ok"}
+
+
+async def _readyz(service: Service, _request: Request) -> Any:
+    ready = service.ready()
+    return answer({"status": "ready" if ready else "starting or stopping"}, 200 if ready else 503)
+
+
+async def _metrics(service: Service, _request: Request) -> Any:
+    for info in await service.call(service.store.streams):
+        service.telemetry.set("treering_stream_records", info.rows, stream=info.name)
+        service.telemetry.set("treering_stream_bytes", info.bytes, stream=info.name)
+    text = service.telemetry.exposition()
+    return Response(200, text.encode(), {"content-type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
+    ("GET", "/api/streams", _streams),
+    ("GET", "/api/fields", _fields),
+    ("POST", "/api/query", _query),
+    ("POST", "/api/search", _search),
+    ("POST", "/api/histogram", _histogram),
+    ("POST", "/api/values", _values),
+    ("POST", "/api/complete", _complete),
+    ("POST", "/api/parse", _parse),
+    ("GET", "/api/record/{stream}/{seq}", _record),
+    ("GET", "/api/context/{stream}/{seq}", _context),
+    ("GET", "/api/trace/{trace_id}", _trace),
+    ("GET", "/api/tail", _tail),
+    ("GET", "/api/status", _status),
+    ("GET", "/healthz", _healthz),
+    ("GET", "/readyz", _readyz),
+    ("GET", "/metrics", _metrics),
+)
+
+
+def routes(service: Service) -> list[Route]:
+    """Return the routes of `/api/*` and of the probes over `service`."""
+    return [Route(frozenset({method}), path, _handler(service, operation)) for method, path, operation in OPERATIONS]
+
+
+def _handler(service: Service, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        try:
+            result = await operation(service, request)
+        except TreeringError as error:
+            return failure(error)
+        except UnicodeError:
+            return failure(UserError("the request holds text that is not UTF-8"))
+        return result if isinstance(result, Response) else answer(result)
+
+    return handle

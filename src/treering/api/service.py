@@ -1,0 +1,68 @@
+"""What the operations work with, for whoever calls them: HTTP, the command line, another program."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from treering.core.clock import Clock, SystemClock
+from treering.core.telemetry import Telemetry
+from treering.stage.store import Limits, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from treering.stage.store import Query, Store
+
+T = TypeVar("T")
+DEFAULT_SOURCE = "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An address the server listens on, or why it does not."""
+
+    name: str
+    address: str
+    state: str
+
+
+def _no_listeners() -> list[Listener]:
+    return []
+
+
+@dataclass(slots=True)
+class Service:
+    """A store and the bounds under which it is asked. All operations of `treering.api` take one."""
+
+    store: Store
+    limits: Limits = field(default_factory=Limits)
+    clock: Clock = field(default_factory=SystemClock)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(4, thread_name_prefix="query"))
+    listeners: Callable[[], list[Listener]] = _no_listeners
+    ready: Callable[[], bool] = lambda: True
+    started: float = 0.0
+
+    async def call(self, function: Callable[..., T], *args: object) -> T:
+        """Return what the blocking `function` returns, without blocking the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *args)
+
+    async def run(self, query: Query, rows: int | None = None) -> Result:
+        """Answer `query`; a caller that goes away cancels it. Raises `UserError` at a limit.
+
+        Before the first record has come the default stream is empty rather than unknown.
+        """
+        read = {stream for scan in query.scans.values() for stream in scan.streams}
+        if read == {DEFAULT_SOURCE} and not await self.call(self.store.streams, DEFAULT_SOURCE):
+            return Result(query.columns, [])
+        cancel = threading.Event()
+        limits = self.limits if rows is None else Limits(rows, self.limits.seconds, self.limits.memory_bytes)
+        try:
+            return await self.call(self.store.run, query, limits, cancel)
+        except asyncio.CancelledError:
+            cancel.set()
+            raise

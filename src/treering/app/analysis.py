@@ -1,0 +1,234 @@
+"""What is in these files: one pass, bounded memory, no server.
+
+Counts by minute, level, service, format and pattern are kept, never the records; so any number of files fits.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from treering.app.patterns import Patterns
+from treering.core.errors import DecodeError
+from treering.model.times import format_ns, rfc3339_ns
+from treering.receive._blocks import blocks, opened
+from treering.receive._decoder import Logs, Records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from treering.receive._decoder import Found
+
+MINUTE = 60 * 10**9
+SHOWN = 10
+_MOST_MINUTES = 200_000
+_MOST_CALLS = 5
+_ERROR = 17  # OpenTelemetry severity numbers: 17 to 20 error, 21 to 24 fatal
+_MILLION = 1_000_000
+_INPUT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
+_OUTPUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
+_MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
+_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
+
+
+@dataclass(slots=True)
+class Analysis:
+    """The counts so far."""
+
+    files: list[dict[str, Any]] = field(default_factory=list)
+    bytes: int = 0
+    records: int = 0
+    undated: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    damaged: list[str] = field(default_factory=list)
+    levels: Counter[str] = field(default_factory=Counter)
+    services: Counter[str] = field(default_factory=Counter)
+    minutes: Counter[int] = field(default_factory=Counter)
+    errors: Counter[int] = field(default_factory=Counter)
+    patterns: Patterns = field(default_factory=Patterns)
+    calls: int = 0
+    slowest: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
+    costliest: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count one record."""
+        self.records += 1
+        number = record.get("severityNumber")
+        level = _level(number)
+        self.levels[level or "none"] += 1
+        if isinstance(service := record.get("serviceName"), str) and (
+            service in self.services or len(self.services) < 1000
+        ):
+            self.services[service] += 1
+        moment = _instant(record.get("@timestamp"))
+        if moment is None:
+            self.undated += 1
+        else:
+            self._date(moment, is_error=level in {"error", "fatal"} or _failed(record))
+        body = record.get("body")
+        if isinstance(body, str) and body:
+            self.patterns.add(body, moment, level)
+        attributes = record.get("attributes")
+        if isinstance(attributes, dict):
+            self._call(record, attributes, moment)
+
+    def _date(self, moment: int, *, is_error: bool) -> None:
+        self.first_ns = moment if self.first_ns is None else min(self.first_ns, moment)
+        self.last_ns = moment if self.last_ns is None else max(self.last_ns, moment)
+        minute = moment // MINUTE
+        if minute in self.minutes or len(self.minutes) < _MOST_MINUTES:
+            self.minutes[minute] += 1
+            if is_error:
+                self.errors[minute] += 1
+
+    def _call(self, record: Mapping[str, Any], attributes: Mapping[str, Any], moment: int | None) -> None:
+        model = _first(attributes, _MODEL)
+        duration = record.get("durationInNanos")
+        tokens = sum(value for names in (_INPUT, _OUTPUT) if isinstance(value := _first(attributes, names), int))
+        if not isinstance(model, str) or not (tokens or isinstance(duration, int)):
+            return
+        self.calls += 1
+        about = {
+            "model": model,
+            "name": record.get("name") or record.get("body"),
+            "time": None if moment is None else format_ns(moment),
+            "service": record.get("serviceName"),
+            "trace_id": record.get("traceId"),
+            "duration_ms": duration / _MILLION if isinstance(duration, int) else None,
+            "tokens": tokens,
+        }
+        if isinstance(duration, int):
+            _keep(self.slowest, duration, self.calls, about)
+        if tokens:
+            _keep(self.costliest, tokens, self.calls, about)
+
+    def report(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for JSON."""
+        span = None if self.first_ns is None or self.last_ns is None else (self.last_ns - self.first_ns) / 1e9
+        return {
+            "files": self.files,
+            "bytes": self.bytes,
+            "records": self.records,
+            "without_time": self.undated,
+            "rejected": dict(self.rejected),
+            "damaged": self.damaged,
+            "first": None if self.first_ns is None else format_ns(self.first_ns),
+            "last": None if self.last_ns is None else format_ns(self.last_ns),
+            "per_second": round(self.records / span, 3) if span else None,
+            "peak": self._peak(),
+            "levels": {level: self.levels[level] for level in (*reversed(_LEVELS), "none") if self.levels[level]},
+            "services": dict(self.services.most_common(SHOWN)),
+            "loudest": self.patterns.loudest(SHOWN),
+            "newest": self.patterns.newest(SHOWN, self.first_ns, self.last_ns),
+            "bursts": bursts(self.errors, self.minutes),
+            "model_calls": self.calls,
+            "slowest_calls": [about for _, _, about in sorted(self.slowest, key=lambda item: -item[0])],
+            "costliest_calls": [about for _, _, about in sorted(self.costliest, key=lambda item: -item[0])],
+        }
+
+    def _peak(self) -> dict[str, Any] | None:
+        if not self.minutes:
+            return None
+        minute, count = max(self.minutes.items(), key=lambda item: item[1])
+        return {"minute": format_ns(minute * MINUTE), "records": count}
+
+
+def analyze(
+    paths: Sequence[str], now_ns: Callable[[], int], progress: Callable[[int], None] = lambda _: None
+) -> Analysis:
+    """Read `paths` and return what is in them; `progress` is told bytes read. Raises `UserError` for a missing file."""
+    found = Analysis()
+    for path in paths:
+        before = found.records
+        reader = Records("logs", now_ns, name=path)
+        for part in _parts(found, path, reader, progress):
+            for reason, _ in part.rejected:
+                found.rejected[reason] += 1
+            for records in part.records.values():
+                for record in records:
+                    found.add(record)
+        found.files.append({"file": path, "records": found.records - before, "formats": _formats(reader)})
+    return found
+
+
+def _parts(found: Analysis, path: str, reader: Records, progress: Callable[[int], None]) -> Iterator[Found]:
+    def read(count: int) -> None:
+        found.bytes += count
+        progress(count)
+
+    with opened(path) as file:
+        try:
+            for block in blocks(file, read):
+                yield reader.feed(block)
+        except DecodeError as error:
+            found.damaged.append(f"{path}: {error.message}")
+        yield reader.end()
+
+
+def _formats(reader: Records) -> dict[str, int]:
+    if isinstance(reader.content, Logs):
+        return dict(Counter(reader.content.reader.formats).most_common(SHOWN))
+    return {} if reader.content is None else {reader.content.name: 1}
+
+
+def bursts(errors: Mapping[int, int], minutes: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Return runs of minutes with far more errors than usual, the worst first.
+
+    Far more: above the median of all minutes by six median absolute deviations (at least 5 errors), which a few bursts
+    cannot shift (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993).
+    """
+    if not errors:
+        return []
+    counts = sorted([*errors.values(), *[0] * (len(minutes) - len(errors))])
+    median = counts[len(counts) // 2]
+    spread = sorted(abs(count - median) for count in counts)[len(counts) // 2]
+    limit = max(5.0, median + 6 * 1.4826 * spread)
+    runs: list[list[int]] = []
+    for minute in sorted(minute for minute, count in errors.items() if count >= limit):
+        if runs and minute - runs[-1][-1] <= 2:
+            runs[-1].append(minute)
+        else:
+            runs.append([minute])
+    found = [
+        {
+            "from": format_ns(run[0] * MINUTE),
+            "to": format_ns((run[-1] + 1) * MINUTE),
+            "errors": sum(errors.get(minute, 0) for minute in range(run[0], run[-1] + 1)),
+            "usual_per_minute": median,
+        }
+        for run in runs
+    ]
+    found.sort(key=lambda burst: -int(str(burst["errors"])))
+    return found[:SHOWN]
+
+
+def _level(number: Any) -> str | None:
+    return _LEVELS[(number - 1) // 4] if isinstance(number, int) and 1 <= number <= 24 else None
+
+
+def _failed(record: Mapping[str, Any]) -> bool:
+    """Whether a span ended in error (OTLP status code 2)."""
+    status = record.get("status")
+    return isinstance(status, dict) and status.get("code") in {2, "2", "ERROR", "Error", "STATUS_CODE_ERROR"}
+
+
+def _instant(value: Any) -> int | None:
+    if isinstance(value, str):
+        return rfc3339_ns(value)
+    return value if isinstance(value, int) else None
+
+
+def _first(attributes: Mapping[str, Any], names: Iterable[str]) -> Any:
+    return next((attributes[name] for name in names if name in attributes), None)
+
+
+def _keep(heap: list[tuple[float, int, dict[str, Any]]], size: float, order: int, about: dict[str, Any]) -> None:
+    """Keep the greatest few; `order` decides between equals so that records are never compared."""
+    if len(heap) < _MOST_CALLS:
+        heapq.heappush(heap, (size, -order, about))
+    else:
+        heapq.heappushpop(heap, (size, -order, about))

@@ -1,0 +1,119 @@
+"""What `treering.toml` can say. Every field is described here and listed in docs/configuration.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from treering.core.access import Access, Token
+from treering.core.config import Config, decode, read_toml
+from treering.core.errors import UserError
+from treering.stage.store import Limits as QueryLimits
+
+NAME = "treering.toml"
+_AGE = re.compile(r"(\d+)([smhdw])")
+_SIZE = re.compile(r"(\d+)(B|KB|MB|GB)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_BYTES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+
+
+class Listen(Config, frozen=True):
+    """Where the server listens. Port 0 takes any free port; a conventional port of 0 is not opened."""
+
+    host: Annotated[str, Meta(description="address of every listener")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="the page, the API and every HTTP protocol")] = 7600
+    names: Annotated[tuple[str, ...], Meta(description="further host names the server is called by")] = ()
+    conventional: Annotated[bool, Meta(description="whether to open the ports below")] = True
+    otlp_grpc: Annotated[Port, Meta(description="OTLP/gRPC")] = 4317
+    otlp_http: Annotated[Port, Meta(description="OTLP/HTTP")] = 4318
+    opensearch: Annotated[Port, Meta(description="OpenSearch and Elasticsearch clients")] = 9200
+
+
+class Follow(Config, frozen=True):
+    """Files to read as they grow."""
+
+    paths: Annotated[tuple[str, ...], Meta(description="paths and globs, `**` included")]
+    into: Annotated[str, Meta(description="the stream that gets the records")] = "logs"
+    start: Annotated[
+        Literal["beginning", "end"], Meta(description="where to begin in files that are there at the first start")
+    ] = "beginning"
+    format: Annotated[str, Meta(description="`auto`, `json`, `otlp` or `log`")] = "auto"
+    service: Annotated[str, Meta(description="`serviceName` of records that do not name one")] = ""
+    host: Annotated[str, Meta(description="`resource.attributes.host.name` of records that do not name one")] = ""
+
+
+class Limits(Config, frozen=True):
+    """How much one query, and the receivers together, may use."""
+
+    rows: Annotated[int, Meta(ge=1, description="rows in one answer")] = 10_000
+    seconds: Annotated[float, Meta(gt=0, description="seconds one query may run")] = 60.0
+    memory: Annotated[str, Meta(description="memory one query may use, as `512MB` or `1GB`")] = "1GB"
+    waiting: Annotated[
+        int, Meta(ge=1, description="requests that may wait for the store before senders are told to")
+    ] = 256
+
+
+class Settings(Config, frozen=True):
+    """Everything `treering up` can be told."""
+
+    data: Annotated[str, Meta(description="directory that keeps everything")] = "treering-data"
+    store: Annotated[str, Meta(description="engine, a component of `treering.store`")] = "duckdb"
+    listen: Annotated[Listen, Meta(description="addresses and ports")] = Listen()
+    follow: Annotated[tuple[Follow, ...], Meta(description="files to follow")] = ()
+    retention: Annotated[
+        dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
+    ] = msgspec.field(default_factory=dict)
+    limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
+    tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
+
+    @property
+    def directory(self) -> Path:
+        """The data directory."""
+        return Path(self.data)
+
+
+def load(path: Path | None = None) -> Settings:
+    """Return the settings in `path`, else in `./treering.toml` if there is one, else the defaults.
+
+    Raises `UserError` for a missing or malformed file, unknown names and values that cannot be.
+    """
+    if path is None:
+        path = Path(NAME)
+        if not path.exists():
+            return Settings()
+    settings = decode(read_toml(path), Settings, str(path))
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Raise `UserError` for settings that contradict themselves or would leave the server open to a network."""
+    size(settings.limits.memory)
+    for age in settings.retention.values():
+        seconds(age)
+    Access(settings.tokens).require_for(settings.listen.host)
+
+
+def seconds(age: str) -> int:
+    """Return the seconds of a time span such as `15m`, `30d`, `2w`. Raises `UserError`."""
+    if not (found := _AGE.fullmatch(age)):
+        raise UserError(f"{age!r} is not a time span", hint="a number and one of s m h d w, as 30d")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def size(text: str) -> int:
+    """Return the bytes of a size such as `512MB`. Raises `UserError`."""
+    if not (found := _SIZE.fullmatch(text)):
+        raise UserError(f"{text!r} is not a size", hint="a number and one of B KB MB GB, as 512MB")
+    return int(found[1]) * _BYTES[found[2]]
+
+
+def limits(settings: Settings) -> QueryLimits:
+    """Return the bounds of one query as the store takes them."""
+    return QueryLimits(settings.limits.rows, settings.limits.seconds, size(settings.limits.memory))

@@ -1,0 +1,147 @@
+"""The whole of treering in order, from configuration to a running process.
+
+    senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
+               HTTP routes   │        │
+               own sources   │        └── by itself: segments, merging, retention
+                             └── bounded, off the event loop
+
+`start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
+from the senders inwards, so that everything received is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from treering.app import owner
+from treering.app.config import Settings, seconds
+from treering.app.sink import StoreSink
+from treering.core import registry
+from treering.core.access import Access, Token, digest, new_token
+from treering.core.clock import SystemClock
+from treering.core.telemetry import Telemetry
+from treering.receive.opensearch import Indices
+from treering.stage.source import Context, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from treering.core.clock import Clock
+    from treering.core.config import Config
+    from treering.stage.source import Source
+    from treering.stage.store import Store
+
+# Receivers that speak HTTP, in the order in which their routes are tried.
+HTTP = ("ingest", "otlp_http")
+# Those that share names, templates and the finding of documents by id.
+OPENSEARCH = ("bulk", "opensearch")
+
+
+class Pipeline:
+    """Store, receivers and jobs of one data directory."""
+
+    store: Store
+    sink: StoreSink
+    context: Context
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Keep the settings; nothing is opened before `start`."""
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.telemetry = Telemetry()
+        self.token = new_token()
+        self.pool = ThreadPoolExecutor(8, thread_name_prefix="treering")
+        self.routes: list[Route] = []
+        self.sources: list[Source] = []
+        self.ready = False
+        self._owner: owner.Owner | None = None
+
+    async def start(self) -> None:
+        """Open the store, build the receivers, start sources and jobs. Raises `UserError` when one cannot."""
+        self.store = await asyncio.to_thread(open_store, self.settings)
+        self.sink = StoreSink(self.store, self.pool, self.settings.limits.waiting)
+        self.context = Context(self.sink, self.clock, self.telemetry)
+        try:
+            indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
+            self.routes = [route for name in HTTP for route in self._built(name)]
+            self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
+            for name, config, extra in self._configured():
+                source: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
+                await source.start()
+                self.sources.append(source)
+        except BaseException:
+            await self.stop()
+            raise
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Stop taking in, store what is on its way, write what is only in memory, release the directory."""
+        self.ready = False
+        for source in self.sources:
+            await source.stop()
+        await self.sink.settle()
+        await asyncio.to_thread(self.store.close)
+        if self._owner is not None:
+            owner.withdraw(self.settings.directory, self._owner)
+        self.pool.shutdown(wait=False)
+
+    def announce(self, address: str) -> None:
+        """Tell commands on this machine that the directory is served at `address`."""
+        self._owner = owner.announce(self.settings.directory, address, self.token)
+
+    def listening(self) -> list[tuple[str, str, str]]:
+        """Return name, address and state of the ports that sources opened by themselves."""
+        return [about for source in self.sources if (about := getattr(source, "listening", None)) is not None]
+
+    @property
+    def access(self) -> Access:
+        """Who may call: the configured tokens, and commands on this machine by the note in the data directory."""
+        if not self.settings.tokens:
+            return Access()
+        return Access((*self.settings.tokens, Token(name="this machine", sha256=digest(self.token), role="admin")))
+
+    def _configured(self) -> list[tuple[str, Config, tuple[Any, ...]]]:
+        """Return the sources that the configuration asks for: component name, configuration, what else it needs."""
+        found: list[tuple[str, Config, tuple[Any, ...]]] = []
+        listen = self.settings.listen
+        if listen.conventional and listen.otlp_grpc:
+            grpc = registry.load("treering.receive", "otlp_grpc")
+            found.append(("otlp_grpc", grpc.Config(host=listen.host, port=listen.otlp_grpc), (self.access,)))
+        for follow in self.settings.follow:
+            state = follow_state(self.settings.directory, follow.into, follow.paths)
+            module = registry.load("treering.receive", "follow")
+            config: Config = module.Config(
+                paths=follow.paths,
+                into=follow.into,
+                start=follow.start,
+                format=follow.format,
+                service=follow.service,
+                host=follow.host,
+                state=str(state),
+            )
+            found.append(("follow", config, ()))
+        return found
+
+    def _built(self, name: str, *needs: object) -> Sequence[Route]:
+        module = registry.load("treering.receive", name)
+        routes: Sequence[Route] = module.build(module.Config(), self.context, *needs)
+        return routes
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the store of the data directory, as this process's own. Raises `UserError` when another one owns it."""
+    module = registry.load("treering.store", settings.store)
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    days = {pattern: seconds(age) / 86_400 for pattern, age in settings.retention.items()}
+    store: Store = module.build(module.Config(retention=days), settings.directory)
+    return store
+
+
+def follow_state(directory: Path, into: str, paths: Sequence[str]) -> Path:
+    """Return the file that keeps the positions of a set of followed paths; another set has its own."""
+    mark = hashlib.sha256("\0".join((into, *paths)).encode()).hexdigest()[:12]
+    return directory / f"follow-{mark}.json"
