@@ -1,0 +1,105 @@
+/** What the page asks the server, as hooks that cache and cancel. */
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { call, text } from "./client";
+import type { Answer, Counts, Field, Page, Parsed, Row, Stream, Trace, Values } from "./types";
+
+/** A question as the server gets it. `tick` changes when the user asks again. */
+export interface Question {
+  query: string;
+  from: string;
+  to: string;
+  tick: number;
+}
+
+const PAGE = 200;
+const BUCKETS = 120;
+/** Rows of a table answer that the page holds at most. */
+export const TABLE_ROWS = 10_000;
+
+const key = (what: string, q: Question, ...more: unknown[]) => [what, q.query, q.from, q.to, q.tick, ...more];
+const body = (q: Question) => ({ query: q.query, from: q.from, to: q.to });
+
+/** Whether it is known that nothing is stored. */
+export const isEmpty = (streams: readonly Stream[] | undefined): boolean => streams !== undefined && streams.every((stream) => stream.rows === 0);
+
+export const useStreams = (tick: number) =>
+  useQuery<Stream[]>({
+    queryKey: ["streams", tick],
+    queryFn: ({ signal }) => call<{ streams: Stream[] }>("/api/streams", undefined, signal).then((answer) => answer.streams),
+    placeholderData: keepPreviousData,
+    // An empty store is watched closely: the first record should show at once.
+    refetchInterval: (query) => (isEmpty(query.state.data) ? 2_000 : 15_000),
+  });
+
+export const useFields = (source: string, tick: number) =>
+  useQuery<Field[]>({
+    queryKey: ["fields", source, tick],
+    queryFn: ({ signal }) =>
+      call<{ fields: Field[] }>(`/api/fields?source=${encodeURIComponent(source)}`, undefined, signal).then((answer) => answer.fields),
+    placeholderData: keepPreviousData,
+  });
+
+export const useParsed = (q: Question) =>
+  useQuery({
+    queryKey: ["parse", q.query, q.tick],
+    queryFn: ({ signal }) => call<Parsed>("/api/parse", { query: q.query }, signal),
+  });
+
+export const useRecords = (q: Question, order: "desc" | "asc", enabled: boolean) =>
+  useInfiniteQuery({
+    queryKey: key("search", q, order),
+    enabled,
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) =>
+      call<Page>("/api/search", { ...body(q), size: PAGE, order, ...(pageParam ? { after: pageParam } : {}) }, signal),
+    getNextPageParam: (page) => page.after,
+  });
+
+export const useCounts = (q: Question, enabled: boolean, every: number | false) =>
+  useQuery({
+    queryKey: key("histogram", q),
+    enabled,
+    queryFn: ({ signal }) => call<Counts>("/api/histogram", { ...body(q), buckets: BUCKETS }, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: every,
+  });
+
+export const useValues = (q: Question, field: string, limit: number) =>
+  useQuery({
+    queryKey: key("values", q, field, limit),
+    queryFn: ({ signal }) => call<Values>("/api/values", { ...body(q), field, limit }, signal),
+    placeholderData: keepPreviousData,
+  });
+
+export const useTable = (q: Question, enabled: boolean) =>
+  useQuery({
+    queryKey: key("query", q),
+    enabled,
+    queryFn: ({ signal }) => call<Answer>("/api/query", { ...body(q), limit: TABLE_ROWS }, signal),
+  });
+
+const path = (ref: string) => ref.split("/").map(encodeURIComponent).join("/");
+
+/** The record `ref` as JSON text: digits and order stay as they were sent. */
+export const useRecordText = (ref: string) =>
+  useQuery({
+    queryKey: ["record", ref],
+    queryFn: ({ signal }) => text(`/api/record/${path(ref)}`, undefined, signal),
+    staleTime: Infinity,
+  });
+
+export const useContext = (ref: string, lines: number) =>
+  useQuery<Row[]>({
+    queryKey: ["context", ref, lines],
+    queryFn: ({ signal }) =>
+      call<{ records: Row[] }>(`/api/context/${path(ref)}?before=${lines}&after=${lines}`, undefined, signal).then(
+        (answer) => answer.records,
+      ),
+    placeholderData: keepPreviousData,
+  });
+
+export const useTrace = (id: string) =>
+  useQuery({
+    queryKey: ["trace", id],
+    queryFn: ({ signal }) => call<Trace>(`/api/trace/${encodeURIComponent(id)}`, undefined, signal),
+  });
