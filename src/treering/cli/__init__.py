@@ -1,6 +1,30 @@
 """The command line: one file per command."""
 
+from __future__ import annotations
+
+import importlib
+import sys
+
+COMMANDS = ("up", "ingest", "tail", "query", "analyze", "doctor", "plugins", "version")
+
 
 def main() -> None:
-    """Run the `treering` command."""
-    raise SystemExit(0)
+    """Run `treering` and exit: 0 fine, 1 findings where asked, 2 the user's mistake, 75 try later, 70 our bug."""
+    import typer
+
+    from treering.cli._screen import report
+
+    app = typer.Typer(
+        help="Log analysis for AI systems: collect, search and explain logs, traces and metrics.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+        rich_markup_mode=None,
+    )
+    for name in COMMANDS:
+        app.command(name)(getattr(importlib.import_module(f"treering.cli.{name}"), name))
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001  the last place where an error can still be told to a person
+        sys.exit(report(error))

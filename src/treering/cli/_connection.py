@@ -1,0 +1,98 @@
+"""To the data: through the server that owns the directory, or by opening the directory."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from treering.app import owner
+from treering.app.config import Settings, load
+from treering.app.remote import Remote, refused
+from treering.core.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from treering.stage.source import Route
+
+
+class Client(Protocol):
+    """Calls operations of `/api/*`."""
+
+    def get(self, path: str) -> Any:
+        """Return the answer of `GET path`."""
+        ...
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the answer of `POST path`."""
+        ...
+
+
+def settings(config: Path | None, data: Path | None) -> Settings:
+    """Return the settings in `config` (else `./treering.toml`), with the data directory that the command line names."""
+    found = load(config)
+    return found if data is None else msgspec.structs.replace(found, data=str(data))
+
+
+def server(settings: Settings) -> Remote | None:
+    """Return the running server of the data directory, or None."""
+    found = owner.find(settings.directory)
+    return None if found is None else Remote(found)
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Client]:
+    """Give the running server, else the opened directory. Raises `UserError` when there is neither."""
+    if (remote := server(settings)) is not None:
+        yield remote
+        return
+    if not settings.directory.is_dir():
+        raise UserError(
+            f"no data directory {settings.directory}", hint="start one with `treering up`, or name it with --data"
+        )
+    from treering.app.pipeline import open_store
+
+    store = open_store(settings)
+    try:
+        yield _opened(store, settings)
+    finally:
+        store.close()
+
+
+class Local:
+    """The operations in this process, called as the server would call them."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        """Call `routes`."""
+        self._routes = {route.path: route for route in routes}
+
+    def get(self, path: str) -> Any:
+        """Return the answer of `GET path`."""
+        return self._call("GET", path, b"", "")
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the answer of `POST path`."""
+        return self._call("POST", path, msgspec.json.encode(body), str(body.get("query", "")))
+
+    def _call(self, method: str, path: str, body: bytes, text: str) -> Any:
+        from treering.stage.source import Request
+
+        async def call() -> Any:
+            return await self._routes[path].handle(Request(method, path, body=body))
+
+        answer = asyncio.run(call())
+        if answer.status >= 300:
+            raise refused(answer.status, answer.body, None, text)
+        return msgspec.json.decode(answer.body)
+
+
+def _opened(store: Any, settings: Settings) -> Local:
+    from treering.api.routes import routes
+    from treering.api.service import Service
+    from treering.app.config import limits
+
+    return Local(routes(Service(store, limits(settings))))

@@ -1,0 +1,62 @@
+"""What commands show: text made harmless, times, sizes, errors."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from treering.core.errors import Bug, TreeringError, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_FINDINGS, EXIT_MISTAKE, EXIT_TRY_AGAIN, EXIT_BUG = 1, 2, 75, 70
+LEVEL_STYLES = {
+    "fatal": "bold white on red",
+    "error": "red",
+    "warn": "yellow",
+    "info": "green",
+    "debug": "blue",
+    "trace": "dim",
+}
+# C0 (tab aside), DEL, C1, and what reorders or hides text: a log must not steer the reader's terminal.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that prints text as it is, without reading markup in it."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
+
+
+def safe(text: str) -> str:
+    """Return `text` with control characters made visible."""
+    return _CONTROL.sub(_visible, text)
+
+
+def _visible(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 0x20 else f"\\u{code:04x}"
+
+
+def size(count: float) -> str:
+    """Return bytes as people write them: `1.4 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def report(error: BaseException) -> int:
+    """Print `error` to standard error, and return the exit code that it means."""
+    if isinstance(error, TreeringError) and not isinstance(error, Bug):
+        text = "\n".join(map(safe, str(error).splitlines()))
+        print(f"treering: {text}", file=sys.stderr)
+        return EXIT_MISTAKE if isinstance(error, UserError) else EXIT_TRY_AGAIN
+    traceback.print_exception(error)
+    print("treering: this is a bug of ours; please report it with the lines above", file=sys.stderr)
+    return EXIT_BUG

@@ -1,0 +1,105 @@
+"""Rows of an answer as a table for people, or as JSON, CSV or Arrow for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
+
+from treering.cli._options import Format
+from treering.cli._screen import console, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WIDEST = 400
+_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double"})
+_INTEGERS = frozenset({"tinyint", "smallint", "int", "bigint"})
+
+
+def write(answer: Mapping[str, Any], form: Format, out: BinaryIO | None = None) -> None:
+    """Write the answer of `POST /api/query` to `out`, standard output unless given."""
+    target = out or sys.stdout.buffer
+    if form is Format.TABLE:
+        _table(answer)
+    elif form is Format.JSON:
+        target.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
+    elif form is Format.NDJSON:
+        names = [column["name"] for column in answer["schema"]]
+        for row in answer["datarows"]:
+            target.write(msgspec.json.encode(dict(zip(names, row, strict=True))) + b"\n")
+    elif form is Format.CSV:
+        _csv(answer, target)
+    else:
+        _arrow(answer, target)
+    target.flush()
+
+
+def _table(answer: Mapping[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_edge=False, header_style="bold")
+    for column in answer["schema"]:
+        right = column["type"] in _NUMBERS
+        table.add_column(Text(safe(column["name"])), justify="right" if right else "left", overflow="fold")
+    for row in answer["datarows"]:
+        table.add_row(*(_cell(value) for value in row))
+    screen = console()
+    screen.print(table)
+    more = answer.get("total", 0) - len(answer["datarows"])
+    note = f"{len(answer['datarows'])} rows" + (f" of {answer['total']}" if more > 0 else "")
+    console(stderr=True).print(f"{note}, {answer.get('took_ms', 0)} ms", style="dim")
+
+
+def _cell(value: Any) -> Any:
+    from rich.text import Text
+
+    if value is None:
+        return Text("null", style="dim")
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = safe(text)
+    return Text(text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…")
+
+
+def _csv(answer: Mapping[str, Any], target: BinaryIO) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(column["name"] for column in answer["schema"])
+    for row in answer["datarows"]:
+        writer.writerow(
+            msgspec.json.encode(value).decode() if isinstance(value, dict | list | bool) else value for value in row
+        )
+    target.write(text.getvalue().encode())
+
+
+def _arrow(answer: Mapping[str, Any], target: BinaryIO) -> None:
+    from arro3.core import Array, DataType, Field, RecordBatch, Schema, Table
+    from arro3.io import write_ipc_stream
+
+    fields: list[Any] = []
+    arrays: list[Any] = []
+    for place, column in enumerate(answer["schema"]):
+        values = [row[place] for row in answer["datarows"]]
+        kind = DataType.utf8()
+        if column["type"] in _INTEGERS:
+            kind, values = DataType.int64(), [None if value is None else int(value) for value in values]
+        elif column["type"] in _NUMBERS:
+            kind, values = DataType.float64(), [None if value is None else float(value) for value in values]
+        elif column["type"] == "boolean":
+            kind = DataType.bool()
+        else:
+            values = [_text(value) for value in values]
+        fields.append(Field(column["name"], kind))
+        arrays.append(Array(values, kind))
+    batch = RecordBatch.from_arrays(arrays, schema=Schema(fields))
+    body = io.BytesIO()
+    write_ipc_stream(Table.from_batches([batch]), body, compression=None)
+    target.write(body.getvalue())
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,70 @@
+"""`treering doctor`: is everything as it should be?"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from treering.cli._options import Config, Data, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOW_DISK = 1 << 30
+
+
+def doctor(
+    form: Annotated[Report, typer.Option("--format", help="How to write the findings.")] = Report.TEXT,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Check records in against records kept, the store's files, disk and ports; exit 1 when something is wrong.
+
+    Example: treering doctor --data treering-data
+    """
+    import msgspec
+
+    from treering.cli import _connection
+    from treering.cli._screen import EXIT_FINDINGS, console, safe
+
+    settings = _connection.settings(config, data)
+    with _connection.connected(settings) as client:
+        status = client.get("/api/status")
+    served = _connection.server(settings) is not None
+    checks = [*_checks(status), _disk(str(settings.directory))]
+    if form is Report.JSON:
+        found = [{"check": name, "ok": ok, "detail": detail} for name, ok, detail in checks]
+        body = {"version": status["version"], "served": served, "checks": found, "store": status["store"]}
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(body)) + b"\n")
+    else:
+        screen = console()
+        by = "a running server" if served else "this command"
+        screen.print(f"treering {status['version']}, {settings.directory} read by {by}")
+        for name, ok, detail in checks:
+            screen.print(f"{'ok   ' if ok else 'WRONG'} {name}: {safe(detail)}", style="" if ok else "red")
+    if not all(ok for _, ok, _ in checks):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _checks(status: Mapping[str, Any]) -> list[tuple[str, bool, str]]:
+    found = [("records", True, f"{status['rows']:,} in {status['streams']} streams")]
+    for balance in status["conservation"]:
+        parts = ("received", "stored", "rejected", "dropped", "in_flight")
+        sums = ", ".join(f"{balance[part]:,} {part.replace('_', ' ')}" for part in parts)
+        found.append((f"receiver {balance['receiver']}", balance["holds"], sums))
+    found += [(f"port {item['name']}", True, f"{item['address']} {item['state']}") for item in status["listeners"]]
+    store = status["store"]
+    wrong = [*store.get("damage", ()), *(f"{name}: {why}" for name, why in store.get("trouble", {}).items())]
+    whole = f"{store.get('segments', 0)} segments readable, {store.get('unflushed_rows', 0):,} records in the log"
+    found.append(("store", not wrong, "; ".join(wrong) or whole))
+    return found
+
+
+def _disk(directory: str) -> tuple[str, bool, str]:
+    from treering.cli._screen import size
+
+    usage = shutil.disk_usage(directory)
+    return "disk", usage.free > _LOW_DISK, f"{size(usage.free)} free of {size(usage.total)}"

@@ -1,0 +1,72 @@
+"""`treering tail`: records as they come in."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from treering.cli._options import Config, Data
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.text import Text
+
+
+def tail(
+    text: Annotated[str, typer.Argument(help="PPL of `search` and `where` only; nothing means all of `logs`.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Whole records, one JSON line each.")] = False,
+    count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="Stop after this many records.")] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Show new records as the running server stores them; Ctrl-C ends it.
+
+    Example: treering tail 'source=logs serviceName="rag" | where severityNumber >= 17'
+    """
+    from urllib.parse import quote
+
+    import msgspec
+
+    from treering.cli import _connection
+    from treering.cli._screen import console
+    from treering.core.errors import UserError
+
+    settings = _connection.settings(config, data)
+    if (remote := _connection.server(settings)) is None:
+        raise UserError(f"no server has {settings.directory}", hint="start one with `treering up`")
+    screen, notes, shown = console(), console(stderr=True), 0
+    for name, payload in remote.events(f"/api/tail?query={quote(text)}"):
+        if name == "gap":
+            notes.print(
+                f"… {payload['dropped']} records left out: they come faster than they can be shown", style="dim"
+            )
+            continue
+        for row in payload:
+            if as_json:
+                sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
+            else:
+                screen.print(line(row))
+            shown += 1
+            if shown == count:
+                return
+        sys.stdout.flush()
+
+
+def line(row: Mapping[str, Any]) -> Text:
+    """Return one record as a line: time, level, service, message."""
+    from rich.text import Text
+
+    from treering.cli._screen import LEVEL_STYLES, safe
+
+    level = row["level"] or ""
+    service = row["record"].get("serviceName")
+    text = Text()
+    text.append(row["time"][:23].ljust(23) + " ", style="dim")
+    text.append(f"{level:<5} ", style=LEVEL_STYLES.get(level, ""))
+    if isinstance(service, str):
+        text.append(safe(service) + " ", style="cyan")
+    text.append(safe(row["message"]))
+    return text
