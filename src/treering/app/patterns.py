@@ -1,29 +1,17 @@
-"""Log messages with what varies in them masked, counted."""
+"""Log messages counted by their templates."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from treering.model.times import format_ns
+from treering.parse.templates import Miner
 
 _MOST = 20_000
+_AT_ONCE = 4096
 _MOST_CHARACTERS = 400
 _NEW_SHARE = 0.1
-# One alternation, longest kinds first: a message is scanned once.
-_VARYING = re.compile(
-    r"""
-    [0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}   # UUID
-  | \d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?       # time
-  | "[^"]{0,200}" | '[^']{0,200}'
-  | (?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?![\w.])                           # address
-  | \b0x[0-9a-fA-F]+\b | \b(?=[a-fA-F]*\d)[0-9a-fA-F]{8,}\b                       # hexadecimal
-  | [+-]?\d+(?:[.,]\d+)*
-    """,
-    re.VERBOSE,
-)
-_LONELY = re.compile(r"<\*>(?:[,:;/ ]{0,2}<\*>)+")
 
 
 @dataclass(slots=True)
@@ -35,32 +23,52 @@ class _Pattern:
     first_ns: int | None = None
 
 
-def mask(message: str) -> str:
-    """Return the first line of `message` with numbers, addresses, identifiers, times and quoted texts as `<*>`."""
-    line = message[:_MOST_CHARACTERS].partition("\n")[0]
-    return _LONELY.sub("<*>", _VARYING.sub("<*>", line)).strip()
-
-
 class Patterns:
-    """Counts messages by pattern; beyond 20,000 patterns new ones are counted together."""
+    """Counts messages by template (`treering.parse.templates`); beyond 20,000 templates the rest count together."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._found: dict[str, _Pattern] = {}
+        self._miner = Miner(_MOST)
+        self._waiting: list[tuple[str, int | None, str | None]] = []
+        self._counted: dict[str, _Pattern] = {}
         self.other = 0
 
     def add(self, message: str, moment: int | None, level: str | None) -> None:
-        """Count one message at `moment` (nanoseconds)."""
-        text = mask(message)
-        pattern = self._found.get(text)
-        if pattern is None:
-            if len(self._found) >= _MOST:
-                self.other += 1
-                return
-            pattern = self._found[text] = _Pattern(text, message[:_MOST_CHARACTERS], level)
-        pattern.count += 1
-        if moment is not None and (pattern.first_ns is None or moment < pattern.first_ns):
-            pattern.first_ns = moment
+        """Count one message, its first line, at `moment` (nanoseconds)."""
+        self._waiting.append((message[:_MOST_CHARACTERS].partition("\n")[0], moment, level))
+        if len(self._waiting) >= _AT_ONCE:
+            self._count()
+
+    def _count(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if len(self._counted) >= _MOST:  # every further shape would cost a search among the others
+            self.other += len(waiting)
+            return
+        names = self._miner.add([message for message, _, _ in waiting])
+        for name, (message, moment, level) in zip(names, waiting, strict=True):
+            pattern = self._counted.get(name)
+            if pattern is None:
+                pattern = self._counted[name] = _Pattern("", message, level)
+            pattern.count += 1
+            if moment is not None and (pattern.first_ns is None or moment < pattern.first_ns):
+                pattern.first_ns = moment
+
+    @property
+    def _found(self) -> dict[str, _Pattern]:
+        """The patterns by template, those that have grown together since they were counted added up."""
+        self._count()
+        texts = {template.id: template.text for template in self._miner.templates()}
+        found: dict[str, _Pattern] = {}
+        for name, counted in self._counted.items():
+            current = self._miner.resolve(name)
+            pattern = found.get(current)
+            if pattern is None:
+                found[current] = replace(counted, text=texts.get(current, counted.example))
+                continue
+            pattern.count += counted.count
+            moments = [moment for moment in (pattern.first_ns, counted.first_ns) if moment is not None]
+            pattern.first_ns = min(moments, default=None)
+        return found
 
     def loudest(self, count: int) -> list[dict[str, Any]]:
         """Return the most frequent patterns."""
