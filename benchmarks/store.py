@@ -65,7 +65,7 @@ def fill(store: DuckdbStore, rows: int, parts: Parts) -> int:
     return raw
 
 
-def queries() -> dict[str, Query]:  # long: the questions are one list  # long: one table of queries
+def queries() -> dict[str, Query]:  # long: the questions are one list
     """Return what an analyst asks most, as the query layer would lower it."""
 
     def column(name: str) -> exp.Column:

@@ -44,7 +44,7 @@ def decode(signal: str, body: bytes) -> tuple[Any, list[str]]:
     try:
         return _DECODERS[signal].decode(body), []
     except (msgspec.ValidationError, RecursionError):
-        pass
+        pass  # some item is wrong: below each is read by itself, so that its neighbours are kept
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(f"not json: {error}") from error
     try:

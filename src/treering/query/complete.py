@@ -122,7 +122,7 @@ def _offered(
             for field in schema(sources):
                 yield Suggestion(lexer.name(field.name), "field", field.type)
         except UserError:
-            pass
+            pass  # a stream that is not there yet has no fields to offer
         if command not in _FIELDS_ONLY | {"search", "source", "index"} and not by:
             for name, function in functions().items():
                 yield Suggestion(f"{name}(", "function", f"{function.least}+ arguments" if function.least else "")
