@@ -3,7 +3,8 @@
 An isolation forest (Liu, Ting and Zhou, Isolation Forest, ICDM 2008; scikit-learn's) per service and model is fitted
 anew every `refit_s` seconds on the last calls and judges those that follow. A call is told when it is isolated more
 easily than all but `share` of the calls it was fitted on, by a margin, and when one of its values lies outside
-everything that was fitted. It says that a call is odd, not that it is bad. Needs the extra `ml`; where that is not
+everything that was fitted; calls that are odd in the same way within an hour are one finding. Failed calls are left to
+`errors`. It says that a call is odd, not that it is bad. Needs the extra `ml`; where that is not
 installed the detector does not run, and the status says so.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import random
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -20,6 +22,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._call_features import NAMES, points
 from treering.detect._calls import calls
+from treering.detect._episodes import Episodes
 from treering.detect._evidence import evidence, named
 from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
@@ -36,6 +39,7 @@ ORDER_FREE = False
 _MOST_MODELS = 50
 _MOST_WAITING = 2000
 _SEED = 7
+_HOUR_NS = 3600 * 10**9
 
 
 class Config(BaseConfig, frozen=True):
@@ -45,7 +49,7 @@ class Config(BaseConfig, frozen=True):
     kept: Annotated[int, Meta(ge=50, le=5000, description="calls that are fitted on")] = 1000
     refit_s: Annotated[float, Meta(gt=0, description="seconds between two fits")] = 3600.0
     trees: Annotated[int, Meta(ge=10, le=500, description="trees of the forest")] = 100
-    share: Annotated[float, Meta(gt=0, lt=0.5, description="share of the usual calls that are as odd")] = 0.02
+    share: Annotated[float, Meta(gt=0, lt=0.5, description="share of the usual calls that are as odd")] = 0.05
     margin: Annotated[float, Meta(gt=1, description="times beyond the usual range that one value must be")] = 2.0
 
 
@@ -65,6 +69,7 @@ class Model(msgspec.Struct):
 
 class _State(msgspec.Struct):
     models: list[Model]
+    episodes: Episodes
 
 
 class Outliers:
@@ -78,6 +83,7 @@ class Outliers:
         self._config = config
         self._models: dict[tuple[str, str], Model] = {}
         self._forests: dict[tuple[str, str], tuple[int, Any]] = {}
+        self._episodes = Episodes(_HOUR_NS)
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Take in the calls of a batch; they are judged together at the next tick."""
@@ -85,7 +91,8 @@ class Outliers:
             if subject.kind != "model":
                 continue
             model = self._model(subject)
-            for place, values in points(rows, places):
+            failed = calls(rows).failures
+            for place, values in points(rows, [place for place in places if not failed[place]]):
                 if len(model.waiting) < _MOST_WAITING:
                     shown = evidence(rows, place, "durationInNanos", _said(values))
                     model.waiting.append((values, shown))
@@ -153,12 +160,13 @@ class Outliers:
         odd = NAMES[int(np.argmax(beyond))]
         usual = math.expm1(float(np.median([item[NAMES.index(odd)] for item in model.fitted])))
         seen = math.expm1(values[NAMES.index(odd)])
+        episode = self._episodes.note((model.service, model.name, odd), shown.time_ns)
         return Finding(
             detector=NAME,
             rule="unlike_others",
             title=f"a call of {model.name} by {model.service} stands out: {odd} {seen:.4g}, usually {usual:.4g}",
             severity=Severity.LOW,
-            key=(model.service, model.name, str(shown.time_ns), shown.span_id),
+            key=(model.service, model.name, odd, str(episode.start_ns)),
             start_ns=shown.time_ns,
             end_ns=shown.time_ns,
             noticed_ns=shown.time_ns,
@@ -170,12 +178,13 @@ class Outliers:
 
     def save(self) -> bytes:
         """Return the calls kept of each model; forests are grown again from them, from the same seed."""
-        return msgspec.msgpack.encode(_State(list(self._models.values())))
+        return msgspec.msgpack.encode(_State(list(self._models.values()), self._episodes))
 
     def restore(self, state: bytes) -> None:
         """Go on from saved calls. Raises `ValueError`."""
         held = msgspec.msgpack.decode(state, type=_State)
         self._models = {(model.service, model.name): model for model in held.models}
+        self._episodes = held.episodes
         self._forests = {}
 
 
@@ -201,9 +210,10 @@ def build(config: Config) -> Outliers:
 
 def _chats(count: int, odd: dict[int, int]) -> list[dict[str, Any]]:
     """Return calls of a few hundred tokens that take about a second; those in `odd` take as many tokens as it says."""
+    chance = random.Random(8)  # noqa: S311  an example has to be repeatable
     found: list[dict[str, Any]] = []
     for number in range(count):
-        tokens = odd.get(number, 60 + number * 37 % 80)
+        tokens = odd.get(number, int(chance.lognormvariate(4.5, 0.4)))
         found.append(
             {
                 "@timestamp": 1_772_000_000_000_000_000 + number * 20 * 10**9,
@@ -213,7 +223,7 @@ def _chats(count: int, odd: dict[int, int]) -> list[dict[str, Any]]:
                 "attributes": {
                     "gen_ai.operation.name": "chat",
                     "gen_ai.request.model": "m-1",
-                    "gen_ai.usage.input_tokens": 300 + number * 53 % 200,
+                    "gen_ai.usage.input_tokens": int(chance.lognormvariate(6, 0.3)),
                     "gen_ai.usage.output_tokens": tokens,
                 },
             }
