@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.api import findings, histogram, language, query, records, search, status, streams, tail, trace, values
+from treering.api import (
+    findings,
+    histogram,
+    language,
+    query,
+    records,
+    scan,
+    search,
+    status,
+    streams,
+    tail,
+    trace,
+    values,
+)
 from treering.api.answers import answer, body, failure, number
 from treering.core.errors import TreeringError, UserError
 from treering.stage.source import Response, Route
@@ -86,6 +99,20 @@ async def _finding(service: Service, request: Request) -> Any:
 async def _triage(service: Service, request: Request) -> Any:
     asked = body(request, TriageBody)
     return await findings.triage(service, request.params["id"], asked.state, asked.comment, asked.by)
+
+
+class ScanBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/scan`."""
+
+    since: str
+
+
+async def _scan(service: Service, request: Request) -> Any:
+    return await scan.begin(service, body(request, ScanBody).since)
+
+
+async def _scanned(service: Service, _request: Request) -> Any:
+    return await scan.progress(service)
 
 
 async def _streams(service: Service, _request: Request) -> Any:
@@ -184,6 +211,8 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/findings", _findings),
     ("GET", "/api/findings/{id}", _finding),
     ("POST", "/api/findings/{id}", _triage),
+    ("POST", "/api/scan", _scan),
+    ("GET", "/api/scan", _scanned),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),
@@ -192,7 +221,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
 
 
 # What a caller needs beyond `viewer`.
-ROLES = {("POST", "/api/findings/{id}"): "analyst"}
+ROLES = {("POST", "/api/findings/{id}"): "analyst", ("POST", "/api/scan"): "analyst"}
 
 
 def routes(service: Service) -> list[Route]:

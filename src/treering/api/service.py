@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from treering.app.ledger import Ledger
+    from treering.app.scan import Scans
     from treering.stage.store import Query, Store
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Service:
     ready: Callable[[], bool] = lambda: True
     started: float = 0.0
     ledger: Ledger | None = None
+    scans: Scans | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:

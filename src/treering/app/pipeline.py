@@ -21,6 +21,7 @@ from treering.app import owner
 from treering.app.config import Settings, seconds
 from treering.app.detection import Detection
 from treering.app.ledger import Ledger
+from treering.app.scan import Scans
 from treering.app.sink import StoreSink
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
@@ -51,6 +52,7 @@ class Pipeline:
     sink: StoreSink
     context: Context
     ledger: Ledger
+    scans: Scans
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -71,6 +73,7 @@ class Pipeline:
         self.sink = StoreSink(self.store, self.pool, self.settings.limits.waiting)
         self.context = Context(self.sink, self.clock, self.telemetry)
         self.ledger = Ledger(self.store, self.clock)
+        self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
             self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -95,6 +98,7 @@ class Pipeline:
         await self.sink.settle()
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
+        await asyncio.to_thread(self.scans.stop)
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
             owner.withdraw(self.settings.directory, self._owner)

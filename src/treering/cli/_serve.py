@@ -80,6 +80,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         ready=lambda: pipeline.ready,
         started=pipeline.clock.monotonic(),
         ledger=pipeline.ledger,
+        scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
     )
     queries = ppl.routes(service)
