@@ -9,6 +9,7 @@ import pytest
 from treering.app.detectors import Detectors, laid_out, maker
 from treering.app.watermark import IDLE_S, PATIENCE_S, Watermark
 from treering.detect import drift, latency
+from treering.detect._history import History
 from treering.detect._language import language
 from treering.model.batch import batch
 from treering.model.rows import Rows
@@ -124,3 +125,15 @@ def test_a_service_read_hours_late_is_judged_too() -> None:
     found += detectors.finish(mark.finish(), None)
     assert {finding.values("service") for finding in found} == {("shop",)}
     assert {finding.rule for finding in found} == {"slow"}
+
+
+def test_the_same_time_of_day_is_compared_where_three_days_are_known() -> None:
+    history = History()
+    day, noon = 24 * 60 * MINUTE, START_NS // (24 * 60 * MINUTE) * 24 * 60 * MINUTE + 12 * 60 * MINUTE
+    for days in (1, 2):
+        history.add(noon - days * day, calls=100, hits=50, level=1.0)
+    history.add(noon - 60 * MINUTE, calls=7, hits=0, level=1.0)
+    assert [slot.calls for slot in history.usual(noon)] == [7, 100]
+    history.add(noon - 3 * day, calls=100, hits=50, level=1.0)
+    assert {slot.calls for slot in history.usual(noon)} == {100}
+    assert history.span_ns(noon) == 3 * day
