@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DEFAULT_SOURCE = "logs"
+# What OpenTelemetry fills. A query over these is answered before anything has come.
+USUAL = frozenset({"logs", "spans", "metrics"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ class Service:
     async def run(self, query: Query, rows: int | None = None) -> Result:
         """Answer `query`; a caller that goes away cancels it. Raises `UserError` at a limit.
 
-        Before the first record has come the default stream is empty rather than unknown.
+        Before the first record has come the usual streams are empty rather than unknown.
         """
         read = {stream for scan in query.scans.values() for stream in scan.streams}
-        if read == {DEFAULT_SOURCE} and not await self.call(self.store.streams, DEFAULT_SOURCE):
+        if read <= USUAL and not any([await self.call(self.store.streams, stream) for stream in read]):
             return Result(query.columns, [])
         cancel = threading.Event()
         limits = self.limits if rows is None else Limits(rows, self.limits.seconds, self.limits.memory_bytes)

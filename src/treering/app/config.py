@@ -59,6 +59,12 @@ class Limits(Config, frozen=True):
     ] = 256
 
 
+class Prices(Config, frozen=True):
+    """What model calls cost, where you know better than the prices that come with treering."""
+
+    file: Annotated[str, Meta(description="a TOML file of dated prices, see docs/cost.md")] = ""
+
+
 class Settings(Config, frozen=True):
     """Everything `treering up` can be told."""
 
@@ -70,6 +76,7 @@ class Settings(Config, frozen=True):
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
+    prices: Annotated[Prices, Meta(description="prices of your own")] = Prices()
     tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
 
     @property

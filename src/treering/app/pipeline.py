@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treering.app import owner
@@ -28,7 +29,6 @@ from treering.stage.source import Context, Route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from treering.core.clock import Clock
     from treering.core.config import Config
@@ -136,9 +136,14 @@ class Pipeline:
         return routes
 
 
-def enrichers(_settings: Settings) -> tuple[Enricher, ...]:
+def enrichers(settings: Settings) -> tuple[Enricher, ...]:
     """Return what every batch goes through on its way into the store, in order."""
-    return ()
+    from treering.parse import pricelines
+    from treering.parse.genai.normalise import Normaliser
+    from treering.parse.prices import Prices
+
+    file = settings.prices.file
+    return (Normaliser(Prices(pricelines.read(Path(file)) if file else ())),)
 
 
 def open_store(settings: Settings) -> Store:

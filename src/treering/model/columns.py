@@ -10,12 +10,14 @@ Every table also has `_time` (nanoseconds; the record's `@timestamp`, else when 
 
 What treering itself finds out about a record on its way in (`treering.stage.enricher`) is in columns of our own: their
 pointers begin with `~/`, which no escaped name of a sender's can. Queries find them under the rest of the pointer, and
-no record that is read back contains them.
+no record that is read back contains them. Where a sender's value was moved to another name, `_origin` tells which it
+had: a JSON object from the pointer as stored to the pointer as sent.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,9 +26,9 @@ from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from treering.model.times import MAX_NS, MIN_NS, parse_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-TIME, ID, SEQUENCE, REST = "_time", "_id", "_seq", "_rest"
+TIME, ID, SEQUENCE, REST, ORIGIN = "_time", "_id", "_seq", "_rest", "_origin"
 OWN = "~/"
 MAX_COLUMNS = 1024
 MAX_DEPTH = 32
@@ -58,6 +60,7 @@ SYSTEM: dict[str, DataType] = {
     ID: DataType.utf8(),
     SEQUENCE: DataType.int64(),
     REST: DataType.utf8(),
+    ORIGIN: DataType.utf8(),
 }
 _SCALARS = {bool: Kind.BOOLEAN, int: Kind.LONG, float: Kind.DOUBLE, str: Kind.STRING}
 
@@ -270,21 +273,51 @@ def _array(values: list[Any], kind: DataType) -> Array:
 
 
 def to_record(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record of one row (physical column to value): the sender's own nesting, instants as integers."""
+    """Return the record of one row as its sender wrote it (physical column to value); instants are integers."""
+    moved = _moved(text) if (text := row.get(ORIGIN)) else None
     record: dict[str, Any] = {}
+    for pointer, value in _leaves(row):
+        if moved and (sent := moved.get(pointer)) is not None:
+            _insert(record, sent, value)
+        elif not pointer.startswith(OWN):
+            _insert(record, pointer, value)
+    return record
+
+
+def as_stored(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of one row with the names and values that queries see, those we found out included."""
+    leaves = list(_leaves(row))
+    record: dict[str, Any] = {}
+    for pointer, value in leaves:
+        if not pointer.startswith(OWN):
+            _insert(record, pointer, value)
+    for pointer, value in leaves:
+        if pointer.startswith(OWN):
+            _insert(record, pointer.removeprefix(OWN), value)
+    return record
+
+
+@lru_cache(4096)
+def _moved(text: str) -> Mapping[str, str]:
+    moved: dict[str, str] = msgspec.json.decode(text)
+    return moved
+
+
+def _leaves(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in row.items():
         if value is None or not of_sender(name):
             continue
         pointer, kind = split(name)
-        _insert(record, pointer, msgspec.json.decode(value) if kind is Kind.JSON else value)
+        yield pointer, msgspec.json.decode(value) if kind is Kind.JSON else value
     if rest := row.get(REST):
-        for pointer, value in msgspec.json.decode(rest).items():
-            _insert(record, pointer, value)
-    return record
+        yield from msgspec.json.decode(rest).items()
 
 
 def _insert(record: dict[str, Any], pointer: str, value: Any) -> None:
     *parents, last = [unescape(token) for token in pointer.split("/")]
     for step in parents:
-        record = record.setdefault(step, {})
+        below = record.setdefault(step, {})
+        if not isinstance(below, dict):  # ours beside a scalar of the sender's
+            below = record[step] = {}
+        record = below
     record[last] = value

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.model import times
-from treering.query import analyzer, instants, relevance
+from treering.query import analyzer, instants, naming, relevance
 from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
 from treering.query.syntax import Between, Binary, In, Literal, Name, Node, Relevance
 from treering.query.types import Type
@@ -165,7 +165,7 @@ def _field(relation: Relation, name: Name, compiler: Compiler) -> Column | None:
     column = compiler.column(relation, name.name)
     if column is None or column.type is not Type.STRING or column.source is not _source(relation):
         return None
-    return column
+    return None if column.stored.startswith(naming.MARK) else column
 
 
 def _equal(relation: Relation, name: Name, value: str, compiler: Compiler) -> Tokens | None:
@@ -242,7 +242,9 @@ def _only(field: str | None, lowering: Lowering) -> str | None:
     if field is None or "*" in field:
         return None
     column = lowering.compiler.column(lowering.relation, field)
-    return column.stored if column is not None and column.type is Type.STRING else None
+    if column is None or column.type is not Type.STRING or column.stored.startswith(naming.MARK):
+        return None
+    return column.stored
 
 
 def every(parts: Iterable[Tokens | None]) -> Tokens | None:

@@ -1,0 +1,1 @@
+"""GenAI telemetry in every dialect: names made canonical as batches come in, calls read as data."""
