@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 # Receivers that speak HTTP, in the order in which their routes are tried.
-HTTP = ("ingest", "otlp_http")
+HTTP = ("ingest", "otlp_http", "splunk_hec")
 # Those that share names, templates and the finding of documents by id.
 OPENSEARCH = ("bulk", "opensearch")
 
