@@ -3,7 +3,7 @@
     senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
                HTTP routes   │        │
                own sources   │        └── by itself: segments, merging, retention
-                             └── bounded, off the event loop
+                             └── enriched, bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
 from the senders inwards, so that everything received is kept.
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from treering.core.clock import Clock
     from treering.core.config import Config
+    from treering.stage.enricher import Enricher
     from treering.stage.source import Source
     from treering.stage.store import Store
 
@@ -63,7 +64,10 @@ class Pipeline:
     async def start(self) -> None:
         """Open the store, build the receivers, start sources and jobs. Raises `UserError` when one cannot."""
         self.store = await asyncio.to_thread(open_store, self.settings)
-        self.sink = StoreSink(self.store, self.pool, self.settings.limits.waiting)
+        waiting = self.settings.limits.waiting
+        self.sink = StoreSink(
+            self.store, self.pool, waiting, enrichers=enrichers(self.settings), telemetry=self.telemetry
+        )
         self.context = Context(self.sink, self.clock, self.telemetry)
         try:
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -133,6 +137,11 @@ class Pipeline:
         module = registry.load("treering.receive", name)
         routes: Sequence[Route] = module.build(module.Config(), self.context, *needs)
         return routes
+
+
+def enrichers(_settings: Settings) -> tuple[Enricher, ...]:
+    """Return what every batch goes through on its way into the store, in order."""
+    return ()
 
 
 def open_store(settings: Settings) -> Store:

@@ -22,9 +22,8 @@ from treering.receive._intake import off_loop, refuse, store
 from treering.stage.source import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from treering.model.batch import Batch
     from treering.receive._bulk_lines import Item
     from treering.receive._indices import Indices
     from treering.stage.source import Context, Request, Response
@@ -98,7 +97,7 @@ class Bulk:
         return Plan(items, self._indices, now_ns)
 
     async def _finish(self, plan: Plan) -> TreeringError | None:
-        append = partial(self._append_and_delete, plan.tombstones) if plan.tombstones else None
+        append = partial(self._context.sink.append, tombstones=plan.tombstones) if plan.tombstones else None
         try:
             first = await store(
                 self._context,
@@ -112,9 +111,3 @@ class Bulk:
             return error
         plan.number(first)
         return None
-
-    async def _append_and_delete(self, tombstones: dict[str, list[int]], batches: Sequence[Batch]) -> int:
-        indices = self._indices
-        if indices is None:
-            return 0
-        return await asyncio.to_thread(indices.store.append, batches, tombstones)
