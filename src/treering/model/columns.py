@@ -7,6 +7,10 @@ two columns. What no column can hold (explicit nulls, empty objects, names beyon
 object from pointer to value.
 
 Every table also has `_time` (nanoseconds; the record's `@timestamp`, else when it was received) and may have `_id`.
+
+What treering itself finds out about a record on its way in (`treering.stage.enricher`) is in columns of our own: their
+pointers begin with `~/`, which no escaped name of a sender's can. Queries find them under the rest of the pointer, and
+no record that is read back contains them.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 TIME, ID, SEQUENCE, REST = "_time", "_id", "_seq", "_rest"
+OWN = "~/"
 MAX_COLUMNS = 1024
 MAX_DEPTH = 32
 NANOSECOND, MILLISECOND = 1, 1_000_000
@@ -75,9 +80,15 @@ def split(physical: str) -> tuple[str, Kind]:
 
 def logical(pointer: str) -> str:
     """Return the field name that queries use for a pointer: its steps joined with dots."""
+    pointer = pointer.removeprefix(OWN)
     if "/" not in pointer and "~" not in pointer:
         return pointer
     return ".".join(unescape(token) for token in pointer.split("/"))
+
+
+def of_sender(physical: str) -> bool:
+    """Whether a physical column holds what senders wrote, rather than what every table has or we found out."""
+    return physical not in SYSTEM and not physical.startswith(OWN)
 
 
 class _Spreader:
@@ -262,7 +273,7 @@ def to_record(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record of one row (physical column to value): the sender's own nesting, instants as integers."""
     record: dict[str, Any] = {}
     for name, value in row.items():
-        if value is None or name in SYSTEM:
+        if value is None or not of_sender(name):
             continue
         pointer, kind = split(name)
         _insert(record, pointer, msgspec.json.decode(value) if kind is Kind.JSON else value)

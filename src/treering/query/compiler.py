@@ -108,6 +108,7 @@ class Compiler:
         self.sources.append(source)
         columns = {field.name: self._field_column(source, field) for field in schema}
         metadata = {name: _metadata(source, name, kind) for name, kind in METADATA.items()}
+        metadata |= {field.name: columns.pop(field.name) for field in schema if "own" in field.options}
         return Relation(select, columns, (), _metadata(source, SEQUENCE, Type.BIGINT), metadata, frozenset(streams))
 
     def _field_column(self, source: Source, field: FieldType) -> Column:
