@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = 1_795_421_300 * 10**9
+MESSAGE = re.compile(r'<\d+>1 (?:\S+ ){5}(?:-|(?:\[(?:[^\]"]|"(?:\\.|[^"])*")*\])+)(?: (.*))?', re.DOTALL)
 RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 
 
@@ -172,9 +173,8 @@ def test_octet_counted_messages_of_the_collector(shared: Path) -> None:
     while body:
         count, _, rest = body.partition(b" ")
         frame, body = rest[: int(count)].decode(), rest[int(count) :]
-        found = re.fullmatch(
-            r"<\d+>1 (?:\S+ ){5}(?:-|(?:\[(?:[^\]\"]|\"(?:\\.|[^\"])*\")*\])+)(?: (.*))?", frame.rstrip("\n"), re.DOTALL
-        )
+        found = MESSAGE.fullmatch(frame.rstrip("\n"))
+        assert found
         expected.append(found[1] or "")
     assert len(records) == len(expected) > 8
     plain = [(record.get("body", ""), text) for record, text in zip(records, expected, strict=True) if text[:1] != "{"]
