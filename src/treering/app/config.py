@@ -33,6 +33,12 @@ class Listen(Config, frozen=True):
     otlp_grpc: Annotated[Port, Meta(description="OTLP/gRPC")] = 4317
     otlp_http: Annotated[Port, Meta(description="OTLP/HTTP")] = 4318
     opensearch: Annotated[Port, Meta(description="OpenSearch and Elasticsearch clients")] = 9200
+    splunk_hec: Annotated[Port, Meta(description="Splunk HTTP Event Collector")] = 8088
+    syslog: Annotated[Port, Meta(description="syslog over UDP and TCP")] = 5514
+    syslog_host: Annotated[
+        str,
+        Meta(description="address of the syslog port; it knows no authentication, so all who reach it may send"),
+    ] = "127.0.0.1"
 
 
 class Follow(Config, frozen=True):

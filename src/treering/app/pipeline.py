@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 # Receivers that speak HTTP, in the order in which their routes are tried.
-HTTP = ("ingest", "otlp_http")
+HTTP = ("ingest", "otlp_http", "splunk_hec")
 # Those that share names, templates and the finding of documents by id.
 OPENSEARCH = ("bulk", "opensearch")
 
@@ -115,6 +115,9 @@ class Pipeline:
         if listen.conventional and listen.otlp_grpc:
             grpc = registry.load("treering.receive", "otlp_grpc")
             found.append(("otlp_grpc", grpc.Config(host=listen.host, port=listen.otlp_grpc), (self.access,)))
+        if listen.conventional and listen.syslog:
+            syslog = registry.load("treering.receive", "syslog")
+            found.append(("syslog", syslog.Config(host=listen.syslog_host, port=listen.syslog), ()))
         for follow in self.settings.follow:
             state = follow_state(self.settings.directory, follow.into, follow.paths)
             module = registry.load("treering.receive", "follow")

@@ -89,6 +89,9 @@ def _http(pipeline: Pipeline) -> HttpServer:
     if listen.conventional and listen.opensearch:
         routes = [route for route in everything if not route.path.startswith(("/v1/", "/api/"))]
         listeners.append(Listener("opensearch", listen.host, listen.opensearch, routes))
+    if listen.conventional and listen.splunk_hec:
+        routes = [route for route in everything if route.path.startswith("/services/")]
+        listeners.append(Listener("splunk hec", listen.host, listen.splunk_hec, routes))
     config = HttpConfig(allowed_hosts=listen.names)
     return HttpServer(listeners, pipeline.telemetry, pipeline.access, config)
 
