@@ -57,7 +57,9 @@ def test_every_option_is_named(command: str) -> None:
     assert [option for option in sorted(options) if f"{option}" not in page] == []
 
 
-@pytest.mark.parametrize("kind", [config.Settings, config.Listen, config.Limits, config.Follow, access.Token])
+@pytest.mark.parametrize(
+    "kind", [config.Settings, config.Listen, config.Limits, config.Follow, config.Detect, access.Token]
+)
 def test_every_setting_is_documented(kind: type[msgspec.Struct]) -> None:
     page = text("docs/configuration.md")
     missing = [

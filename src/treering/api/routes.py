@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.api import histogram, language, query, records, search, status, streams, tail, trace, values
+from treering.api import findings, histogram, language, query, records, search, status, streams, tail, trace, values
 from treering.api.answers import answer, body, failure, number
 from treering.core.errors import TreeringError, UserError
 from treering.stage.source import Response, Route
@@ -65,6 +65,27 @@ class CompleteBody(QueryBody):
     """`POST /api/complete`."""
 
     cursor: int | None = None
+
+
+class TriageBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/findings/{id}`."""
+
+    state: str
+    comment: str = ""
+    by: str = ""
+
+
+async def _findings(service: Service, request: Request) -> Any:
+    return await findings.findings(service, request.query, number(request, "limit", 100, 1000))
+
+
+async def _finding(service: Service, request: Request) -> Any:
+    return await findings.finding(service, request.params["id"])
+
+
+async def _triage(service: Service, request: Request) -> Any:
+    asked = body(request, TriageBody)
+    return await findings.triage(service, request.params["id"], asked.state, asked.comment, asked.by)
 
 
 async def _streams(service: Service, _request: Request) -> Any:
@@ -160,6 +181,9 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/context/{stream}/{seq}", _context),
     ("GET", "/api/trace/{trace_id}", _trace),
     ("GET", "/api/tail", _tail),
+    ("GET", "/api/findings", _findings),
+    ("GET", "/api/findings/{id}", _finding),
+    ("POST", "/api/findings/{id}", _triage),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),
@@ -167,9 +191,16 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
 )
 
 
+# What a caller needs beyond `viewer`.
+ROLES = {("POST", "/api/findings/{id}"): "analyst"}
+
+
 def routes(service: Service) -> list[Route]:
     """Return the routes of `/api/*` and of the probes over `service`."""
-    return [Route(frozenset({method}), path, _handler(service, operation)) for method, path, operation in OPERATIONS]
+    return [
+        Route(frozenset({method}), path, _handler(service, operation), ROLES.get((method, path), "viewer"))
+        for method, path, operation in OPERATIONS
+    ]
 
 
 def _handler(service: Service, operation: Operation) -> Callable[[Request], Awaitable[Response]]:

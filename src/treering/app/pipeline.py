@@ -2,7 +2,8 @@
 
     senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
                HTTP routes   │        │
-               own sources   │        └── by itself: segments, merging, retention
+               own sources   │        ├── by itself: segments, merging, retention
+                             │        └─► detection ─► ledger (the stream `findings`) ─► its listeners
                              └── enriched, bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from treering.app import owner
 from treering.app.config import Settings, seconds
+from treering.app.detection import Detection
+from treering.app.ledger import Ledger
 from treering.app.sink import StoreSink
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
@@ -48,6 +51,7 @@ class Pipeline:
     store: Store
     sink: StoreSink
     context: Context
+    ledger: Ledger
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -59,6 +63,7 @@ class Pipeline:
         self.routes: list[Route] = []
         self.sources: list[Source] = []
         self.ready = False
+        self.detection: Detection | None = None
         self._owner: owner.Owner | None = None
 
     async def start(self) -> None:
@@ -69,7 +74,9 @@ class Pipeline:
             self.store, self.pool, waiting, enrichers=enrichers(self.settings), telemetry=self.telemetry
         )
         self.context = Context(self.sink, self.clock, self.telemetry)
+        self.ledger = Ledger(self.store, self.clock)
         try:
+            self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
             self.routes = [route for name in HTTP for route in self._built(name)]
             self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
@@ -77,6 +84,8 @@ class Pipeline:
                 source: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
                 await source.start()
                 self.sources.append(source)
+            if self.detection is not None:
+                await asyncio.to_thread(self.detection.start)
         except BaseException:
             await self.stop()
             raise
@@ -88,6 +97,8 @@ class Pipeline:
         for source in self.sources:
             await source.stop()
         await self.sink.settle()
+        if self.detection is not None:
+            await asyncio.to_thread(self.detection.stop)
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
             owner.withdraw(self.settings.directory, self._owner)
@@ -132,6 +143,12 @@ class Pipeline:
             )
             found.append(("follow", config, ()))
         return found
+
+    def _detection(self) -> Detection | None:
+        settings = self.settings
+        if not settings.detect.enabled:
+            return None
+        return Detection(settings.detect, self.store, self.ledger, self.clock, self.telemetry, settings.directory)
 
     def _built(self, name: str, *needs: object) -> Sequence[Route]:
         module = registry.load("treering.receive", name)

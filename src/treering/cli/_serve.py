@@ -79,6 +79,8 @@ def _http(pipeline: Pipeline) -> HttpServer:
         ],
         ready=lambda: pipeline.ready,
         started=pipeline.clock.monotonic(),
+        ledger=pipeline.ledger,
+        detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
     )
     queries = ppl.routes(service)
     everything = [*api_routes(service), *pipeline.routes, *queries]
