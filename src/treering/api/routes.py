@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.api import histogram, language, query, records, search, status, streams, tail, trace, values
+from treering.api import (
+    histogram,
+    incident_routes,
+    language,
+    query,
+    records,
+    search,
+    status,
+    streams,
+    tail,
+    trace,
+    values,
+)
 from treering.api.answers import answer, body, failure, number
 from treering.core.errors import TreeringError, UserError
 from treering.stage.source import Response, Route
@@ -164,12 +176,18 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),
     ("GET", "/metrics", _metrics),
+    *incident_routes.OPERATIONS,
 )
+# What changes something needs more than the role of a viewer.
+ROLES = dict.fromkeys(incident_routes.ANALYST, "analyst")
 
 
 def routes(service: Service) -> list[Route]:
     """Return the routes of `/api/*` and of the probes over `service`."""
-    return [Route(frozenset({method}), path, _handler(service, operation)) for method, path, operation in OPERATIONS]
+    return [
+        Route(frozenset({method}), path, _handler(service, operation), ROLES.get((method, path), "viewer"))
+        for method, path, operation in OPERATIONS
+    ]
 
 
 def _handler(service: Service, operation: Operation) -> Callable[[Request], Awaitable[Response]]:

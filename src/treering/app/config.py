@@ -48,6 +48,16 @@ class Follow(Config, frozen=True):
     host: Annotated[str, Meta(description="`resource.attributes.host.name` of records that do not name one")] = ""
 
 
+class Incidents(Config, frozen=True):
+    """When findings are an incident, and how long."""
+
+    open_risk: Annotated[
+        float, Meta(ge=0, description="risk points that make an incident: 3, 10, 25, 50 a finding by severity")
+    ] = 10.0
+    quiet: Annotated[str, Meta(description="an incident to which nothing is added for so long is resolved")] = "1h"
+    horizon: Annotated[str, Meta(description="how far back findings can still join an incident")] = "3d"
+
+
 class Limits(Config, frozen=True):
     """How much one query, and the receivers together, may use."""
 
@@ -69,6 +79,7 @@ class Settings(Config, frozen=True):
     retention: Annotated[
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
+    incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
 
@@ -95,7 +106,7 @@ def load(path: Path | None = None) -> Settings:
 def check(settings: Settings) -> None:
     """Raise `UserError` for settings that contradict themselves or would leave the server open to a network."""
     size(settings.limits.memory)
-    for age in settings.retention.values():
+    for age in (*settings.retention.values(), settings.incidents.quiet, settings.incidents.horizon):
         seconds(age)
     Access(settings.tokens).require_for(settings.listen.host)
 

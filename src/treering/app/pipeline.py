@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from treering.app import owner
 from treering.app.config import Settings, seconds
+from treering.app.incidents import Desk
 from treering.app.sink import StoreSink
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
@@ -47,6 +48,7 @@ class Pipeline:
     store: Store
     sink: StoreSink
     context: Context
+    incidents: Desk
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -65,6 +67,7 @@ class Pipeline:
         self.store = await asyncio.to_thread(open_store, self.settings)
         self.sink = StoreSink(self.store, self.pool, self.settings.limits.waiting)
         self.context = Context(self.sink, self.clock, self.telemetry)
+        self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock)
         try:
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
             self.routes = [route for name in HTTP for route in self._built(name)]
@@ -73,6 +76,7 @@ class Pipeline:
                 source: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
                 await source.start()
                 self.sources.append(source)
+            self.incidents.start()
         except BaseException:
             await self.stop()
             raise
@@ -84,6 +88,7 @@ class Pipeline:
         for source in self.sources:
             await source.stop()
         await self.sink.settle()
+        await asyncio.to_thread(self.incidents.stop)
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
             owner.withdraw(self.settings.directory, self._owner)
@@ -139,6 +144,13 @@ def open_store(settings: Settings) -> Store:
     days = {pattern: seconds(age) / 86_400 for pattern, age in settings.retention.items()}
     store: Store = module.build(module.Config(retention=days), settings.directory)
     return store
+
+
+def open_desk(settings: Settings, store: Store, clock: Clock) -> Desk:
+    """Return the incidents of the data directory; nothing is folded before `start` or `settle`."""
+    about = settings.incidents
+    quiet_s, days = seconds(about.quiet), seconds(about.horizon) / 86_400
+    return Desk(store, clock, settings.directory, open_risk=about.open_risk, quiet_s=quiet_s, horizon_days=days)
 
 
 def follow_state(directory: Path, into: str, paths: Sequence[str]) -> Path:

@@ -79,6 +79,8 @@ def _http(pipeline: Pipeline) -> HttpServer:
         ],
         ready=lambda: pipeline.ready,
         started=pipeline.clock.monotonic(),
+        caller=pipeline.access.name,
+        incidents=pipeline.incidents,
     )
     queries = ppl.routes(service)
     everything = [*api_routes(service), *pipeline.routes, *queries]
