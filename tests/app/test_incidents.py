@@ -224,6 +224,22 @@ def test_the_thread_folds_what_it_is_given(store: Store, clock: ManualClock) -> 
     assert [incident.state for incident in heard] == [State.OPEN]
 
 
+def test_dismissed_findings_leave_their_incident_and_the_last_one_closes_it(desk: Desk) -> None:
+    first, second = finding("a"), finding("b", START + MINUTE)
+    desk.take([first, second])
+    desk.settle()
+    desk.triaged(second.fingerprint, "dismissed")
+    desk.take([second])
+    desk.settle()
+    assert only(desk).findings == (first.fingerprint,)
+    desk.triaged(first.fingerprint, "dismissed")
+    desk.settle()
+    assert only(desk).state is State.CLOSED
+    desk.triaged(first.fingerprint, "confirmed")
+    desk.settle()
+    assert only(desk).state is State.CLOSED
+
+
 def test_slight_findings_are_kept_until_they_suffice(desk: Desk) -> None:
     desk.take([finding("1", severity=Severity.LOW)])
     desk.settle()

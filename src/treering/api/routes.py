@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.api import (
+    findings,
     histogram,
     incident_routes,
     language,
@@ -77,6 +78,28 @@ class CompleteBody(QueryBody):
     """`POST /api/complete`."""
 
     cursor: int | None = None
+
+
+class TriageBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/findings/{id}`."""
+
+    state: str
+    comment: str = ""
+    by: str = ""
+
+
+async def _findings(service: Service, request: Request) -> Any:
+    return await findings.findings(service, request.query, number(request, "limit", 100, 1000))
+
+
+async def _finding(service: Service, request: Request) -> Any:
+    return await findings.finding(service, request.params["id"])
+
+
+async def _triage(service: Service, request: Request) -> Any:
+    asked = body(request, TriageBody)
+    by = asked.by or incident_routes.actor(service, request)
+    return await findings.triage(service, request.params["id"], asked.state, asked.comment, by)
 
 
 async def _streams(service: Service, _request: Request) -> Any:
@@ -172,14 +195,18 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/context/{stream}/{seq}", _context),
     ("GET", "/api/trace/{trace_id}", _trace),
     ("GET", "/api/tail", _tail),
+    ("GET", "/api/findings", _findings),
+    ("GET", "/api/findings/{id}", _finding),
+    ("POST", "/api/findings/{id}", _triage),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),
     ("GET", "/metrics", _metrics),
     *incident_routes.OPERATIONS,
 )
-# What changes something needs more than the role of a viewer.
-ROLES = dict.fromkeys(incident_routes.ANALYST, "analyst")
+
+# What a caller needs beyond `viewer`.
+ROLES = {("POST", "/api/findings/{id}"): "analyst", **dict.fromkeys(incident_routes.ANALYST, "analyst")}
 
 
 def routes(service: Service) -> list[Route]:

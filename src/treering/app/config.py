@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -58,6 +58,22 @@ class Incidents(Config, frozen=True):
     horizon: Annotated[str, Meta(description="how far back findings can still join an incident")] = "3d"
 
 
+class Detect(Config, frozen=True):
+    """What watches the records."""
+
+    enabled: Annotated[bool, Meta(description="whether records are watched at all")] = True
+    detectors: Annotated[
+        tuple[str, ...] | None, Meta(description="detectors to run, by name; all there are unless named")
+    ] = None
+    off: Annotated[tuple[str, ...], Meta(description="detectors not to run")] = ()
+    lateness_s: Annotated[
+        float, Meta(ge=0, le=3600, description="seconds a record may be late and still be in time for its window")
+    ] = 30.0
+    settings: Annotated[
+        dict[str, dict[str, Any]], Meta(description="detector to its settings: `[detect.settings.NAME]`")
+    ] = msgspec.field(default_factory=dict)
+
+
 class Limits(Config, frozen=True):
     """How much one query, and the receivers together, may use."""
 
@@ -80,6 +96,7 @@ class Settings(Config, frozen=True):
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
     incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
+    detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Listener = Callable[[Sequence[Incident]], None]
 
 OURSELVES = "treering"
+DISMISSED = "dismissed"
 MAX_FINDINGS = 20_000
 MAX_COMMENT = 10_000
 _DAY_NS = 86_400 * 10**9
@@ -114,8 +115,18 @@ class Desk:
 
     def take(self, findings: Sequence[Finding]) -> None:
         """Keep findings that were written or updated; they are folded soon."""
-        self.book.put_clues(Clue(finding, context(self._records(finding))) for finding in findings)
+        dismissed = {clue.fingerprint for clue in self.book.clues_of(f.fingerprint for f in findings) if clue.dismissed}
+        self.book.put_clues(
+            Clue(finding, context(self._records(finding)), finding.fingerprint in dismissed) for finding in findings
+        )
         self._dirty.set()
+
+    def triaged(self, fingerprint: str, state: str) -> None:
+        """Leave a finding that a person dismissed out of incidents, and take one back in that is not dismissed."""
+        for clue in self.book.clues_of([fingerprint]):
+            if clue.dismissed is not (state == DISMISSED):
+                self.book.put_clues([msgspec.structs.replace(clue, dismissed=state == DISMISSED)])
+                self._dirty.set()
 
     def _records(self, finding: Finding) -> list[Mapping[str, object]]:
         return list(evidence.records(self._store, [finding]).values())
@@ -145,6 +156,7 @@ class Desk:
             known = {name: Known(frozenset(c.incident.findings), c.created_ns) for name, c in cases.items()}
             for item in named(self.folded.incidents, known):
                 self._bring_up(item, cases, findings)
+            self._close_dismissed({clue.fingerprint for clue in clues if clue.dismissed}, cases)
             for case in self.book.unpublished():
                 self._publish(case.incident)
             self.book.drop_clues(self.book.newest_end_ns() - self._horizon_ns)
@@ -183,6 +195,13 @@ class Desk:
         self.book.put_case(msgspec.structs.replace(case, merged_into=identifier, updated_ns=now_ns))
         self.book.adopt(identifier, case.incident.id)
         self.book.note(identifier, Change(now_ns, OURSELVES, "merged", case.incident.id, identifier))
+
+    def _close_dismissed(self, dismissed: set[str], cases: Mapping[str, Case]) -> None:
+        """Close incidents of which nothing is left."""
+        for case in cases.values():
+            is_open = case.incident.state in (State.OPEN, State.ACKNOWLEDGED)
+            if is_open and dismissed.issuperset(case.incident.findings):
+                self._change(case, OURSELVES, State.CLOSED, None, "all its findings were dismissed")
 
     def resolve_quiet(self) -> None:
         """Resolve open incidents to which nothing was added for `quiet_s` of the records' time.

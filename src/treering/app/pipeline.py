@@ -2,7 +2,8 @@
 
     senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
                HTTP routes   │        │
-               own sources   │        └── by itself: segments, merging, retention
+               own sources   │        ├── by itself: segments, merging, retention
+                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents
                              └── bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from treering.app import owner
 from treering.app.config import Settings, seconds
+from treering.app.detection import Detection
 from treering.app.incidents import Desk
+from treering.app.ledger import Ledger
 from treering.app.sink import StoreSink
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
@@ -28,7 +31,7 @@ from treering.receive.opensearch import Indices
 from treering.stage.source import Context, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from treering.core.clock import Clock
@@ -49,6 +52,7 @@ class Pipeline:
     sink: StoreSink
     context: Context
     incidents: Desk
+    ledger: Ledger
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -60,6 +64,7 @@ class Pipeline:
         self.routes: list[Route] = []
         self.sources: list[Source] = []
         self.ready = False
+        self.detection: Detection | None = None
         self._owner: owner.Owner | None = None
 
     async def start(self) -> None:
@@ -67,8 +72,11 @@ class Pipeline:
         self.store = await asyncio.to_thread(open_store, self.settings)
         self.sink = StoreSink(self.store, self.pool, self.settings.limits.waiting)
         self.context = Context(self.sink, self.clock, self.telemetry)
-        self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock)
+        self.ledger = Ledger(self.store, self.clock)
+        self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
+        self.ledger.listeners.append(self.incidents.take)
         try:
+            self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
             self.routes = [route for name in HTTP for route in self._built(name)]
             self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
@@ -77,6 +85,8 @@ class Pipeline:
                 await source.start()
                 self.sources.append(source)
             self.incidents.start()
+            if self.detection is not None:
+                await asyncio.to_thread(self.detection.start)
         except BaseException:
             await self.stop()
             raise
@@ -88,6 +98,8 @@ class Pipeline:
         for source in self.sources:
             await source.stop()
         await self.sink.settle()
+        if self.detection is not None:
+            await asyncio.to_thread(self.detection.stop)
         await asyncio.to_thread(self.incidents.stop)
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
@@ -97,6 +109,11 @@ class Pipeline:
     def announce(self, address: str) -> None:
         """Tell commands on this machine that the directory is served at `address`."""
         self._owner = owner.announce(self.settings.directory, address, self.token)
+
+    def records_now_ns(self) -> int:
+        """Return how far the records' own time has come; the machine's where nothing is watched."""
+        seen = 0 if self.detection is None else self.detection.watermark.value_ns
+        return seen or self.clock.now_ns()
 
     def listening(self) -> list[tuple[str, str, str]]:
         """Return name, address and state of the ports that sources opened by themselves."""
@@ -131,6 +148,12 @@ class Pipeline:
             found.append(("follow", config, ()))
         return found
 
+    def _detection(self) -> Detection | None:
+        settings = self.settings
+        if not settings.detect.enabled:
+            return None
+        return Detection(settings.detect, self.store, self.ledger, self.clock, self.telemetry, settings.directory)
+
     def _built(self, name: str, *needs: object) -> Sequence[Route]:
         module = registry.load("treering.receive", name)
         routes: Sequence[Route] = module.build(module.Config(), self.context, *needs)
@@ -146,11 +169,18 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def open_desk(settings: Settings, store: Store, clock: Clock) -> Desk:
+def open_desk(settings: Settings, store: Store, clock: Clock, now_ns: Callable[[], int] | None = None) -> Desk:
     """Return the incidents of the data directory; nothing is folded before `start` or `settle`."""
     about = settings.incidents
-    quiet_s, days = seconds(about.quiet), seconds(about.horizon) / 86_400
-    return Desk(store, clock, settings.directory, open_risk=about.open_risk, quiet_s=quiet_s, horizon_days=days)
+    return Desk(
+        store,
+        clock,
+        settings.directory,
+        now_ns=now_ns,
+        open_risk=about.open_risk,
+        quiet_s=seconds(about.quiet),
+        horizon_days=seconds(about.horizon) / 86_400,
+    )
 
 
 def follow_state(directory: Path, into: str, paths: Sequence[str]) -> Path:

@@ -81,6 +81,8 @@ def _http(pipeline: Pipeline) -> HttpServer:
         started=pipeline.clock.monotonic(),
         caller=pipeline.access.name,
         incidents=pipeline.incidents,
+        ledger=pipeline.ledger,
+        detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
     )
     queries = ppl.routes(service)
     everything = [*api_routes(service), *pipeline.routes, *queries]

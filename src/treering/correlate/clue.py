@@ -31,10 +31,14 @@ _SHARE = 0.5
 
 
 class Clue(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
-    """What the fold works on: a finding, and the places that most of its evidence records name."""
+    """What the fold works on: a finding, and the places that most of its evidence records name.
+
+    A dismissed one (a person said that it is nothing) takes no part.
+    """
 
     finding: Finding
     context: tuple[Entity, ...] = ()
+    dismissed: bool = False
 
     @cached_property
     def fingerprint(self) -> str:

@@ -36,7 +36,7 @@ def fold(clues: Iterable[Clue], rules: Rules | None = None, open_risk: float = 1
     risk points reach `open_risk`: one finding of medium severity does, four of low severity do.
     """
     rules = rules or Rules()
-    known = {clue.fingerprint: clue for clue in clues}
+    known = {clue.fingerprint: clue for clue in clues if not clue.dismissed}
     ordered = sorted(known.values(), key=lambda clue: (clue.finding.start_ns, clue.fingerprint))
     found = links(ordered, rules)
     groups = _components(ordered, [link for link in found if link.score >= rules.threshold])
