@@ -66,6 +66,8 @@ async def finding(service: Service, name: str) -> dict[str, Any]:
 async def triage(service: Service, name: str, state: str, comment: str, by: str) -> dict[str, Any]:
     """Set the state of a finding and return it. Raises `NotFound`, and `UserError` for a state there is not."""
     found = await service.call(_ledger(service).triage, name, state, comment, by)
+    if service.incidents is not None:
+        await service.call(service.incidents.triaged, name, state)
     return _entry(found, name)
 
 

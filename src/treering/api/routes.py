@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.api import findings, histogram, language, query, records, search, status, streams, tail, trace, values
+from treering.api import (
+    findings,
+    histogram,
+    incident_routes,
+    language,
+    query,
+    records,
+    search,
+    status,
+    streams,
+    tail,
+    trace,
+    values,
+)
 from treering.api.answers import answer, body, failure, number
 from treering.core.errors import TreeringError, UserError
 from treering.stage.source import Response, Route
@@ -85,7 +98,8 @@ async def _finding(service: Service, request: Request) -> Any:
 
 async def _triage(service: Service, request: Request) -> Any:
     asked = body(request, TriageBody)
-    return await findings.triage(service, request.params["id"], asked.state, asked.comment, asked.by)
+    by = asked.by or incident_routes.actor(service, request)
+    return await findings.triage(service, request.params["id"], asked.state, asked.comment, by)
 
 
 async def _streams(service: Service, _request: Request) -> Any:
@@ -188,11 +202,11 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),
     ("GET", "/metrics", _metrics),
+    *incident_routes.OPERATIONS,
 )
 
-
 # What a caller needs beyond `viewer`.
-ROLES = {("POST", "/api/findings/{id}"): "analyst"}
+ROLES = {("POST", "/api/findings/{id}"): "analyst", **dict.fromkeys(incident_routes.ANALYST, "analyst")}
 
 
 def routes(service: Service) -> list[Route]:

@@ -15,6 +15,7 @@ from treering.stage.store import Limits, Result
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
     from treering.stage.store import Query, Store
 
@@ -49,6 +50,8 @@ class Service:
     listeners: Callable[[], list[Listener]] = _no_listeners
     ready: Callable[[], bool] = lambda: True
     started: float = 0.0
+    caller: Callable[[str], str] = lambda _header: "someone on this machine"
+    incidents: Desk | None = None
     ledger: Ledger | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
 

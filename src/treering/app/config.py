@@ -54,6 +54,16 @@ class Follow(Config, frozen=True):
     host: Annotated[str, Meta(description="`resource.attributes.host.name` of records that do not name one")] = ""
 
 
+class Incidents(Config, frozen=True):
+    """When findings are an incident, and how long."""
+
+    open_risk: Annotated[
+        float, Meta(ge=0, description="risk points that make an incident: 3, 10, 25, 50 a finding by severity")
+    ] = 10.0
+    quiet: Annotated[str, Meta(description="an incident to which nothing is added for so long is resolved")] = "1h"
+    horizon: Annotated[str, Meta(description="how far back findings can still join an incident")] = "3d"
+
+
 class Detect(Config, frozen=True):
     """What watches the records."""
 
@@ -97,6 +107,7 @@ class Settings(Config, frozen=True):
     retention: Annotated[
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
+    incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     prices: Annotated[Prices, Meta(description="prices of your own")] = Prices()
@@ -125,7 +136,7 @@ def load(path: Path | None = None) -> Settings:
 def check(settings: Settings) -> None:
     """Raise `UserError` for settings that contradict themselves or would leave the server open to a network."""
     size(settings.limits.memory)
-    for age in settings.retention.values():
+    for age in (*settings.retention.values(), settings.incidents.quiet, settings.incidents.horizon):
         seconds(age)
     Access(settings.tokens).require_for(settings.listen.host)
 

@@ -3,7 +3,7 @@
     senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
                HTTP routes   │        │
                own sources   │        ├── by itself: segments, merging, retention
-                             │        └─► detection ─► ledger (the stream `findings`) ─► its listeners
+                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents
                              └── enriched, bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from treering.app import owner
 from treering.app.config import Settings, seconds
 from treering.app.detection import Detection
+from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
 from treering.app.sink import StoreSink
 from treering.core import registry
@@ -31,7 +32,7 @@ from treering.receive.opensearch import Indices
 from treering.stage.source import Context, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from treering.core.clock import Clock
     from treering.core.config import Config
@@ -51,6 +52,7 @@ class Pipeline:
     store: Store
     sink: StoreSink
     context: Context
+    incidents: Desk
     ledger: Ledger
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -75,6 +77,8 @@ class Pipeline:
         )
         self.context = Context(self.sink, self.clock, self.telemetry)
         self.ledger = Ledger(self.store, self.clock)
+        self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
+        self.ledger.listeners.append(self.incidents.take)
         try:
             self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -84,6 +88,7 @@ class Pipeline:
                 source: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
                 await source.start()
                 self.sources.append(source)
+            self.incidents.start()
             if self.detection is not None:
                 await asyncio.to_thread(self.detection.start)
         except BaseException:
@@ -99,6 +104,7 @@ class Pipeline:
         await self.sink.settle()
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
+        await asyncio.to_thread(self.incidents.stop)
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
             owner.withdraw(self.settings.directory, self._owner)
@@ -107,6 +113,11 @@ class Pipeline:
     def announce(self, address: str) -> None:
         """Tell commands on this machine that the directory is served at `address`."""
         self._owner = owner.announce(self.settings.directory, address, self.token)
+
+    def records_now_ns(self) -> int:
+        """Return how far the records' own time has come; the machine's where nothing is watched."""
+        seen = 0 if self.detection is None else self.detection.watermark.value_ns
+        return seen or self.clock.now_ns()
 
     def listening(self) -> list[tuple[str, str, str]]:
         """Return name, address and state of the ports that sources opened by themselves."""
@@ -173,6 +184,20 @@ def open_store(settings: Settings) -> Store:
     days = {pattern: seconds(age) / 86_400 for pattern, age in settings.retention.items()}
     store: Store = module.build(module.Config(retention=days), settings.directory)
     return store
+
+
+def open_desk(settings: Settings, store: Store, clock: Clock, now_ns: Callable[[], int] | None = None) -> Desk:
+    """Return the incidents of the data directory; nothing is folded before `start` or `settle`."""
+    about = settings.incidents
+    return Desk(
+        store,
+        clock,
+        settings.directory,
+        now_ns=now_ns,
+        open_risk=about.open_risk,
+        quiet_s=seconds(about.quiet),
+        horizon_days=seconds(about.horizon) / 86_400,
+    )
 
 
 def follow_state(directory: Path, into: str, paths: Sequence[str]) -> Path:

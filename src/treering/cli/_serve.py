@@ -79,6 +79,8 @@ def _http(pipeline: Pipeline) -> HttpServer:
         ],
         ready=lambda: pipeline.ready,
         started=pipeline.clock.monotonic(),
+        caller=pipeline.access.name,
+        incidents=pipeline.incidents,
         ledger=pipeline.ledger,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
     )
