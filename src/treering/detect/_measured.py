@@ -26,12 +26,12 @@ class Measured:
         self,
         name: str,
         settings: Levels,
-        read: tuple[str, Callable[[Calls], Sequence[float | None]]],
+        read: tuple[tuple[str, ...], Callable[[Calls], Sequence[float | None]]],
         rule: str,
         title: Callable[[Series, float, float], str],
     ) -> None:
-        """Take the values that `read` gives: the field they come from, and how."""
-        self._field, self._values = read
+        """Take the values that `read` gives: the fields they come from, and how."""
+        self._fields, self._values = read
         self._board = Board(name, settings, LevelJudge(settings, rule, title))
         self._window_s = settings.window_s
 
@@ -47,7 +47,7 @@ class Measured:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Put the values of a batch into their windows; nothing is found before they have passed."""
-        if not rows.has(self._field):
+        if not any(rows.has(field) for field in self._fields):
             return ()
         batch = calls(rows)
         values = self._values(batch)
@@ -65,7 +65,7 @@ class Measured:
                 keep_value(cell, value)
                 if len(cell.shown) < 2 or value >= max(cell.values):
                     cell.shown = cell.shown[-2:]
-                    keep_shown(cell, evidence(rows, place, self._field, f"{value:.6g}"))
+                    keep_shown(cell, evidence(rows, place, self._fields[0], f"{value:.6g}"))
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_NS = 86_400_000_000_000
 _FRACTION = re.compile(r"[.,](\d{7,})")
+_MOST_DIGITS = 40  # Python refuses to read numbers of thousands of digits; no instant has as many as this
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 MIN_NS, MAX_NS = -(2**63) + 1, 2**63 - 1
 
@@ -47,8 +48,10 @@ def epoch_ns(text: str, unit_ns: int) -> int | None:
     if not _NUMBER.fullmatch(text):
         return None
     whole, _, fraction = text.partition(".")
+    if len(whole) > _MOST_DIGITS:
+        return None
     value = int(whole) * unit_ns
-    if fraction:
+    if fraction := fraction[:_MOST_DIGITS]:
         part = int(fraction) * unit_ns // 10 ** len(fraction)
         value += -part if whole.startswith("-") else part
     return value if MIN_NS <= value <= MAX_NS else None
