@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.api import histogram, language, query, records, search, status, streams, tail, trace, values
+from treering.api import histogram, language, query, records, search, status, streams, tail, templates, trace, values
 from treering.api.answers import answer, body, failure, number
 from treering.core.errors import TreeringError, UserError
 from treering.stage.source import Response, Route
@@ -126,6 +126,10 @@ async def _tail(service: Service, request: Request) -> Any:
     return Response(200, headers={"content-type": "text/event-stream", "cache-control": "no-store"}, stream=events)
 
 
+async def _templates(service: Service, request: Request) -> Any:
+    return await templates.templates(service, [one for one in request.query.get("id", "").split(",") if one])
+
+
 async def _status(service: Service, _request: Request) -> Any:
     return await status.status(service)
 
@@ -160,6 +164,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/context/{stream}/{seq}", _context),
     ("GET", "/api/trace/{trace_id}", _trace),
     ("GET", "/api/tail", _tail),
+    ("GET", "/api/templates", _templates),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),

@@ -16,9 +16,10 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from treering.app import owner
+from treering.app import owner, templating
 from treering.app.config import Settings, seconds
 from treering.app.sink import StoreSink
+from treering.app.templating import Templates
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
 from treering.core.clock import SystemClock
@@ -46,6 +47,7 @@ class Pipeline:
     """Store, receivers and jobs of one data directory."""
 
     store: Store
+    templates: Templates
     sink: StoreSink
     context: Context
 
@@ -64,10 +66,10 @@ class Pipeline:
     async def start(self) -> None:
         """Open the store, build the receivers, start sources and jobs. Raises `UserError` when one cannot."""
         self.store = await asyncio.to_thread(open_store, self.settings)
+        self.templates = open_templates(self.settings)
+        steps = enrichers(self.templates)
         waiting = self.settings.limits.waiting
-        self.sink = StoreSink(
-            self.store, self.pool, waiting, enrichers=enrichers(self.settings), telemetry=self.telemetry
-        )
+        self.sink = StoreSink(self.store, self.pool, waiting, enrichers=steps, telemetry=self.telemetry)
         self.context = Context(self.sink, self.clock, self.telemetry)
         try:
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -88,6 +90,7 @@ class Pipeline:
         for source in self.sources:
             await source.stop()
         await self.sink.settle()
+        self.sink.close()
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
             owner.withdraw(self.settings.directory, self._owner)
@@ -136,9 +139,14 @@ class Pipeline:
         return routes
 
 
-def enrichers(_settings: Settings) -> tuple[Enricher, ...]:
+def enrichers(templates: Templates) -> tuple[Enricher, ...]:
     """Return what every batch goes through on its way into the store, in order."""
-    return ()
+    return (templates,)
+
+
+def open_templates(settings: Settings) -> Templates:
+    """Return the templates of the data directory's messages."""
+    return Templates(settings.directory / templating.FILE)
 
 
 def open_store(settings: Settings) -> Store:

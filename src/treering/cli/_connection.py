@@ -94,5 +94,6 @@ def _opened(store: Any, settings: Settings) -> Local:
     from treering.api.routes import routes
     from treering.api.service import Service
     from treering.app.config import limits
+    from treering.app.pipeline import open_templates
 
-    return Local(routes(Service(store, limits(settings))))
+    return Local(routes(Service(store, limits(settings), templates=open_templates(settings))))

@@ -79,6 +79,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         ],
         ready=lambda: pipeline.ready,
         started=pipeline.clock.monotonic(),
+        templates=pipeline.templates,
     )
     queries = ppl.routes(service)
     everything = [*api_routes(service), *pipeline.routes, *queries]
