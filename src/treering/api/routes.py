@@ -17,6 +17,7 @@ from treering.api import (
     status,
     streams,
     tail,
+    templates,
     trace,
     values,
 )
@@ -161,6 +162,10 @@ async def _tail(service: Service, request: Request) -> Any:
     return Response(200, headers={"content-type": "text/event-stream", "cache-control": "no-store"}, stream=events)
 
 
+async def _templates(service: Service, request: Request) -> Any:
+    return await templates.templates(service, [one for one in request.query.get("id", "").split(",") if one])
+
+
 async def _status(service: Service, _request: Request) -> Any:
     return await status.status(service)
 
@@ -198,6 +203,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/findings", _findings),
     ("GET", "/api/findings/{id}", _finding),
     ("POST", "/api/findings/{id}", _triage),
+    ("GET", "/api/templates", _templates),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),

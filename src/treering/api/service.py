@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
+    from treering.app.templating import Templates
     from treering.stage.store import Query, Store
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class Service:
     incidents: Desk | None = None
     ledger: Ledger | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
+    templates: Templates | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:
         """Return what the blocking `function` returns, without blocking the event loop."""

@@ -18,12 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from treering.app import owner
+from treering.app import owner, templating
 from treering.app.config import Settings, seconds
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
 from treering.app.sink import StoreSink
+from treering.app.templating import Templates
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
 from treering.core.clock import SystemClock
@@ -50,6 +51,7 @@ class Pipeline:
     """Store, receivers and jobs of one data directory."""
 
     store: Store
+    templates: Templates
     sink: StoreSink
     context: Context
     incidents: Desk
@@ -71,10 +73,10 @@ class Pipeline:
     async def start(self) -> None:
         """Open the store, build the receivers, start sources and jobs. Raises `UserError` when one cannot."""
         self.store = await asyncio.to_thread(open_store, self.settings)
+        self.templates = open_templates(self.settings)
+        steps = enrichers(self.settings, self.templates)
         waiting = self.settings.limits.waiting
-        self.sink = StoreSink(
-            self.store, self.pool, waiting, enrichers=enrichers(self.settings), telemetry=self.telemetry
-        )
+        self.sink = StoreSink(self.store, self.pool, waiting, enrichers=steps, telemetry=self.telemetry)
         self.context = Context(self.sink, self.clock, self.telemetry)
         self.ledger = Ledger(self.store, self.clock)
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
@@ -105,6 +107,7 @@ class Pipeline:
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
         await asyncio.to_thread(self.incidents.stop)
+        self.sink.close()
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
             owner.withdraw(self.settings.directory, self._owner)
@@ -167,14 +170,19 @@ class Pipeline:
         return routes
 
 
-def enrichers(settings: Settings) -> tuple[Enricher, ...]:
+def enrichers(settings: Settings, templates: Templates) -> tuple[Enricher, ...]:
     """Return what every batch goes through on its way into the store, in order."""
     from treering.parse import pricelines
     from treering.parse.genai.normalise import Normaliser
     from treering.parse.prices import Prices
 
     file = settings.prices.file
-    return (Normaliser(Prices(pricelines.read(Path(file)) if file else ())),)
+    return (Normaliser(Prices(pricelines.read(Path(file)) if file else ())), templates)
+
+
+def open_templates(settings: Settings) -> Templates:
+    """Return the templates of the data directory's messages."""
+    return Templates(settings.directory / templating.FILE)
 
 
 def open_store(settings: Settings) -> Store:

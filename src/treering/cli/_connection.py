@@ -115,11 +115,11 @@ def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     from treering.api.routes import routes
     from treering.api.service import Service
     from treering.app.config import limits
-    from treering.app.pipeline import open_desk
+    from treering.app.pipeline import open_desk, open_templates
     from treering.core.clock import SystemClock
 
     desk = open_desk(settings, store, SystemClock())
     try:
-        yield Local(routes(Service(store, limits(settings), incidents=desk)))
+        yield Local(routes(Service(store, limits(settings), incidents=desk, templates=open_templates(settings))))
     finally:
         desk.stop()

@@ -83,6 +83,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         incidents=pipeline.incidents,
         ledger=pipeline.ledger,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
+        templates=pipeline.templates,
     )
     queries = ppl.routes(service)
     everything = [*api_routes(service), *pipeline.routes, *queries]
