@@ -20,6 +20,8 @@ PREFIX = "attributes."
 VIEW, DIALECT = "treering.view", "treering.dialect"
 COST, PRICE, ESTIMATED = "treering.cost.usd", "treering.cost.price", "treering.tokens.estimated"
 # One row per model call: the records of these streams whose `attributes.treering.view` is the view's name.
+# The name that the conventions of 2026 give a metric.
+METRIC = "treering.metric"
 LLM = "llm"
 VIEWS: Mapping[str, tuple[str, ...]] = {LLM: ("spans", "logs")}
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from treering.parse.genai import values
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -54,6 +56,12 @@ def literal(value: Any) -> Any:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
+
+
+def reasons(finishes: Iterable[Any]) -> list[str] | None:
+    """Return why a model stopped, in the conventions' words; None when nobody said."""
+    words = [word for finish in finishes if isinstance(finish, str) and (word := values.finish(finish))]
+    return words or None
 
 
 def role(name: Any) -> str:

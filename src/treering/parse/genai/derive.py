@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,46 +10,110 @@ import numpy as np
 from arro3.core import Array
 
 from treering.model.columns import REST, Kind
-from treering.parse.genai import arrays, errors, langfuse, litellm, openinference, openllmetry
+from treering.parse.genai import (
+    arrays,
+    azure,
+    bedrock,
+    documents,
+    errors,
+    langfuse,
+    langsmith,
+    litellm,
+    mcp,
+    mlflow,
+    official,
+    openinference,
+    openlit,
+    openllmetry,
+    values,
+    vercel,
+)  # fmt: skip
 from treering.parse.genai import plan as plans
 from treering.parse.genai.facts import Facts
-from treering.parse.genai.rows import attribute_of
+from treering.parse.genai.rows import attribute_of, physical
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+    from types import ModuleType
 
     from treering.parse.genai.rows import Rows
 
 Derived = dict[str, dict[int, Any]]
-_READERS: dict[str, Callable[[Facts], dict[str, Any]]] = {
-    module.NAME: module.derive for module in (langfuse, litellm, openinference, openllmetry)
-}
+_READERS: dict[str, ModuleType] = {
+    module.NAME: module for module in (langfuse, langsmith, litellm, mcp, mlflow, official, openinference, openlit,
+                                       openllmetry, vercel)
+}  # fmt: skip
+_READERS |= {"gen_ai/1.36": official, "logfire": official, "treering": official}
+_DOCUMENTS = {module.KIND.name: module.KIND for module in (azure, bedrock, langsmith, litellm)}
 _KINDS = {str: Kind.STRING, int: Kind.LONG, float: Kind.DOUBLE, bool: Kind.BOOLEAN, list: Kind.JSON, dict: Kind.JSON}
+_START = "/startTime"
 _I64 = 2**63
 
 
-def derived(rows: Rows, dialects: Any) -> Derived:
-    """Return values by canonical attribute and row, read from the columns as their sender filled them."""
+@lru_cache(1024)
+def kindred(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return which kinds of documents may be in a batch with these columns, and the prefix of their fields."""
+    found = ((name, documents.base(names, kind.required)) for name, kind in _DOCUMENTS.items())
+    return tuple((name, prefix) for name, prefix in found if prefix is not None)
+
+
+def derived(rows: Rows, dialects: Any, kinds: Sequence[tuple[str, str]]) -> Derived:
+    """Return values by canonical attribute and row, read from the columns as their sender filled them.
+
+    Rows that are documents get their dialect's number in `dialects`.
+    """
     found: Derived = {}
-    numbers = [number for number, dialect in enumerate(plans.dialects()) if dialect.name in _READERS]
-    places = np.flatnonzero(np.isin(dialects, numbers))
+    numbers = {dialect.name: number for number, dialect in enumerate(plans.dialects())}
+    for name, prefix in kinds:
+        for place, said in documents.read(rows, prefix, _DOCUMENTS[name]).items():
+            dialects[place] = numbers[name]
+            _collect(found, place, said)
+    places = _hiding(rows, dialects) if not kinds else np.array(sorted(set(_hiding(rows, dialects)) - _held(found)))
     failed = errors.failed(rows)
-    wanted = np.union1d(places, failed)
+    wanted = np.union1d(places, failed).astype(np.int64)
     if not len(wanted):
         return found
     facts = _facts(rows, wanted, places)
     names = [dialect.name for dialect in plans.dialects()]
-    for place, number in zip(places.tolist(), dialects[places].tolist(), strict=True):
-        _collect(found, place, _READERS[names[number]](facts[place]))
+    for place in places.tolist():
+        _collect(found, place, _READERS[names[dialects[place]]].derive(facts[place]))
     for place in failed.tolist():
         _collect(found, place, errors.derive(facts[place]))
     return found
 
 
+def _held(found: Derived) -> set[int]:
+    return {place for values in found.values() for place in values}
+
+
+def _hiding(rows: Rows, dialects: Any) -> Any:
+    """Return the rows in which facts hide: all of some dialects, those with events or old attributes of others."""
+    present = set(np.unique(dialects).tolist()) - {-1}
+    mask = np.zeros(rows.count, dtype=bool)
+    for number in present:
+        reader = _READERS.get(plans.dialects()[number].name)
+        if reader is None:
+            continue
+        ours = dialects == number
+        if reader is official:
+            ours &= _shown(rows)
+        mask |= ours
+    return np.flatnonzero(mask)
+
+
+def _shown(rows: Rows) -> Any:
+    """Return the rows that have something for `official` to read."""
+    found = np.zeros(rows.count, dtype=bool)
+    for name in (*official.COLUMNS, *(physical(attribute, Kind.STRING) for attribute in official.ATTRIBUTES)):
+        if (column := rows.columns.get(name)) is not None:
+            found |= arrays.present(column)
+    return found
+
+
 def _collect(found: Derived, place: int, attributes: dict[str, Any]) -> None:
     for attribute, value in attributes.items():
-        if value is not None:
-            found.setdefault(attribute, {})[place] = value
+        if value is not None and (held := values.derived(attribute, value)) is not None:
+            found.setdefault(attribute, {})[place] = held
 
 
 def add(rows: Rows, derived: Derived) -> None:
@@ -56,8 +121,8 @@ def add(rows: Rows, derived: Derived) -> None:
     for attribute, held in derived.items():
         by_kind: dict[Kind, dict[int, Any]] = {}
         for place, value in held.items():
-            kind = _KINDS.get(type(value))
-            if kind is Kind.LONG and not -_I64 <= value < _I64:
+            kind = Kind.TIME if attribute == _START else _KINDS.get(type(value))
+            if type(value) is int and not -_I64 <= value < _I64:
                 continue
             if kind is not None:
                 stored = msgspec.json.encode(value).decode() if kind is Kind.JSON else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.genai import content, values
+from treering.parse.genai import content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ def _call(attributes: Mapping[str, Any], asked: Any, answered: Any) -> dict[str,
     if said := content.messages(held):
         found["gen_ai.output.messages"] = content.text(said)
     if isinstance(finish := content.read(attributes.get(_P + "metadata.finish_reason")), str):
-        found["gen_ai.response.finish_reasons"] = [values.finish(finish)]
+        found["gen_ai.response.finish_reasons"] = content.reasons([finish])
     return found
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from treering.model import semconv
 from treering.model.batch import Batch
-from treering.model.columns import Kind
-from treering.parse.genai import arrays, calls, derive, values
+from treering.model.columns import ORIGIN, Kind
+from treering.parse.genai import arrays, calls, derive, metrics, values
 from treering.parse.genai import plan as plans
 from treering.parse.genai.rows import Rows
 
@@ -35,12 +35,16 @@ class Normaliser:
 
     def __call__(self, batch: Batch) -> Batch:
         """Return `batch` normalised; one without GenAI attributes as it is."""
-        plan = plans.plan(tuple(batch.data.schema.names))
-        if plan is None or not batch.rows:
+        names = tuple(batch.data.schema.names)
+        if batch.stream == "metrics":
+            return metrics.named(batch)
+        plan, kinds = plans.plan(names), derive.kindred(names)
+        if (plan is None and not kinds) or not batch.rows or ORIGIN in names:
             return batch
+        plan = plan or plans.NOTHING
         rows = Rows(batch.data)
         dialects = _dialects(rows, plan)
-        derived = derive.derived(rows, dialects)
+        derived = derive.derived(rows, dialects, kinds)
         for source, target in plan.moves:
             rows.move(source, target)
         values.normalise(rows)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.genai import content, values
+from treering.parse.genai import content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ def _call(attributes: Mapping[str, Any], trees: Mapping[str, Any]) -> dict[str, 
     if answered:
         found["gen_ai.output.messages"] = content.text([_message(item, finish) for item in answered])
     if finish:
-        found["gen_ai.response.finish_reasons"] = [values.finish(str(finish))]
+        found["gen_ai.response.finish_reasons"] = content.reasons([finish])
     if tools := _listed(trees.get("llm.tools"), "tool"):
         found["gen_ai.tool.definitions"] = content.text([_tool(tool.get("json_schema")) for tool in tools])
     output = content.read(attributes.get("output.value"))

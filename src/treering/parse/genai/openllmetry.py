@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.genai import content, values
+from treering.parse.genai import content, values, vectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,8 @@ def derive(facts: Facts) -> dict[str, Any]:
         found |= _tool(facts, asked, answered)
     elif operation == "retrieval":
         found |= _retrieval(asked, answered)
+    if facts.get("db.system", "db.system.name") is not None:
+        found |= vectors.derive(facts)
     return found | _flat(facts.attributes)
 
 
@@ -92,7 +94,7 @@ def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
             found[target] = content.text(made)
     finishes = [item["finish_reason"] for _, item in sorted(sides["completion"].items()) if item.get("finish_reason")]
     if finishes:
-        found["gen_ai.response.finish_reasons"] = [values.finish(str(finish)) for finish in finishes]
+        found["gen_ai.response.finish_reasons"] = content.reasons(finishes)
     if tools:
         found["gen_ai.tool.definitions"] = content.text([tools[place] for place in sorted(tools)])
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.model import semconv
-from treering.model.columns import ORIGIN, Kind, split
+from treering.model.columns import Kind, split
 from treering.parse.genai.rows import attribute_of, physical
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class Plan:
     markers: tuple[tuple[str, int], ...]
 
 
+NOTHING = Plan((), ())
+
+
 @cache
 def dialects() -> tuple[Dialect, ...]:
     """Return all dialects; an earlier one wins over a later one."""
@@ -53,7 +56,7 @@ def by_scope(scope: str) -> int:
 def plan(names: tuple[str, ...]) -> Plan | None:
     """Return what to do to a batch with these columns; None when nothing in it is ours to normalise."""
     attributes = {name: found for name in names if (found := attribute_of(name)) is not None}
-    if ORIGIN in names or not any(_concerns(attribute) for attribute in attributes.values()):
+    if not any(_concerns(attribute) for attribute in attributes.values()):
         return None
     moves = sorted(_moves(attributes), key=lambda move: move[0])
     known = set(attributes.values())

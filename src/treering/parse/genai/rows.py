@@ -22,8 +22,8 @@ _ASIDE = f"{OWN}sent/"
 
 
 def physical(attribute: str, kind: Kind) -> str:
-    """Return the column of a canonical attribute as a sender fills it."""
-    return f"{_PREFIX}{attribute}:{kind.value}"
+    """Return the column of a canonical attribute, or of another field after a slash, as a sender fills it."""
+    return f"{attribute[1:]}:{kind.value}" if attribute[0] == "/" else f"{_PREFIX}{attribute}:{kind.value}"
 
 
 class Rows:

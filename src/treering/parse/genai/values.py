@@ -86,6 +86,14 @@ _VALUES: dict[str, Callable[[str], str | None]] = {
     "gen_ai.response.model": model,
     "db.system.name": database,
 }
+
+
+def derived(attribute: str, value: Any) -> Any:
+    """Return a value that a dialect's module found, in its canonical spelling."""
+    change = _VALUES.get(attribute)
+    return change(value) if change is not None and isinstance(value, str) else value
+
+
 _FINISH = "gen_ai.response.finish_reasons"
 
 
