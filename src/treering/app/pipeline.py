@@ -23,6 +23,7 @@ from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
 from treering.core.clock import SystemClock
 from treering.core.telemetry import Telemetry
+from treering.parse import vector_access
 from treering.receive.opensearch import Indices
 from treering.stage.source import Context, Route
 
@@ -141,7 +142,7 @@ class Pipeline:
 
 def enrichers(_settings: Settings) -> tuple[Enricher, ...]:
     """Return what every batch goes through on its way into the store, in order."""
-    return ()
+    return (vector_access.enrich,)
 
 
 def open_store(settings: Settings) -> Store:
