@@ -29,6 +29,7 @@ from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
 from treering.core.clock import SystemClock
 from treering.core.telemetry import Telemetry
+from treering.parse import vector_access
 from treering.receive.opensearch import Indices
 from treering.stage.source import Context, Route
 
@@ -177,7 +178,7 @@ def enrichers(settings: Settings, templates: Templates) -> tuple[Enricher, ...]:
     from treering.parse.prices import Prices
 
     file = settings.prices.file
-    return (Normaliser(Prices(pricelines.read(Path(file)) if file else ())), templates)
+    return (Normaliser(Prices(pricelines.read(Path(file)) if file else ())), vector_access.enrich, templates)
 
 
 def open_templates(settings: Settings) -> Templates:

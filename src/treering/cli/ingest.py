@@ -67,7 +67,7 @@ def _context(settings: Settings) -> Iterator[Context]:
     try:
         with ThreadPoolExecutor(2) as pool:
             telemetry = Telemetry()
-            steps = pipeline.enrichers(pipeline.open_templates(settings))
+            steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
             sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
             try:
                 yield Context(sink, SystemClock(), telemetry)
