@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tests.parse.test_otlp import attributes, set_pairs
+from treering.model.batch import batch
 from treering.model.columns import to_record
 from treering.parse.otlp import Signal, decode_protobuf
 from treering.parse.otlp_wire import LEAST_BYTES
@@ -40,7 +41,8 @@ def test_large_requests_are_stored_as_they_are_read(requests: list[list[dict[str
         body = request(odd)
         export, batches = decoded(Signal.LOGS, body, NOW)
         stored = [to_record(row) for part in batches for row in rows(part)]
-        wanted = decode_protobuf(Signal.LOGS, body, NOW).records
+        slowly = batch("logs", decode_protobuf(Signal.LOGS, body, NOW).records, received_ns=NOW)
+        wanted = [to_record(row) for row in rows(slowly)]
         assert json.dumps(stored, sort_keys=True) == json.dumps(wanted, sort_keys=True)
         assert export.rejected == 0
 
