@@ -16,6 +16,7 @@ from treering.parse.genai import (
     bedrock,
     documents,
     errors,
+    events,
     langfuse,
     langsmith,
     litellm,
@@ -64,6 +65,8 @@ def derived(rows: Rows, dialects: Any, kinds: Sequence[tuple[str, str]]) -> Deri
     """
     found: Derived = {}
     numbers = {dialect.name: number for number, dialect in enumerate(plans.dialects())}
+    for place, said in events.read(rows).items():
+        _collect(found, place, said)
     for name, prefix in kinds:
         for place, said in documents.read(rows, prefix, _DOCUMENTS[name]).items():
             dialects[place] = numbers[name]
