@@ -72,10 +72,10 @@ class Rows:
             self.columns[target] = column if held is None else arrays.first_of(held, column)
             self._moves.append((mask, split(target)[0], split(source)[0]))
 
-    def add(self, attribute: str, kind: Kind, column: Array) -> None:
-        """Add values of ours where nothing is under that name; the others are dropped."""
+    def add(self, attribute: str, kind: Kind, column: Array, *, instead: bool = False) -> None:
+        """Add values of ours where nothing is under that name (the others are dropped), or instead of a sender's."""
         mask = arrays.present(column)
-        free = mask & ~self.has(attribute)
+        free = mask if instead else mask & ~self.has(attribute)
         if not bool(free.any()):
             return
         name = OWN + physical(attribute, kind)
