@@ -47,7 +47,7 @@ def test_receivers_paths_are_documented(server: Server) -> None:
             assert f"{route.path}`" in text
 
 
-@pytest.mark.parametrize("name", ["prometheus", "weaviate", "pinecone"])
+@pytest.mark.parametrize("name", ["prometheus", "weaviate", "pinecone", "cloudwatch"])
 def test_every_setting_of_a_source_is_documented(name: str) -> None:
     section = (DOCS / "sources.md").read_text().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
     fields = {field.name for field in msgspec.structs.fields(registry.load("treering.receive", name).Config)}

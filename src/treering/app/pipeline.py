@@ -137,7 +137,10 @@ class Pipeline:
                 state=str(state),
             )
             found.append(("follow", config, ()))
-        return found + [(name, self._kept(name, config), ()) for name, config in map(source_of, self.settings.sources)]
+        for name, config in map(source_of, self.settings.sources):
+            uses_store = getattr(registry.load("treering.receive", name), "USES_STORE", False)
+            found.append((name, self._kept(name, config), (self.store,) if uses_store else ()))
+        return found
 
     def _kept(self, name: str, config: Config) -> Config:
         """Return `config` with the file that keeps how far its source has come, where it has one and names none."""
