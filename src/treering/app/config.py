@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from treering.core import registry
 from treering.core.access import Access, Token
 from treering.core.config import Config, decode, read_toml
 from treering.core.errors import UserError
@@ -104,6 +105,9 @@ class Settings(Config, frozen=True):
     store: Annotated[str, Meta(description="engine, a component of `treering.store`")] = "duckdb"
     listen: Annotated[Listen, Meta(description="addresses and ports")] = Listen()
     follow: Annotated[tuple[Follow, ...], Meta(description="files to follow")] = ()
+    sources: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="others to ask: `use` names a component of `treering.receive`")
+    ] = ()
     retention: Annotated[
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
@@ -138,7 +142,19 @@ def check(settings: Settings) -> None:
     size(settings.limits.memory)
     for age in (*settings.retention.values(), settings.incidents.quiet, settings.incidents.horizon):
         seconds(age)
+    for table in settings.sources:
+        source_of(table)
     Access(settings.tokens).require_for(settings.listen.host)
+
+
+def source_of(table: dict[str, Any]) -> tuple[str, Config]:
+    """Return component and configuration of a table of `sources`. Raises `UserError`."""
+    settings = dict(table)
+    name = settings.pop("use", None)
+    if not isinstance(name, str):
+        raise UserError("sources: a table without use", hint='name the source, as use = "prometheus"')
+    kind: type[Config] = registry.load("treering.receive", name).Config
+    return name, decode(settings, kind, f"sources, {name}")
 
 
 def seconds(age: str) -> int:

@@ -18,8 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from treering.app import owner, templating
-from treering.app.config import Settings, seconds
+from treering.app.config import Settings, seconds, source_of
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
@@ -28,6 +30,7 @@ from treering.app.templating import Templates
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
 from treering.core.clock import SystemClock
+from treering.core.errors import UserError
 from treering.core.telemetry import Telemetry
 from treering.parse import vector_access
 from treering.receive.opensearch import Indices
@@ -88,9 +91,11 @@ class Pipeline:
             self.routes = [route for name in HTTP for route in self._built(name)]
             self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
             for name, config, extra in self._configured():
-                source: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
-                await source.start()
-                self.sources.append(source)
+                built: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
+                if not hasattr(built, "start"):
+                    raise UserError(f"{name} is no source but a protocol of the HTTP listener, and on anyway")
+                await built.start()
+                self.sources.append(built)
             self.incidents.start()
             if self.detection is not None:
                 await asyncio.to_thread(self.detection.start)
@@ -157,6 +162,9 @@ class Pipeline:
                 state=str(state),
             )
             found.append(("follow", config, ()))
+        for name, config in map(source_of, self.settings.sources):
+            uses_store = getattr(registry.load("treering.receive", name), "USES_STORE", False)
+            found.append((name, self._kept(name, config), (self.store,) if uses_store else ()))
         return found
 
     def _detection(self) -> Detection | None:
@@ -164,6 +172,13 @@ class Pipeline:
         if not settings.detect.enabled:
             return None
         return Detection(settings.detect, self.store, self.ledger, self.clock, self.telemetry, settings.directory)
+
+    def _kept(self, name: str, config: Config) -> Config:
+        """Return `config` with the file that keeps how far its source has come, where it has one and names none."""
+        if getattr(config, "state", None) != "":
+            return config
+        mark = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
+        return msgspec.structs.replace(config, state=str(self.settings.directory / f"{name}-{mark}.json"))
 
     def _built(self, name: str, *needs: object) -> Sequence[Route]:
         module = registry.load("treering.receive", name)
