@@ -32,7 +32,7 @@ class Event(NamedTuple):
     (`roles` may read `collections`). `collections` is empty where the line does not say which.
     """
 
-    index: int
+    row: int
     at_ns: int
     kind: str
     principal: str

@@ -151,7 +151,7 @@ class Scanner:
         places = [i for i, text in spelt if text != views[i].text]
         texts = [spelt[i][1] for i in places]
         scanned = self.phrases.scan(texts, [roles[i] for i in places], [views[i].text for i in places])
-        for index in {places[hit.index] for hit in scanned.hits}:
+        for index in {places[hit.place] for hit in scanned.hits}:
             for spelling in ("leet", "leet-l"):
                 self._look([straightened(views[index], spelling)], [index], roles, found)
 
@@ -160,7 +160,7 @@ class Scanner:
     ) -> Scanned:
         scanned = self.phrases.scan([view.text for view in views], [roles[place] for place in places])
         for hit in scanned.hits:
-            found.setdefault(places[hit.index], _Found()).add(hit.rule, views[hit.index], hit.start, hit.end)
+            found.setdefault(places[hit.place], _Found()).add(hit.rule, views[hit.place], hit.start, hit.end)
         return scanned
 
     def _verdict(self, view: View, role: str, found: _Found) -> Verdict:

@@ -1,4 +1,4 @@
-"""Whom a record concerns: user, session, service, trace and the rest, read from the canonical fields with few fallbacks."""
+"""Whom a record concerns: user, session, service, trace and the rest, from the canonical fields with few fallbacks."""
 
 from __future__ import annotations
 

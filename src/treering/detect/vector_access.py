@@ -1,23 +1,23 @@
 """Unauthorised access to vector databases, from their audit trails and from retrieval spans.
 
-Refusals close together, a grant that follows them, a collection read by somebody who was refused before or never read it,
-a key that spoke for the first time long after it was made or after a long silence, refused deletions and changes, documents of
-one tenant retrieved for another. A single refusal is nothing. History decides what is usual; at the beginning everything is new.
+Refusals close together, a grant that follows them, a collection read by somebody who was refused before or never read
+it, a key that spoke for the first time long after it was made or after a long silence, refused deletions and changes,
+documents of one tenant retrieved for another. A single refusal is nothing. History decides what is usual; at the
+beginning everything is new.
 
-Misses: slow reading by a principal that always had access, sharing of keys, stores without an audit trail. Bounded state.
+Misses: slow reading by a principal that always had access, sharing of keys, stores without an audit trail.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect import _tenants
-from treering.detect._access import ACCESS, ADMIN, DELETE, DENIED, GRANT, READ, REASON, ROLE, Event, events
+from treering.detect._access import ADMIN, DELETE, DENIED, GRANT, READ, REASON, ROLE, Event, events
 from treering.detect._fold import folded
 from treering.detect._whom import proof, restored
 from treering.model.finding import MAX_EVIDENCE, Entity, Evidence, Finding, Severity
@@ -37,6 +37,16 @@ _MOST_PRINCIPALS = 5_000
 _MOST_COLLECTIONS = 200
 _ATLAS = "mitre-atlas@2026.09:"
 _LLM = ("owasp-llm@2026:LLM09", "owasp-llm@2026:LLM02")
+
+
+_SAID = {
+    "refused_burst": (Severity.MEDIUM, "AML.T0085", "AML.TA0009"),
+    "granted_after_refusals": (Severity.HIGH, "AML.T0012", "AML.TA0012"),
+    "foreign_collection_read": (Severity.HIGH, "AML.T0085", "AML.TA0010"),
+    "dormant_principal": (Severity.MEDIUM, "AML.T0012", "AML.TA0004"),
+    "forbidden_change": (Severity.HIGH, "AML.T0101", "AML.TA0011"),
+}
+"""Rule → severity, ATLAS technique and tactic."""
 
 
 class Config(BaseConfig, frozen=True):
@@ -72,7 +82,7 @@ class _Principal(msgspec.Struct):
     first_ns: int = 0
     last_ns: int = 0
     accesses: int = 0
-    asked: list[int] = []
+    allowed: int = 0
     refused: list[int] = []
     wanted: dict[str, int] = {}
     collections: dict[str, _Collection] = {}
@@ -82,6 +92,18 @@ class _Principal(msgspec.Struct):
     granted: dict[str, int] = {}
     awake_ns: int = 0
     unexplained: list[int] = []
+
+
+class _Notice(msgspec.Struct):
+    """What is to be said of an event."""
+
+    rule: str
+    title: str
+    key: tuple[str, ...]
+    collections: tuple[str, ...] = ()
+    facts: dict[str, Any] = {}
+    more: tuple[Entity, ...] = ()
+    start_ns: int = 0
 
 
 class _State(msgspec.Struct):
@@ -110,7 +132,7 @@ class VectorAccess:
         found += _tenants.foreign_documents(rows, NAME)
         return folded(found)
 
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:
+    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
         """Return nothing: all is said when it is seen."""
         return ()
 
@@ -151,7 +173,8 @@ class VectorAccess:
     def _denied(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
         window_ns = int(self._config.window_s * _S)
         who.refused = [at for at in (*who.refused, event.at_ns) if abs(event.at_ns - at) <= window_ns][-200:]
-        who.asked = [at for at in (*who.asked, event.at_ns) if abs(event.at_ns - at) <= window_ns][-1000:]
+        if len(who.refused) == 1:
+            who.allowed = 0
         for name in event.collections:
             who.wanted[name] = event.at_ns
         found = []
@@ -169,7 +192,7 @@ class VectorAccess:
     def _is_burst(self, at_ns: int, who: _Principal) -> bool:
         if sum(abs(at_ns - at) <= 10 * _S for at in who.refused) >= self._config.burst:
             return True
-        return len(who.refused) >= self._config.slow_burst and 2 * len(who.refused) > len(who.asked)
+        return len(who.refused) >= self._config.slow_burst and len(who.refused) > who.allowed
 
     def _explained(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
         """Learn which collection a refusal was about."""
@@ -183,10 +206,8 @@ class VectorAccess:
         since = who.burst_ns - 10 * _S
         names = tuple(name for name, at in who.wanted.items() if at >= since)
         facts = {"refused": len(who.refused), "window_s": self._config.window_s}
-        return self._finding(
-            rows, event, "refused_burst", f"{event.principal} is refused again and again", Severity.MEDIUM,
-            (event.principal, str(who.burst_ns)), names, facts, ("AML.T0085", "AML.TA0009"), start_ns=who.burst_ns,
-        )  # fmt: skip
+        title, key = f"{event.principal} is refused again and again", (event.principal, str(who.burst_ns))
+        return self._finding(rows, event, _Notice("refused_burst", title, key, names, facts, start_ns=who.burst_ns))
 
     def _granted(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
         linked = who.burst_end_ns and 0 <= event.at_ns - who.burst_end_ns <= self._config.linked_s * _S
@@ -200,23 +221,18 @@ class VectorAccess:
         who.granted = dict.fromkeys(names, event.at_ns)
         facts = {"roles": list(event.roles), "granted_by": event.by, "refused_before": len(who.refused)}
         more = (*(Entity("role", role) for role in event.roles), Entity("admin", event.by))
-        return [
-            self._finding(
-                rows, event, "granted_after_refusals", f"{event.principal} gets a role after it was refused", Severity.HIGH,
-                (event.principal, *event.roles, str(event.at_ns)), names, facts, ("AML.T0012", "AML.TA0012"), more,
-            )
-        ]  # fmt: skip
+        title, key = (
+            f"{event.principal} gets a role after it was refused",
+            (event.principal, *event.roles, str(event.at_ns)),
+        )
+        return [self._finding(rows, event, _Notice("granted_after_refusals", title, key, names, facts, more))]
 
     def _allowed(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
         state, now = self._state, event.at_ns
         if not event.collections:
             return []
         found = self._awake(rows, event, who) if event.verb == READ else []
-        window_ns = int(self._config.window_s * _S)
-        if who.asked:
-            who.asked = [at for at in (*who.asked, now) if abs(now - at) <= window_ns][-1000:]
-        else:
-            who.asked.append(now)
+        who.allowed += 1
         for name in event.collections:
             if event.verb == READ:
                 found += self._read(rows, event, who, name)
@@ -242,14 +258,10 @@ class VectorAccess:
         if not known.flagged:
             return []
         facts = {"reads": known.reads, "first_read_ns": known.first_ns, "refused_before": name in who.wanted}
-        found = [
-            self._finding(
-                rows, event, "foreign_collection_read", f"{event.principal} reads {name}, which was not its own", Severity.HIGH,
-                (event.principal, name), (name,), facts, ("AML.T0085", "AML.TA0010"), start_ns=known.first_ns,
-            )
-        ]  # fmt: skip
-        for at in who.unexplained:
-            found.append(self._change(rows, event._replace(at_ns=at), (name,)))
+        title, key = f"{event.principal} reads {name}, which was not its own", (event.principal, name)
+        notice = _Notice("foreign_collection_read", title, key, (name,), facts, start_ns=known.first_ns)
+        found = [self._finding(rows, event, notice)]
+        found += [self._change(rows, event._replace(at_ns=at), (name,)) for at in who.unexplained]
         who.unexplained = []
         return found
 
@@ -269,13 +281,11 @@ class VectorAccess:
                 who.awake_ns = 0
             return []
         silent_s = (who.awake_ns - (who.last_ns if who.last_ns < who.awake_ns and who.last_ns else who.named_ns)) / _S
-        return [
-            self._finding(
-                rows, event, "dormant_principal", f"{event.principal} speaks for the first time, or after a long silence",
-                Severity.MEDIUM, (event.principal, str(who.awake_ns)), event.collections, {"silent_s": round(max(0.0, silent_s), 1)},
-                ("AML.T0012", "AML.TA0004"), start_ns=who.awake_ns,
-            )
-        ]  # fmt: skip
+        title = f"{event.principal} speaks for the first time, or after a long silence"
+        facts = {"silent_s": round(max(0.0, silent_s), 1)}
+        key = (event.principal, str(who.awake_ns))
+        notice = _Notice("dormant_principal", title, key, event.collections, facts, start_ns=who.awake_ns)
+        return [self._finding(rows, event, notice)]
 
     def _is_unusual(self, now: int, who: _Principal) -> bool:
         """Return whether this access ends a silence that others of the same history do not have."""
@@ -303,28 +313,34 @@ class VectorAccess:
 
     def _change(self, rows: Rows, event: Event, names: tuple[str, ...]) -> Finding:
         what = "deletion" if event.verb == DELETE else "change"
-        return self._finding(
-            rows, event, "forbidden_change", f"{event.principal} is refused a {what}", Severity.HIGH,
-            (event.principal, str(event.at_ns)), names, {"collection_inferred": not event.collections},
-            ("AML.T0101", "AML.TA0011"),
-        )  # fmt: skip
+        title, key = f"{event.principal} is refused a {what}", (event.principal, str(event.at_ns))
+        facts = {"collection_inferred": not event.collections}
+        return self._finding(rows, event, _Notice("forbidden_change", title, key, names, facts))
 
-    def _finding(
-        self, rows: Rows, event: Event, rule: str, title: str, severity: Severity, key: tuple[str, ...],
-        collections: Sequence[str], facts: dict[str, object], atlas: tuple[str, str], more: Sequence[Entity] = (),
-        start_ns: int = 0,
-    ) -> Finding:  # fmt: skip
-        entities = [
-            Entity("user", event.principal),
-            *(Entity("collection", name) for name in collections[:MAX_EVIDENCE]),
-            *more,
-        ]
+    def _finding(self, rows: Rows, event: Event, notice: _Notice) -> Finding:
+        severity, technique, tactic = _SAID[notice.rule]
+        whom = [Entity("user", event.principal)]
+        whom += [Entity("collection", name) for name in notice.collections[:MAX_EVIDENCE]]
+        whom += notice.more
         if event.address:
-            entities.append(Entity("address", event.address))
+            whom.append(Entity("address", event.address))
+        at_ns = event.at_ns
         return Finding(
-            NAME, rule, title, severity, key, min(start_ns or event.at_ns, event.at_ns), event.at_ns, event.at_ns, 1.0,
-            tuple(entities), (_shown(rows, event.index),), (*_LLM, _ATLAS + atlas[0]), atlas[1], facts,
-        )  # fmt: skip
+            NAME,
+            notice.rule,
+            notice.title,
+            severity,
+            notice.key,
+            min(notice.start_ns or at_ns, at_ns),
+            at_ns,
+            at_ns,
+            1.0,
+            tuple(whom),
+            (_shown(rows, event.row),),
+            (*_LLM, _ATLAS + technique),
+            tactic,
+            notice.facts,
+        )
 
 
 def _shown(rows: Rows, index: int) -> Evidence:
@@ -365,9 +381,10 @@ def _reason(second: float, user: str, collection: str) -> dict[str, object]:
 
 
 _PROBES = [line for n in range(7) for line in (_line(n, "bot-a", "", refused=True), _reason(n, "bot-a", "Salaries"))]
+_THEFT = [*_PROBES, _line(60, "bot-a", "Salaries")]
 EXAMPLES = (
     Example("a key is refused again and again", "logs", _PROBES, ["refused_burst"]),
-    Example("then it reads what it was refused", "logs", [*_PROBES, _line(60, "bot-a", "Salaries")], ["refused_burst", "foreign_collection_read"]),
+    Example("then it reads what it was refused", "logs", _THEFT, ["refused_burst", "foreign_collection_read"]),
     Example("a refused deletion", "logs", [_line(1, "bot-b", "", refused=True, action="D")], ["forbidden_change"]),
     Example("a single honest refusal", "logs", [_line(n, "bot-a", "Tickets", refused=n == 4) for n in range(9)]),
-)  # fmt: skip
+)
