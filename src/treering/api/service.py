@@ -14,6 +14,7 @@ from treering.stage.store import Limits, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from treering.stage.store import Query, Store
 
@@ -46,6 +47,7 @@ class Service:
     listeners: Callable[[], list[Listener]] = _no_listeners
     ready: Callable[[], bool] = lambda: True
     started: float = 0.0
+    dashboards: Path | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:
         """Return what the blocking `function` returns, without blocking the event loop."""

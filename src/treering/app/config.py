@@ -69,6 +69,7 @@ class Settings(Config, frozen=True):
     retention: Annotated[
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
+    dashboards: Annotated[str, Meta(description="folder of further dashboards, one file each")] = ""
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
 
