@@ -31,7 +31,7 @@ async def dashboards(service: Service) -> dict[str, Any]:
     """Return name, title and first words of every dashboard; one whose file is wrong comes with its `error`."""
 
     def read() -> list[dict[str, Any]]:
-        shown = []
+        shown: list[dict[str, Any]] = []
         for name, file in stored.files(service.dashboards).items():
             try:
                 found = stored.read(file)

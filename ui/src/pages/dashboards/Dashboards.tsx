@@ -111,7 +111,7 @@ function One({ name }: { name: string }) {
           {found.data.variables.map((variable) => (
             <label key={variable.name} className="choice">
               {variable.title}
-              <select value={variable.value} onChange={(event) => set({ [VARIABLE + variable.name]: event.target.value }, true)}>
+              <select aria-label={variable.title} value={variable.value} onChange={(event) => set({ [VARIABLE + variable.name]: event.target.value }, true)}>
                 <option value="">all</option>
                 {[...new Set([variable.value, ...variable.values])].filter(Boolean).map((value) => <option key={value} value={value}>{value.slice(0, 80)}</option>)}
               </select>

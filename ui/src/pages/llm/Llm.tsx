@@ -91,7 +91,7 @@ function Choice({ name, label, reply }: { name: FilterName; label: string; reply
   return (
     <label className="choice">
       {label}
-      <select className={value ? "on" : ""} value={value} onChange={(event) => set({ [name]: event.target.value, call: null })}>
+      <select aria-label={label} className={value ? "on" : ""} value={value} onChange={(event) => set({ [name]: event.target.value, call: null })}>
         <option value="">all</option>
         {[...new Set([value, ...values])].filter(Boolean).map((item) => <option key={item} value={item}>{item.slice(0, 80)}</option>)}
       </select>
