@@ -32,11 +32,20 @@ METADATA = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A column of a scan that is no stored field itself: an expression over stored fields."""
+
+    sql: exp.Expression
+    fields: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Source:
     """A scan being described while the query is lowered: the fields that turn out to be needed, and its bounds.
 
-    `used` maps the SQL column of each needed field to the field; `select` is filled from it at the end.
+    `used` maps the SQL column of each needed field to the field; `select` is filled from it at the end. `composed` are
+    columns made of several fields or of none, under names that no field has.
     """
 
     name: str
@@ -49,6 +58,7 @@ class Source:
     tokens: list[Tokens] = field(default_factory=list)
     conditions: list[exp.Expression] = field(default_factory=list)
     newest: int | None = None
+    composed: dict[str, Composed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

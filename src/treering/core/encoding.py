@@ -1,4 +1,4 @@
-"""Request bodies as `Content-Encoding` packs them, unpacked into bounded memory.
+"""Content codings (RFC 9110, section 8.4.1) of request bodies, unpacked into bounded memory.
 
 A few kilobytes can unpack to gigabytes, so every method here stops at a limit: zlib is asked for no more than that,
 the others write into a buffer that is no larger.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import cramjam
 
-from treering.web.problem import Problem
+from treering.core.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,28 +22,36 @@ _NO_ROOM = "failed to write whole buffer"
 _MAX_ENCODINGS = 3
 
 
+class UnknownEncoding(DecodeError):  # noqa: N818  named after what it is
+    """The body is packed in a way that is not known here."""
+
+
+class TooLarge(DecodeError):  # noqa: N818  named after what it is
+    """The body is larger than the limit once unpacked."""
+
+
 def unpack(encoding: str, body: bytes, limit: int) -> bytes:
     """Return `body` without its encodings (a comma-separated list, last applied first).
 
-    Raises `Problem`: 415 for an encoding that is not known, 413 above `limit` bytes, 400 for a damaged body.
+    Raises `UnknownEncoding`, `TooLarge` above `limit` bytes, and `DecodeError` for a damaged body.
     """
     names = [name.strip() for name in encoding.lower().split(",") if name.strip() not in ("", "identity")]
     if len(names) > _MAX_ENCODINGS:
-        raise Problem(415, "too many content encodings")
+        raise UnknownEncoding("too many content encodings")
     for name in reversed(names):
         method = _METHODS.get(name)
         if method is None:
-            raise Problem(415, f"unknown content encoding {name[:40]!r}", {"accept-encoding": ", ".join(_METHODS)})
+            raise UnknownEncoding(f"unknown content encoding {name[:40]!r}", hint=f"known: {', '.join(_METHODS)}")
         body = method(body, limit)
     return body
 
 
-def _too_large(limit: int) -> Problem:
-    return Problem(413, f"the unpacked body is larger than {limit} bytes")
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the unpacked body is larger than {limit} bytes")
 
 
-def _damaged(name: str, error: object) -> Problem:
-    return Problem(400, f"the body is not {name}: {error}")
+def _damaged(name: str, error: object) -> DecodeError:
+    return DecodeError(f"the body is not {name}: {error}")
 
 
 def _gzip(body: bytes, limit: int) -> bytes:
@@ -124,3 +132,4 @@ _METHODS: dict[str, Callable[[bytes, int], bytes]] = {
     "x-snappy-framed": _snappy_framed,
     "lz4": _growing("lz4", cramjam.lz4.decompress_into),
 }
+KNOWN = tuple(_METHODS)
