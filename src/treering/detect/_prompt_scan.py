@@ -13,7 +13,7 @@ import yaml
 
 from treering.core.errors import UserError
 from treering.detect._phrases import Book, Phrases, Scanned
-from treering.parse.textview import View, decoded, plain, straightened
+from treering.parse.textview import View, decoded, fold, plain, straightened
 from treering.parse.textview.disguise import leet
 
 if TYPE_CHECKING:
@@ -23,18 +23,7 @@ _CACHED = 20_000
 _QUOTE, _QUOTED = 4, 0.4
 _TOGETHER = 512
 _MOST_CHARACTERS = 4_000_000
-_TELLING = (
-    "ignore",
-    "instruction",
-    "instructions",
-    "previous",
-    "system",
-    "prompt",
-    "reveal",
-    "disregard",
-    "forget",
-    "rules",
-)
+_TELLING = ("ignore", "instruction", "instructions", "previous", "system", "prompt", "reveal", "disregard", "forget", "rules")
 _ROT13 = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
 
 
@@ -151,9 +140,7 @@ class Scanner:
             for spelling in ("leet", "leet-l"):
                 self._look([straightened(views[index], spelling)], [index], roles, found)
 
-    def _look(
-        self, views: Sequence[View], places: Sequence[int], roles: Sequence[str], found: dict[int, _Found]
-    ) -> Scanned:
+    def _look(self, views: Sequence[View], places: Sequence[int], roles: Sequence[str], found: dict[int, _Found]) -> Scanned:
         scanned = self._phrases.scan([view.text for view in views], [roles[place] for place in places])
         for hit in scanned.hits:
             found.setdefault(places[hit.index], _Found()).add(hit.rule, views[hit.index], hit.start, hit.end)
