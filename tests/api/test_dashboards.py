@@ -19,10 +19,10 @@ RANGE = {"from": "now-3h", "to": "now"}
 # The panels of each dashboard that the known day fills; a new dashboard needs its line here.
 FILLED = {
     "llm": {"Calls", "Calls by model", "Latency", "Time to first token", "Errors by type", "Models"},
-    "cost": {"Input tokens", "Output tokens", "Tokens by model", "Users who used most tokens"},
+    "cost": {"Cost", "Cost by model", "Input tokens", "Output tokens", "Tokens by model", "Users who used most tokens"},
     "rag": {"Retrievals", "Score of the first document", "Latency of the vector database", "Embedding calls"},
     "inference": {"Requests", "KV cache in use", "GPU in use", "Errors by service", "GPU errors and killed processes"},
-    "security": {"Refused at the vector database", "Principals and collections"},
+    "security": {"Findings by rule", "Refused at the vector database", "Principals and collections"},
 }
 
 

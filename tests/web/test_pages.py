@@ -190,7 +190,7 @@ def test_findings_are_read_with_j_and_k(page: Page) -> None:
 
 def test_who_reads_what_leads_to_the_lines(page: Page) -> None:
     page.goto("/security?from=now-3h&show=access")
-    table = page.get_by_role("table", name="attributes.user by collection")
+    table = page.get_by_role("table", name="attributes.user.id by collection")
     cell = table.get_by_role("row", name=re.compile("^vintra-connector")).get_by_role("link").nth(1)
     count = int(cell.inner_text())
     cell.click()

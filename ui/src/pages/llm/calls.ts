@@ -1,8 +1,8 @@
 /** What a model call is to this page, and how its questions are written. */
 import { fieldName, literal } from "../../query/text";
 
-/** One row per model call. */
-export const CALLS = "source=spans | where attributes.gen_ai.operation.name in ('chat', 'text_completion', 'generate_content')";
+/** One row per model call that answers in words; embeddings are calls too, but have neither answer nor first token. */
+export const CALLS = "source=llm | where attributes.gen_ai.operation.name != 'embeddings'";
 
 export const MODEL = "attributes.gen_ai.request.model";
 export const USER = "attributes.user.id";

@@ -9,16 +9,18 @@ import { rowsOf, usePage, useReplies } from "../../shell/page";
 import type { Reply } from "../../shell/page";
 import { Senders } from "../senders";
 
-// Weaviate writes what was asked for into the permission's text; other stores name collection and principal.
-const AUDIT = "source=logs | where attributes.action = 'authorize'";
-const COLLECTION = "eval collection = replace(attributes.permissions, '.*Collection: ([^,\\\\]]+).*', '$1') | where collection != attributes.permissions and collection != '*'";
+// What the audit lines of Weaviate, Qdrant and Pinecone say, in one form (docs/receivers.md).
+const WHO = "attributes.user.id";
+const WHERE = "attributes.db.collection.name";
+const AUDIT = "source=logs | where attributes.treering.access.kind = 'data'";
+const REFUSED = "source=logs | where attributes.treering.access.result = 'denied'";
 
 export function Access() {
   const { span } = usePage();
   const found = useReplies("access", {
-    matrix: `${AUDIT} | ${COLLECTION} | stats count() as reads, count(eval(severityNumber >= 17)) as refused by attributes.user, collection`,
-    refused: `${AUDIT} | where severityNumber >= 17 | stats count() as refused by attributes.user`,
-    time: `${AUDIT} | where severityNumber >= 17 | stats count() as refused by span(@timestamp, ${span}), attributes.user`,
+    matrix: `${AUDIT} | eval collection = ${WHERE} | where isnotnull(collection) | stats count() as reads, count(eval(attributes.treering.access.result = 'denied')) as refused by ${WHO}, collection`,
+    refused: `${REFUSED} | where isnull(${WHERE}) | stats count() as refused by ${WHO}`,
+    time: `${REFUSED} | stats count() as refused by span(@timestamp, ${span}), ${WHO}`,
     users: `source=spans | where attributes.gen_ai.operation.name = 'retrieval' | eval collection = coalesce(attributes.gen_ai.data_source.id), tenant = coalesce(attributes.tenant.id) | where isnotnull(collection) and isnotnull(tenant) | stats count() as reads by tenant, collection`,
   });
   const replies = found.data?.answers ?? {};
@@ -27,14 +29,14 @@ export function Access() {
   return (
     <main className="scroll">
       <div className="grid">
-        <Card title="Reads by principal and collection" width={4} query={AUDIT} note="from the vector database's own lines of authorization; a red frame: some were refused">
+        <Card title="Reads by principal and collection" width={4} query={AUDIT} note="from the vector database's audit lines; a red frame: some were refused">
           <Shown reply={replies["matrix"]}>
             {(answer) => (
               <Matrix
                 reply={answer}
-                row="attributes.user"
-                refusals={new Map(rowsOf(replies["refused"]).map((item) => [String(item["attributes.user"]), Number(item["refused"])]))}
-                query={(who, collection) => `${AUDIT} | where attributes.user = ${literal(who)} and like(attributes.permissions, ${literal(`%Collection: ${collection},%`)})`}
+                row={WHO}
+                refusals={new Map(rowsOf(replies["refused"]).map((item) => [String(item[WHO]), Number(item["refused"])]))}
+                query={(who, collection) => `${AUDIT} and ${WHO} = ${literal(who)} and ${WHERE} = ${literal(collection)}`}
               />
             )}
           </Shown>
@@ -44,7 +46,7 @@ export function Access() {
             {(answer) => <Matrix reply={answer} row="tenant" query={(who, collection) => `source=spans | where attributes.tenant.id = ${literal(who)} and attributes.gen_ai.data_source.id = ${literal(collection)}`} />}
           </Shown>
         </Card>
-        <Card title="Refusals over time" query={`${AUDIT} | where severityNumber >= 17`}>
+        <Card title="Refusals over time" query={REFUSED}>
           <Shown reply={replies["time"]} empty="Nothing was refused.">{(answer) => <AnswerChart answer={answer} kind="bars" label="Refusals" />}</Shown>
         </Card>
       </div>
@@ -86,14 +88,14 @@ function Matrix({ reply, row, refusals, query }: MatrixProps) {
                 const item = cells.get(`${who}\0${name}`);
                 const refused = Number(item?.["refused"] ?? 0);
                 return (
-                  <td key={name} className={refused ? "refused" : ""} style={item ? shade(Number(item["reads"])) : {}} title={refused ? `${refused} refused` : ""}>
+                  <td key={name} className={refused ? "refused" : ""} style={item ? shade(Number(item["reads"])) : {}} title={refused ? `${refused} of ${String(item?.["reads"])} refused` : ""}>
                     {item && <Link path={EXPLORE} to={{ q: query(who, name), from, to }}>{Number(item["reads"]).toLocaleString("en")}</Link>}
                   </td>
                 );
               })}
               {refusals && (
                 <td className={refusals.get(who) ? "refused" : ""}>
-                  {refusals.get(who) ? <Link path={EXPLORE} to={{ q: `${AUDIT} | where severityNumber >= 17 and attributes.user = ${literal(who)}`, from, to }}>{refusals.get(who)!.toLocaleString("en")}</Link> : ""}
+                  {refusals.get(who) ? <Link path={EXPLORE} to={{ q: `${REFUSED} and ${WHO} = ${literal(who)} and isnull(${WHERE})`, from, to }}>{refusals.get(who)!.toLocaleString("en")}</Link> : ""}
                 </td>
               )}
             </tr>
