@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.api import (
+    dashboards,
     findings,
     histogram,
     incident_routes,
     language,
+    queries,
     query,
     records,
     search,
@@ -51,6 +53,23 @@ class TableBody(QueryBody):
     """`POST /api/query`."""
 
     limit: int | None = None
+
+
+class QueriesBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/queries`."""
+
+    queries: dict[str, queries.Asked]
+    start: str | None = msgspec.field(default=None, name="from")
+    end: str | None = msgspec.field(default=None, name="to")
+    limit: int | None = None
+
+
+class DashboardBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/dashboards/{name}`."""
+
+    start: str | None = msgspec.field(default=None, name="from")
+    end: str | None = msgspec.field(default=None, name="to")
+    variables: dict[str, str] = {}
 
 
 class SearchBody(QueryBody):
@@ -114,6 +133,20 @@ async def _fields(service: Service, request: Request) -> Any:
 async def _query(service: Service, request: Request) -> Any:
     asked = body(request, TableBody)
     return await query.query(service, asked.query, asked.start, asked.end, asked.limit)
+
+
+async def _queries(service: Service, request: Request) -> Any:
+    asked = body(request, QueriesBody)
+    return await queries.queries(service, asked.queries, (asked.start, asked.end), asked.limit)
+
+
+async def _dashboards(service: Service, _request: Request) -> Any:
+    return await dashboards.dashboards(service)
+
+
+async def _dashboard(service: Service, request: Request) -> Any:
+    asked = body(request, DashboardBody)
+    return await dashboards.dashboard(service, request.params["name"], (asked.start, asked.end), asked.variables)
 
 
 async def _search(service: Service, request: Request) -> Any:
@@ -191,6 +224,9 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/streams", _streams),
     ("GET", "/api/fields", _fields),
     ("POST", "/api/query", _query),
+    ("POST", "/api/queries", _queries),
+    ("GET", "/api/dashboards", _dashboards),
+    ("POST", "/api/dashboards/{name}", _dashboard),
     ("POST", "/api/search", _search),
     ("POST", "/api/histogram", _histogram),
     ("POST", "/api/values", _values),

@@ -14,6 +14,7 @@ from treering.stage.store import Limits, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
@@ -51,6 +52,7 @@ class Service:
     listeners: Callable[[], list[Listener]] = _no_listeners
     ready: Callable[[], bool] = lambda: True
     started: float = 0.0
+    dashboards: Path | None = None
     caller: Callable[[str], str] = lambda _header: "someone on this machine"
     incidents: Desk | None = None
     ledger: Ledger | None = None

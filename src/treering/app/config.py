@@ -111,6 +111,7 @@ class Settings(Config, frozen=True):
     retention: Annotated[
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
+    dashboards: Annotated[str, Meta(description="folder of further dashboards, one file each")] = ""
     incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()

@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treering.api import ppl
@@ -79,6 +80,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         ],
         ready=lambda: pipeline.ready,
         started=pipeline.clock.monotonic(),
+        dashboards=Path(pipeline.settings.dashboards) if pipeline.settings.dashboards else None,
         caller=pipeline.access.name,
         incidents=pipeline.incidents,
         ledger=pipeline.ledger,

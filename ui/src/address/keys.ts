@@ -22,8 +22,9 @@ export function useKeys(keys: Keys): void {
       if (document.querySelector("dialog[open]") && name !== "Mod+k") return;
       // A button or link that has the focus keeps Enter for itself.
       if (name === "Enter" && target instanceof Element && target.matches("button, a, summary, [role=option]")) return;
-      const sequence = Date.now() - at < SEQUENCE_MS ? `${first} ${name}` : "";
-      const act = now.current[sequence] ?? now.current[name];
+      const fresh = Date.now() - at < SEQUENCE_MS;
+      // After `g` only its sequences count: a page's own `c` must not answer to `g c`.
+      const act = now.current[fresh ? `${first} ${name}` : ""] ?? (fresh && first === "g" ? undefined : now.current[name]);
       first = name;
       at = Date.now();
       if (!act) return;
