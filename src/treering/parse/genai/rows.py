@@ -21,6 +21,7 @@ _PREFIX = "attributes/"
 _ASIDE = f"{OWN}sent/"
 
 
+@lru_cache(8192)
 def physical(attribute: str, kind: Kind) -> str:
     """Return the column of a canonical attribute, or of another field after a slash, as a sender fills it."""
     return f"{attribute[1:]}:{kind.value}" if attribute[0] == "/" else f"{_PREFIX}{attribute}:{kind.value}"
@@ -34,6 +35,7 @@ class Rows:
         self.columns: dict[str, Array] = dict(zip(data.schema.names, data.columns, strict=True))
         self.count = data.num_rows
         self._moves: list[tuple[Any, str, str]] = []
+        self._distinct: dict[str, tuple[Array, tuple[Any, list[Any]]]] = {}
 
     def get(self, attribute: str, kind: Kind = Kind.STRING) -> Array | None:
         """Return the values of a canonical attribute: ours, where we have none the sender's."""
@@ -46,11 +48,20 @@ class Rows:
     def has(self, attribute: str) -> Any:
         """Return which rows have a value under a canonical attribute, of whatever kind."""
         found = np.zeros(self.count, dtype=bool)
-        for kind in Kind:
-            for prefix in ("", OWN):
-                if (column := self.columns.get(prefix + physical(attribute, kind))) is not None:
-                    found |= arrays.present(column)
+        for name in _places(attribute):
+            if (column := self.columns.get(name)) is not None:
+                found |= arrays.present(column)
         return found
+
+    def distinct(self, attribute: str) -> tuple[Any, list[Any]]:
+        """Return the place of each row's text (-1: none) in the list of distinct ones under a canonical attribute."""
+        column = self.get(attribute)
+        if column is None:
+            return np.full(self.count, -1), []
+        held = self._distinct.get(attribute)
+        if held is None or held[0] is not column:
+            held = self._distinct[attribute] = (column, arrays.distinct(column))
+        return held[1]
 
     def move(self, source: str, target: str) -> None:
         """Put the values of one column under another name, in all rows that have nothing there yet."""
@@ -118,9 +129,16 @@ class Rows:
         return msgspec.json.encode(moved).decode() if moved else None
 
 
+@lru_cache(4096)
+def _places(attribute: str) -> tuple[str, ...]:
+    return tuple(prefix + physical(attribute, kind) for kind in Kind for prefix in ("", OWN))
+
+
 def _patterns(marks: Sequence[tuple[Any, int]], count: int) -> tuple[Any, Any]:
     """Return for each row which pattern of marks it has, and for each pattern a row that has it."""
     code = np.zeros(count, dtype=np.int64)
+    if all(bool(values.all()) for values, _ in marks):
+        return code, [0]
     size = 1
     for values, radix in marks:
         if size * radix >= _MOST_CODE:
