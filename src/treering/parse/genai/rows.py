@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from arro3.core import Array, Field, RecordBatch, Schema
 
-from treering.model.columns import ORIGIN, OWN, SYSTEM, Kind, logical, split
+from treering.model.columns import ORIGIN, OWN, REST, SYSTEM, Kind, logical, split
 from treering.parse.genai import arrays
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Rows:
         self.columns: dict[str, Array] = dict(zip(data.schema.names, data.columns, strict=True))
         self.count = data.num_rows
         self._moves: list[tuple[Any, str, str]] = []
+        self._rest: Any = None
         self._distinct: dict[str, tuple[Array, tuple[Any, list[Any]]]] = {}
 
     def get(self, attribute: str, kind: Kind = Kind.STRING) -> Array | None:
@@ -68,7 +69,7 @@ class Rows:
         column = self.columns[source]
         mask = arrays.present(column)
         pointer, _ = split(target)
-        taken = self.has(pointer.removeprefix(_PREFIX))
+        taken = self.has(pointer.removeprefix(_PREFIX)) | self._in_rest(pointer)
         if bool((mask & taken).any()):
             self.columns[source] = arrays.without(column, mask & ~taken)
             mask = mask & ~taken
@@ -76,6 +77,16 @@ class Rows:
         else:
             del self.columns[source]
         self._moved(mask, column, source, target)
+
+    def _in_rest(self, pointer: str) -> Any:
+        """Return which rows have something at a pointer that has no column, if only an explicit null."""
+        rest = self.columns.get(REST)
+        if rest is None:
+            return np.zeros(self.count, dtype=bool)
+        if self._rest is None:
+            self._rest = rest.to_pylist()
+        name = f'"{pointer}"'
+        return np.array([text is not None and name in text for text in self._rest])
 
     def _moved(self, mask: Any, column: Array, source: str, target: str) -> None:
         if bool(mask.any()):
