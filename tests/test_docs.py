@@ -57,7 +57,10 @@ def test_every_option_is_named(command: str) -> None:
     assert [option for option in sorted(options) if f"{option}" not in page] == []
 
 
-@pytest.mark.parametrize("kind", [config.Settings, config.Listen, config.Limits, config.Follow, access.Token])
+@pytest.mark.parametrize(
+    "kind",
+    [config.Settings, config.Listen, config.Limits, config.Follow, config.Incidents, config.Detect, access.Token],
+)
 def test_every_setting_is_documented(kind: type[msgspec.Struct]) -> None:
     page = text("docs/configuration.md")
     missing = [
@@ -121,7 +124,10 @@ def test_shell_examples_run(page: Path, body: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "docs" / name for name in ("cli.md", "files.md", "configuration.md", "getting-started.md", "api.md")],
+    [
+        ROOT / "docs" / name
+        for name in ("cli.md", "files.md", "configuration.md", "getting-started.md", "api.md", "incidents.md")
+    ],
     ids=lambda page: page.name,
 )
 def test_links_lead_somewhere(page: Path) -> None:

@@ -6,15 +6,19 @@ import asyncio
 import threading
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from treering.core.clock import Clock, SystemClock
 from treering.core.telemetry import Telemetry
 from treering.stage.store import Limits, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
+    from treering.app.incidents import Desk
+    from treering.app.ledger import Ledger
+    from treering.app.templating import Templates
     from treering.stage.store import Query, Store
 
 T = TypeVar("T")
@@ -48,6 +52,12 @@ class Service:
     listeners: Callable[[], list[Listener]] = _no_listeners
     ready: Callable[[], bool] = lambda: True
     started: float = 0.0
+    dashboards: Path | None = None
+    caller: Callable[[str], str] = lambda _header: "someone on this machine"
+    incidents: Desk | None = None
+    ledger: Ledger | None = None
+    detection: Callable[[], Mapping[str, Any] | None] = lambda: None
+    templates: Templates | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:
         """Return what the blocking `function` returns, without blocking the event loop."""

@@ -67,8 +67,12 @@ def _context(settings: Settings) -> Iterator[Context]:
     try:
         with ThreadPoolExecutor(2) as pool:
             telemetry = Telemetry()
-            sink = StoreSink(store, pool, enrichers=pipeline.enrichers(settings), telemetry=telemetry)
-            yield Context(sink, SystemClock(), telemetry)
+            steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
+            sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
+            try:
+                yield Context(sink, SystemClock(), telemetry)
+            finally:
+                sink.close()
     finally:
         store.close()
 

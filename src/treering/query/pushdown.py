@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from treering.model import times
 from treering.query import analyzer, instants, naming, relevance
-from treering.query.lucene import Boolean, Query, Range, Wildcard, Words
+from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
 from treering.query.syntax import Between, Binary, In, Literal, Name, Node, Relevance
 from treering.query.types import Type
 from treering.stage.store import Tokens
@@ -172,7 +172,7 @@ def _equal(relation: Relation, name: Name, value: str, compiler: Compiler) -> To
     column = _field(relation, name, compiler)
     if column is None:
         return None
-    return every([Tokens("token", piece, column.stored) for piece in _PIECE.findall(value.lower())])
+    return every([Tokens("token", piece, column.stored) for piece in pieces(value)])
 
 
 def _parts(relation: Relation, name: Name, pieces: list[str], compiler: Compiler) -> Tokens | None:
@@ -210,8 +210,15 @@ def of_query(query: Query, lowering: Lowering) -> Tokens | None:
             field = _only(query.field, lowering)
             parts = _long_parts(re.split(r"\\.|[*?]", query.pattern), certain=field is not None)
             return every([Tokens("substring", part, field) for part in parts])
+        case Leaf():
+            return query.tokens(lowering)
         case _:
             return None
+
+
+def pieces(text: str) -> list[str]:
+    """Return the words of a whole value as the token index holds them."""
+    return _PIECE.findall(text.lower())
 
 
 def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
