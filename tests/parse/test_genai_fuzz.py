@@ -36,7 +36,8 @@ INDEXED = (
 NAMES = st.sampled_from(sorted({*fields(), *renames(), *INDEXED}))
 WORDS = st.sampled_from(
     ["chat", "LLM", "TOOL", "RETRIEVER", "generation", "unknown", "langchain", "openai", "gpt-4o", '"CHAT_MODEL"',
-     "ERROR", "ModelInvocationLog", "llm", "completion", "ai.generateText.doGenerate", "tools/call", '["stop"]', "[", "{}",
+     "ERROR", "ModelInvocationLog", "llm", "completion", "ai.generateText.doGenerate", "tools/call", "[", "{}",
+     '["stop"]',
      "null",
      '[{"role":"user","parts":[{"type":"text","content":"a"}]}]', '[{"role":"user","content":[{"text":1}]}]', "[[]]",
      "{'a': 1}", '{"prompt_tokens": -1}', '{"choices": [1]}', "query", "ChatCompletions_Create", '{"messages": {}}',
