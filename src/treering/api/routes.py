@@ -12,6 +12,7 @@ from treering.api import (
     histogram,
     incident_routes,
     language,
+    lint,
     queries,
     query,
     records,
@@ -135,6 +136,10 @@ async def _query(service: Service, request: Request) -> Any:
     return await query.query(service, asked.query, asked.start, asked.end, asked.limit)
 
 
+async def _lint(service: Service, request: Request) -> Any:
+    return await lint.lint(service, *body(request, QueryBody).span)
+
+
 async def _queries(service: Service, request: Request) -> Any:
     asked = body(request, QueriesBody)
     return await queries.queries(service, asked.queries, (asked.start, asked.end), asked.limit)
@@ -225,6 +230,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/fields", _fields),
     ("POST", "/api/query", _query),
     ("POST", "/api/queries", _queries),
+    ("POST", "/api/lint", _lint),
     ("GET", "/api/dashboards", _dashboards),
     ("POST", "/api/dashboards/{name}", _dashboard),
     ("POST", "/api/search", _search),
