@@ -188,7 +188,7 @@ class Drift:
         for minutes in _POOLS:
             now = group.feature.current(minute, minutes)
             if sum(now.values()) >= self._config.least:
-                yield compare(now, before)
+                yield compare(now, before, self._config.distance)
 
     def _odd(self, group: Group, minute: int, shift: Shift) -> Iterable[Finding]:
         group.odd += 1
