@@ -15,6 +15,7 @@ from treering.stage.store import Limits, Result
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from treering.app.alerts import AlertDesk
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
     from treering.stage.store import Query, Store
@@ -50,6 +51,7 @@ class Service:
     started: float = 0.0
     caller: Callable[[str], str] = lambda _header: "someone on this machine"
     incidents: Desk | None = None
+    alerts: AlertDesk | None = None
     ledger: Ledger | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from treering.app.alert_settings import Alerts
 from treering.core.access import Access, Token
 from treering.core.config import Config, decode, read_toml
 from treering.core.errors import UserError
@@ -97,6 +98,7 @@ class Settings(Config, frozen=True):
     ] = msgspec.field(default_factory=dict)
     incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
+    alerts: Annotated[Alerts, Meta(description="whom to tell about what")] = Alerts()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
 
@@ -126,6 +128,10 @@ def check(settings: Settings) -> None:
     for age in (*settings.retention.values(), settings.incidents.quiet, settings.incidents.horizon):
         seconds(age)
     Access(settings.tokens).require_for(settings.listen.host)
+    if settings.alerts != Alerts():
+        from treering.app.alerting import checked
+
+        checked(settings)
 
 
 def seconds(age: str) -> int:

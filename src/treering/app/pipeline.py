@@ -3,7 +3,7 @@
     senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
                HTTP routes   │        │
                own sources   │        ├── by itself: segments, merging, retention
-                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents
+                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents ─► alerts
                              └── bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from treering.app import owner
+from treering.app.alerts import AlertDesk
 from treering.app.config import Settings, seconds
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
@@ -52,6 +53,7 @@ class Pipeline:
     sink: StoreSink
     context: Context
     incidents: Desk
+    alerts: AlertDesk
     ledger: Ledger
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -75,6 +77,7 @@ class Pipeline:
         self.ledger = Ledger(self.store, self.clock)
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
         self.ledger.listeners.append(self.incidents.take)
+        self.alerts = await asyncio.to_thread(self._alerts)
         try:
             self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -84,6 +87,7 @@ class Pipeline:
                 source: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
                 await source.start()
                 self.sources.append(source)
+            await asyncio.to_thread(self.alerts.start)
             self.incidents.start()
             if self.detection is not None:
                 await asyncio.to_thread(self.detection.start)
@@ -101,6 +105,7 @@ class Pipeline:
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
         await asyncio.to_thread(self.incidents.stop)
+        await asyncio.to_thread(self.alerts.stop)
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
             owner.withdraw(self.settings.directory, self._owner)
@@ -153,6 +158,14 @@ class Pipeline:
         if not settings.detect.enabled:
             return None
         return Detection(settings.detect, self.store, self.ledger, self.clock, self.telemetry, settings.directory)
+
+    def _alerts(self) -> AlertDesk:
+        """Return the alerts, told of findings and incidents."""
+        now, folder = self.records_now_ns, self.settings.directory
+        desk = AlertDesk(self.settings.alerts, self.store, self.clock, self.telemetry, folder, now)
+        self.incidents.finding_listeners.append(desk.alerting.take_findings)
+        self.incidents.listeners.append(desk.alerting.take_incidents)
+        return desk
 
     def _built(self, name: str, *needs: object) -> Sequence[Route]:
         module = registry.load("treering.receive", name)

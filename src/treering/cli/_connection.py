@@ -114,12 +114,17 @@ class Local:
 def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     from treering.api.routes import routes
     from treering.api.service import Service
+    from treering.app.alerts import AlertDesk
     from treering.app.config import limits
     from treering.app.pipeline import open_desk
     from treering.core.clock import SystemClock
+    from treering.core.telemetry import Telemetry
 
-    desk = open_desk(settings, store, SystemClock())
+    clock = SystemClock()
+    incidents = open_desk(settings, store, clock)
+    alerts = AlertDesk(settings.alerts, store, clock, Telemetry(), settings.directory)
     try:
-        yield Local(routes(Service(store, limits(settings), incidents=desk)))
+        yield Local(routes(Service(store, limits(settings), incidents=incidents, alerts=alerts)))
     finally:
-        desk.stop()
+        alerts.stop()
+        incidents.stop()

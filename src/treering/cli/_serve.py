@@ -81,6 +81,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         started=pipeline.clock.monotonic(),
         caller=pipeline.access.name,
         incidents=pipeline.incidents,
+        alerts=pipeline.alerts,
         ledger=pipeline.ledger,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
     )
