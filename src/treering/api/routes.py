@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.api import (
+    alerts,
     dashboards,
     findings,
     histogram,
@@ -251,10 +252,14 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/readyz", _readyz),
     ("GET", "/metrics", _metrics),
     *incident_routes.OPERATIONS,
+    *alerts.OPERATIONS,
 )
 
 # What a caller needs beyond `viewer`.
-ROLES = {("POST", "/api/findings/{id}"): "analyst", **dict.fromkeys(incident_routes.ANALYST, "analyst")}
+ROLES = {
+    ("POST", "/api/findings/{id}"): "analyst",
+    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST, "analyst"),
+}
 
 
 def routes(service: Service) -> list[Route]:
