@@ -91,9 +91,10 @@ SPANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "gen_ai.request.is_stream": True, "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 1,
             "gen_ai.server.time_to_first_token": 0.5, "gen_ai.usage.cost": 0.1,
             "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]),
-            "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "hello"}]}]),
+            "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [{"type": "text", "text": "hello"}]}]),
         },
-        {**CHAT, "dialect": "openlit", "provider": "openai", "models": ("gpt-4o", None), "first": 0.5, "estimated": True},
+        {**CHAT, "dialect": "openlit", "provider": "openai", "models": ("gpt-4o", None), "first": 0.5,
+         "estimated": True},
     ),
     "logfire": (
         {
@@ -177,24 +178,27 @@ def test_a_call_around_a_call_of_the_same_dialect_counts_once() -> None:
 
 
 BEDROCK = {
-    "schemaType": "ModelInvocationLog", "schemaVersion": "1.0", "timestamp": "2026-11-20T10:00:00Z", "region": "us-east-1",
+    "schemaType": "ModelInvocationLog", "schemaVersion": "1.0", "timestamp": "2026-11-20T10:00:00Z",
     "accountId": "1", "identity": {"arn": "arn:aws:iam::1:user/a"}, "requestId": "r", "operation": "ConverseStream",
     "modelId": "anthropic.claude-3-5-sonnet-20240620-v1:0",
-    "input": {"inputBodyJson": {"system": [{"text": "be brief"}], "messages": [{"role": "user", "content": [{"text": "hi"}]}]},
+    "input": {"inputBodyJson": {"system": [{"text": "be brief"}],
+                                "messages": [{"role": "user", "content": [{"text": "hi"}]}]},
               "inputTokenCount": 3},
     "output": {"outputBodyJson": {"output": {"message": {"role": "assistant", "content": [{"text": "hello"}]}},
                                   "stopReason": "end_turn", "metrics": {"latencyMs": 1500}}, "outputTokenCount": 1},
 }  # fmt: skip
 AZURE = {
-    "time": "2026-11-20T10:00:00Z", "resourceId": "/SUBSCRIPTIONS/1", "category": "RequestResponse", "durationMs": "1500",
+    "time": "2026-11-20T10:00:00Z", "resourceId": "/SUBSCRIPTIONS/1", "category": "RequestResponse",
+    "durationMs": "1500",
     "operationName": "ChatCompletions_Create", "resultSignature": "429", "correlationId": "c",
     "properties": json.dumps({"modelDeploymentName": "mine", "modelName": "gpt-4o", "modelVersion": "2024-08-06"}),
 }  # fmt: skip
 RUN = {
     "id": "r", "run_type": "llm", "name": "ChatOpenAI", "start_time": "2026-11-20T10:00:00Z",
     "end_time": "2026-11-20T10:00:01.5Z", "trace_id": "t", "parent_run_id": "p", "error": None,
-    "inputs": {"messages": [[{"lc": 1, "type": "constructor", "id": ["x", "HumanMessage"], "kwargs": {"content": "hi"}}]]},
-    "outputs": {"generations": [[{"text": "hello", "message": {"kwargs": {"content": "hello"}, "id": ["x", "AIMessage"]}}]]},
+    "inputs": {"messages": [[{"lc": 1, "id": ["x", "HumanMessage"], "kwargs": {"content": "hi"}}]]},
+    "outputs": {"generations": [[{"text": "hello",
+                                  "message": {"kwargs": {"content": "hello"}, "id": ["x", "AIMessage"]}}]]},
     "extra": {"invocation_params": {"model": "gpt-4o"}, "metadata": {"ls_provider": "openai", "user_id": "u"}},
     "prompt_tokens": 3, "completion_tokens": 1, "feedback_stats": {"helpful": {"n": 1, "avg": 0.5}},
 }  # fmt: skip
