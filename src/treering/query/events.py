@@ -140,3 +140,32 @@ def _together(ref: Callable[[str], exp.Column], attribute: str, *, many: bool) -
     some = exp.GT(this=exp.Anonymous(this="count", expressions=[text.copy()]), expression=exp.Literal.number(0))
     whole = exp.Anonymous(this="concat", expressions=[exp.Literal.string("["), joined, exp.Literal.string("]")])
     return exp.Case(ifs=[exp.If(this=some, true=whole)])
+
+
+def needed(source: Source, condition: exp.Expression) -> bool:
+    """Whether a condition looks at content that may be in events."""
+    used = (source.used.get(column.name, "") for column in condition.find_all(exp.Column))
+    return source.joined is not None and any(stored.startswith(_MARK) for stored in used)
+
+
+def join(source: Source, joined: Joined, where: exp.Expression | None) -> None:
+    """Join the events' content to the rows of a scan; only events of rows that satisfy `where` are put together."""
+    spans = exp.Select(expressions=[_quoted("spanId")]).from_(exp.Table(this=_identifier(source.name)), copy=False)
+    if where is not None:
+        spans = spans.where(where.copy(), copy=False)
+    inside = exp.In(this=named(f"{joined.source.name}.spanId"), query=exp.Subquery(this=spans))
+    table = joined.table.where(inside, copy=False)
+    keys = [
+        exp.EQ(this=exp.Column(this=_identifier(key), table=_identifier(source.name)), expression=named(f" {key}"))
+        for key in joined.keys
+    ]
+    alias = exp.TableAlias(this=exp.to_identifier(f"{joined.source.name}s"))
+    source.select.join(exp.Subquery(this=table, alias=alias), on=exp.and_(*keys), join_type="left", copy=False)
+
+
+def _quoted(name: str) -> exp.Column:
+    return exp.Column(this=_identifier(name))
+
+
+def _identifier(name: str) -> exp.Identifier:
+    return exp.Identifier(this=name, quoted=True)
