@@ -91,10 +91,15 @@ def _read(
 
 def _with_columns(batch: Batch, found: Mapping[int, Access]) -> Batch:
     columns: dict[str, list[Any]] = {}
+    count = batch.rows
     for index, access in found.items():
         for name, value in access.items():
-            if value is not None and value != "":
-                columns.setdefault(name, [None] * batch.rows)[index] = value
+            if value is None or value == "":
+                continue
+            column = columns.get(name)
+            if column is None:
+                columns[name] = column = [None] * count
+            column[index] = value
     data, schema = batch.data, batch.data.schema
     fields = [schema.field(name) for name in schema.names]
     arrays: list[Any] = [data.column(name) for name in schema.names]
