@@ -229,6 +229,12 @@ def test_raw_lines_take_what_the_query_says() -> None:
     }  # fmt: skip
 
 
+def test_raw_lines_that_are_too_long_are_told() -> None:
+    status, answer, records = ask(b"short\n" + b"x" * (17 << 20) + b"\nlast\n", "/raw")
+    assert (status, answer["code"]) == (400, 6)
+    assert [record["body"] for record in records] == ["short", "last"]
+
+
 def test_single_metrics_of_the_older_form() -> None:
     body = b'{"event":"metric","time":1,"fields":{"metric_name":"gpu.util","_value":0.5,"gpu":"0"}}'
     ((record,),) = [ask(body)[2]]
