@@ -26,6 +26,7 @@ from treering.app.config import Settings, seconds, source_of
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
+from treering.app.scan import Scans
 from treering.app.sink import StoreSink
 from treering.app.templating import Templates
 from treering.core import registry
@@ -62,6 +63,7 @@ class Pipeline:
     incidents: Desk
     alerts: AlertDesk
     ledger: Ledger
+    scans: Scans
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -88,6 +90,7 @@ class Pipeline:
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
         self.ledger.listeners.append(self.incidents.take)
         self.alerts = await asyncio.to_thread(self._alerts)
+        self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
             self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -116,6 +119,7 @@ class Pipeline:
         await self.sink.settle()
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
+        await asyncio.to_thread(self.scans.stop)
         await asyncio.to_thread(self.incidents.stop)
         await asyncio.to_thread(self.alerts.stop)
         self.sink.close()

@@ -85,6 +85,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         incidents=pipeline.incidents,
         alerts=pipeline.alerts,
         ledger=pipeline.ledger,
+        scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
     )
