@@ -16,6 +16,7 @@ from treering.app.pipeline import Pipeline
 from treering.cli._serve import _http
 from treering.core.errors import Retryable
 from treering.receive import bulk, otlp_grpc
+from treering.stage.source import NO_TOMBSTONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,11 +86,11 @@ class Server:
     def _interpose(self) -> None:
         append = self.pipeline.sink.append
 
-        async def guarded(batches: Sequence[Batch]) -> int:
+        async def guarded(batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
             if self.busy:
                 self.refused += 1
                 raise Retryable("the store is busy")
-            return await append(batches)
+            return await append(batches, tombstones)
 
         self.pipeline.sink.append = guarded  # type: ignore[method-assign]
 

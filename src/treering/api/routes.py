@@ -8,16 +8,19 @@ import msgspec
 
 from treering.api import (
     alerts,
+    dashboards,
     findings,
     histogram,
     incident_routes,
     language,
+    queries,
     query,
     records,
     search,
     status,
     streams,
     tail,
+    templates,
     trace,
     values,
 )
@@ -51,6 +54,23 @@ class TableBody(QueryBody):
     """`POST /api/query`."""
 
     limit: int | None = None
+
+
+class QueriesBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/queries`."""
+
+    queries: dict[str, queries.Asked]
+    start: str | None = msgspec.field(default=None, name="from")
+    end: str | None = msgspec.field(default=None, name="to")
+    limit: int | None = None
+
+
+class DashboardBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/dashboards/{name}`."""
+
+    start: str | None = msgspec.field(default=None, name="from")
+    end: str | None = msgspec.field(default=None, name="to")
+    variables: dict[str, str] = {}
 
 
 class SearchBody(QueryBody):
@@ -116,6 +136,20 @@ async def _query(service: Service, request: Request) -> Any:
     return await query.query(service, asked.query, asked.start, asked.end, asked.limit)
 
 
+async def _queries(service: Service, request: Request) -> Any:
+    asked = body(request, QueriesBody)
+    return await queries.queries(service, asked.queries, (asked.start, asked.end), asked.limit)
+
+
+async def _dashboards(service: Service, _request: Request) -> Any:
+    return await dashboards.dashboards(service)
+
+
+async def _dashboard(service: Service, request: Request) -> Any:
+    asked = body(request, DashboardBody)
+    return await dashboards.dashboard(service, request.params["name"], (asked.start, asked.end), asked.variables)
+
+
 async def _search(service: Service, request: Request) -> Any:
     asked = body(request, SearchBody)
     return await search.search(service, asked.query, asked.span, asked.size, asked.after, asked.order)
@@ -162,6 +196,10 @@ async def _tail(service: Service, request: Request) -> Any:
     return Response(200, headers={"content-type": "text/event-stream", "cache-control": "no-store"}, stream=events)
 
 
+async def _templates(service: Service, request: Request) -> Any:
+    return await templates.templates(service, [one for one in request.query.get("id", "").split(",") if one])
+
+
 async def _status(service: Service, _request: Request) -> Any:
     return await status.status(service)
 
@@ -187,6 +225,9 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/streams", _streams),
     ("GET", "/api/fields", _fields),
     ("POST", "/api/query", _query),
+    ("POST", "/api/queries", _queries),
+    ("GET", "/api/dashboards", _dashboards),
+    ("POST", "/api/dashboards/{name}", _dashboard),
     ("POST", "/api/search", _search),
     ("POST", "/api/histogram", _histogram),
     ("POST", "/api/values", _values),
@@ -199,6 +240,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/findings", _findings),
     ("GET", "/api/findings/{id}", _finding),
     ("POST", "/api/findings/{id}", _triage),
+    ("GET", "/api/templates", _templates),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),

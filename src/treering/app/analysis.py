@@ -8,17 +8,21 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from treering.app.patterns import Patterns
 from treering.core.errors import DecodeError
 from treering.model.times import format_ns, rfc3339_ns
+from treering.parse.digest import Digest
 from treering.receive._blocks import blocks, opened
 from treering.receive._decoder import Logs, Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from treering.parse.digest import Group
+    from treering.parse.shapeplans import Verdict
     from treering.receive._decoder import Found
 
 MINUTE = 60 * 10**9
@@ -53,6 +57,7 @@ class Analysis:
     costliest: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
     first_ns: int | None = None
     last_ns: int | None = None
+    _named: dict[int, tuple[Verdict, str | None]] = field(default_factory=dict)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Count one record."""
@@ -60,10 +65,7 @@ class Analysis:
         number = record.get("severityNumber")
         level = _level(number)
         self.levels[level or "none"] += 1
-        if isinstance(service := record.get("serviceName"), str) and (
-            service in self.services or len(self.services) < 1000
-        ):
-            self.services[service] += 1
+        self._serve(record.get("serviceName"))
         moment = _instant(record.get("@timestamp"))
         if moment is None:
             self.undated += 1
@@ -76,14 +78,40 @@ class Analysis:
         if isinstance(attributes, dict):
             self._call(record, attributes, moment)
 
-    def _date(self, moment: int, *, is_error: bool) -> None:
+    def add_group(self, group: Group) -> None:
+        """Count lines that say the same."""
+        record, count = group.verdict.record, group.count
+        self.records += count
+        level = _level(record.get("severityNumber"))
+        self.levels[level or "none"] += count
+        self._serve(record.get("serviceName"), count)
+        if group.first_ns is None or group.last_ns is None:
+            self.undated += count
+        else:
+            self._date(group.first_ns, is_error=False, count=0)
+            self._date(group.last_ns, is_error=False, count=0)
+        for minute, within in group.minutes.items():
+            self._minute(minute, within, is_error=level in {"error", "fatal"})
+        verdict = id(group.verdict)
+        if verdict not in self._named:
+            self._named[verdict] = group.verdict, self.patterns.name(record["body"])
+        self.patterns.add_many(self._named[verdict][1], record["body"], count, group.first_ns, level)
+
+    def _serve(self, service: Any, count: int = 1) -> None:
+        if isinstance(service, str) and (service in self.services or len(self.services) < 1000):
+            self.services[service] += count
+
+    def _date(self, moment: int, *, is_error: bool, count: int = 1) -> None:
         self.first_ns = moment if self.first_ns is None else min(self.first_ns, moment)
         self.last_ns = moment if self.last_ns is None else max(self.last_ns, moment)
-        minute = moment // MINUTE
+        if count:
+            self._minute(moment // MINUTE, count, is_error=is_error)
+
+    def _minute(self, minute: int, count: int, *, is_error: bool) -> None:
         if minute in self.minutes or len(self.minutes) < _MOST_MINUTES:
-            self.minutes[minute] += 1
+            self.minutes[minute] += count
             if is_error:
-                self.errors[minute] += 1
+                self.errors[minute] += count
 
     def _call(self, record: Mapping[str, Any], attributes: Mapping[str, Any], moment: int | None) -> None:
         model = _first(attributes, _MODEL)
@@ -121,7 +149,7 @@ class Analysis:
             "per_second": round(self.records / span, 3) if span else None,
             "peak": self._peak(),
             "levels": {level: self.levels[level] for level in (*reversed(_LEVELS), "none") if self.levels[level]},
-            "services": dict(self.services.most_common(SHOWN)),
+            "services": dict(sorted(self.services.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]),
             "loudest": self.patterns.loudest(SHOWN),
             "newest": self.patterns.newest(SHOWN, self.first_ns, self.last_ns),
             "bursts": bursts(self.errors, self.minutes),
@@ -133,7 +161,7 @@ class Analysis:
     def _peak(self) -> dict[str, Any] | None:
         if not self.minutes:
             return None
-        minute, count = max(self.minutes.items(), key=lambda item: item[1])
+        minute, count = max(self.minutes.items(), key=lambda item: (item[1], -item[0]))
         return {"minute": format_ns(minute * MINUTE), "records": count}
 
 
@@ -144,8 +172,10 @@ def analyze(
     found = Analysis()
     for path in paths:
         before = found.records
-        reader = Records("logs", now_ns, name=path)
+        reader = Records("logs", now_ns, name=path, reader=partial(Digest, accepts=_is_plain))
         for part in _parts(found, path, reader, progress):
+            for group in _groups(reader):
+                found.add_group(group)
             for reason, _ in part.rejected:
                 found.rejected[reason] += 1
             for records in part.records.values():
@@ -167,6 +197,17 @@ def _parts(found: Analysis, path: str, reader: Records, progress: Callable[[int]
         except DecodeError as error:
             found.damaged.append(f"{path}: {error.message}")
         yield reader.end()
+
+
+def _is_plain(record: Mapping[str, Any]) -> bool:
+    """Whether nothing of a record is looked at but its time, level, service and message."""
+    attributes = record.get("attributes", {})
+    return not any(name in attributes for names in (_MODEL, _INPUT, _OUTPUT) for name in names)
+
+
+def _groups(reader: Records) -> list[Group]:
+    content = reader.content
+    return content.reader.take_groups() if isinstance(content, Logs) and isinstance(content.reader, Digest) else []
 
 
 def _formats(reader: Records) -> dict[str, int]:

@@ -33,9 +33,26 @@ class Patterns:
         self._counted: dict[str, _Pattern] = {}
         self.other = 0
 
+    def name(self, message: str) -> str | None:
+        """Return the template id of a message, or None when there are too many templates already."""
+        self._count()
+        if len(self._counted) >= _MOST:
+            return None
+        return self._miner.add([_first_line(message)])[0]
+
+    def add_many(self, name: str | None, message: str, count: int, moment: int | None, level: str | None) -> None:
+        """Count messages of one template id at once; `message` is one of them, `moment` when the first was."""
+        if name is None:
+            self.other += count
+            return
+        pattern = self._counted.setdefault(name, _Pattern("", _first_line(message), level))
+        pattern.count += count
+        if moment is not None and (pattern.first_ns is None or moment < pattern.first_ns):
+            pattern.first_ns = moment
+
     def add(self, message: str, moment: int | None, level: str | None) -> None:
         """Count one message, its first line, at `moment` (nanoseconds)."""
-        self._waiting.append((message[:_MOST_CHARACTERS].partition("\n")[0], moment, level))
+        self._waiting.append((_first_line(message), moment, level))
         if len(self._waiting) >= _AT_ONCE:
             self._count()
 
@@ -85,6 +102,10 @@ class Patterns:
         ]
         found.sort(key=lambda pattern: (-(pattern.first_ns or 0), pattern.text))
         return [_shown(pattern) for pattern in found[:count]]
+
+
+def _first_line(message: str) -> str:
+    return message[:_MOST_CHARACTERS].partition("\n")[0]
 
 
 def _shown(pattern: _Pattern) -> dict[str, Any]:

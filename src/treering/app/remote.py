@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from treering.core.errors import Bug, Permanent, Retryable, UserError, Where
+from treering.stage.source import NO_TOMBSTONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -112,8 +113,10 @@ class RemoteSink:
         """Send through `remote`."""
         self._remote = remote
 
-    async def append(self, batches: Sequence[Batch]) -> int:
+    async def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
         """Return the `_seq` of the first row. Raises `Retryable` before anything was stored, or `Permanent`."""
+        if tombstones:
+            raise Bug("records cannot be deleted through the ingest API")
         first = -1
         for batch in batches:
             answer = await asyncio.to_thread(self._send, batch)

@@ -116,7 +116,7 @@ def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     from treering.api.service import Service
     from treering.app.alerts import AlertDesk
     from treering.app.config import limits
-    from treering.app.pipeline import open_desk
+    from treering.app.pipeline import open_desk, open_templates
     from treering.core.clock import SystemClock
     from treering.core.telemetry import Telemetry
 
@@ -124,7 +124,10 @@ def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     incidents = open_desk(settings, store, clock)
     alerts = AlertDesk(settings.alerts, store, clock, Telemetry(), settings.directory)
     try:
-        yield Local(routes(Service(store, limits(settings), incidents=incidents, alerts=alerts)))
+        service = Service(
+            store, limits(settings), incidents=incidents, alerts=alerts, templates=open_templates(settings)
+        )
+        yield Local(routes(service))
     finally:
         alerts.stop()
         incidents.stop()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +13,7 @@ import typer
 from treering.cli._options import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -33,12 +35,33 @@ def analyze(
     from treering.receive._blocks import expand
 
     began = time.monotonic()
-    report = analysis.analyze(expand(paths), SystemClock().now_ns).report()
+    names = expand(paths)
+    with _reading(names) as progress:
+        report = analysis.analyze(names, SystemClock().now_ns, progress).report()
     report["seconds"] = round(time.monotonic() - began, 3)
     if form is Report.JSON:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     else:
         _show(report)
+
+
+@contextlib.contextmanager
+def _reading(names: Sequence[str]) -> Iterator[Callable[[int], None]]:
+    """Draw a progress bar on a terminal, and give what is to be told the bytes read."""
+    from rich import progress as bars
+
+    from treering.cli._screen import console
+    from treering.receive._blocks import STDIN
+
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield lambda _: None
+        return
+    columns = bars.BarColumn(), bars.DownloadColumn(), bars.TransferSpeedColumn(), bars.TimeRemainingColumn()
+    total = None if STDIN in names else sum(Path(name).stat().st_size for name in names if Path(name).is_file())
+    with bars.Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def _show(report: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from treering.app.config import Settings
     from treering.receive._json_lines import Rejected
     from treering.receive.files import Files, Progress
-    from treering.stage.source import Context, Sink
+    from treering.stage.source import Context
 
 
 def ingest(
@@ -58,17 +58,21 @@ def _context(settings: Settings) -> Iterator[Context]:
     from treering.core.telemetry import Telemetry
     from treering.stage.source import Context
 
-    sink: Sink
     if (remote := _connection.server(settings)) is not None:
-        sink = RemoteSink(remote)
-        yield Context(sink, SystemClock(), Telemetry())
+        yield Context(RemoteSink(remote), SystemClock(), Telemetry())
         return
     from concurrent.futures import ThreadPoolExecutor
 
     store = pipeline.open_store(settings)
     try:
         with ThreadPoolExecutor(2) as pool:
-            yield Context(StoreSink(store, pool), SystemClock(), Telemetry())
+            telemetry = Telemetry()
+            steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
+            sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
+            try:
+                yield Context(sink, SystemClock(), telemetry)
+            finally:
+                sink.close()
     finally:
         store.close()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 LOOK_BACK = 60
+WEEK = 7 * 24 * 12
 _MOST_VALUES = 256
 _MOST_SHOWN = 5
 _MOST_PENDING = 3000
@@ -132,7 +133,7 @@ class Board:
         until = now_ns // self._window_ns
         found: list[Finding] = []
         for series in list(self._series.values()):
-            if self._fill and series.judged >= 0:
+            if self._fill:
                 self._add_empty(series, until)
             for number in sorted(number for number in series.pending if number < until):
                 found += self._closed(series, series.pending.pop(number))
@@ -140,7 +141,8 @@ class Board:
 
     def _add_empty(self, series: Series, until: int) -> None:
         newest = max(series.pending, default=series.judged)
-        for number in range(max(series.judged, until - LOOK_BACK - 1) + 1, until):
+        first = series.judged + 1 if series.judged >= 0 else min(series.pending, default=until)
+        for number in range(max(first, until - WEEK), until):
             if number not in series.pending and (series.open is not None or number <= newest + LOOK_BACK):
                 series.pending[number] = Cell(number)
 
@@ -239,9 +241,15 @@ def keep_value(cell: Cell, value: float) -> None:
 
 
 def keep_shown(cell: Cell, shown: Evidence) -> None:
-    """Keep a record of a window as evidence, the first few."""
-    if len(cell.shown) < _MOST_SHOWN:
-        cell.shown.append(shown)
+    """Keep a record of a window as evidence: those whose trace ids sort first.
+
+    So two subjects that the same traces pass, a gateway and what is behind it, show the same traces (coordinated
+    sampling: Cohen, "Stream sampling for frequency cap statistics", KDD 2015), by which their findings are joined.
+    """
+    held = [*cell.shown, shown]
+    if len(held) > _MOST_SHOWN:
+        held.sort(key=lambda one: (one.trace_id or "~", one.seq))
+    cell.shown = held[:_MOST_SHOWN]
 
 
 def pool(recent: Sequence[Cell], windows: int) -> list[Cell]:

@@ -36,7 +36,8 @@ class Latency(Measured):
 
     def __init__(self, config: Config) -> None:
         """Start with nothing known."""
-        super().__init__(NAME, config, ("durationInNanos", _seconds), "slow", _title)
+        fields = ("durationInNanos", "attributes.http.server.request.duration")
+        super().__init__(NAME, config, (fields, _seconds), "slow", _title)
 
 
 def _title(series: Series, usual: float, now: float) -> str:
