@@ -12,6 +12,10 @@ import { short } from "../../time/times";
 import { Senders } from "../senders";
 import { Detail } from "./Detail";
 
+// What attacks or leaks: it has a technique or a stage of an attack, or comes from what looks for those alone.
+const ATTACKS = new Set(["prompts", "secrets", "vector_access"]);
+const isAttack = (item: Finding): boolean => item.techniques.length > 0 || item.tactic !== "" || ATTACKS.has(item.detector);
+
 const rank = (severity: string) => (SEVERITIES as readonly string[]).indexOf(severity);
 
 export function Triage() {
@@ -21,7 +25,8 @@ export function Triage() {
   const found = useFindings("source=findings", from, to, tick, from !== "");
   const judge = useJudge();
   const state = more["state"] ?? "new";
-  const everything = found.data ?? [];
+  const every = more["of"] === "all";
+  const everything = (found.data ?? []).filter((item) => every || isAttack(item) || item.id === more["finding"]);
   const detectors = [...new Set(everything.map((item) => item.detector))].sort();
   const rows = everything
     .filter((item) => (state === "all" || item.state === state || item.id === more["finding"]) && (!more["detector"] || item.detector === more["detector"]) && (!more["severity"] || rank(item.severity) <= rank(more["severity"])))
@@ -41,7 +46,7 @@ export function Triage() {
   useList(rows, open, { j: step(1), k: step(-1), ArrowDown: step(1), ArrowUp: step(-1), c: decide("confirmed"), x: decide("dismissed"), u: decide("new"), }, place);
   if (found.error) return <Broken error={found.error} again={() => void found.refetch()} />;
   if (!found.data) return <Waiting what="Fetching findings" />;
-  if (everything.length === 0)
+  if (found.data.length === 0)
     return (
       <main className="scroll">
         <p className="pad">No findings in this time range: nothing suspicious was noticed, or nothing has been looked at yet.</p>
@@ -53,11 +58,12 @@ export function Triage() {
     <div className="split">
       <nav className="list" aria-label="Findings">
         <div className="filters pad">
+          <Choice label="Of" name="of" value={more["of"] ?? ""} none="" values={["", "all"]} names={{ "": "attacks and leaks", all: "everything" }} />
           <Choice label="State" name="state" value={state} none="new" values={[...STATES, "all"]} />
           <Choice label="Detector" name="detector" value={more["detector"] ?? ""} none="" values={["", ...detectors]} />
           <Choice label="Severity at least" name="severity" value={more["severity"] ?? ""} none="" values={["", ...SEVERITIES]} />
         </div>
-        {rows.length === 0 && <p className="quiet pad">No finding is {state}. {everything.length} in other states.</p>}
+        {rows.length === 0 && <p className="quiet pad">No finding is {state} here. {everything.length} are in other states, {found.data.length} there are in all.</p>}
         <ul className="rows" data-testid="findings">
           {rows.slice(0, all ? undefined : 200).map((item) => (
             <li key={item.id}>
@@ -90,12 +96,12 @@ export function Triage() {
   );
 }
 
-function Choice({ label, name, value, none, values }: { label: string; name: string; value: string; none: string; values: readonly string[] }) {
+function Choice({ label, name, value, none, values, names = {} }: { label: string; name: string; value: string; none: string; values: readonly string[]; names?: Readonly<Record<string, string>> }) {
   return (
     <label className="choice">
       <span className="visually-hidden">{label}</span>
       <select aria-label={label} className={value !== none ? "on" : ""} value={value} onChange={(event) => set({ [name]: event.target.value === none ? null : event.target.value, finding: null })}>
-        {values.map((item) => <option key={item} value={item}>{item ? `${shown(item.slice(0, 60))}${name === "severity" ? " and worse" : ""}` : `any ${name}`}</option>)}
+        {values.map((item) => <option key={item} value={item}>{names[item] ?? (item ? `${shown(item.slice(0, 60))}${name === "severity" ? " and worse" : ""}` : `any ${name}`)}</option>)}
       </select>
     </label>
   );
