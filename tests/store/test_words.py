@@ -1,24 +1,17 @@
-"""The compiled word finder finds what the definition of a token says, and is made of its source."""
+"""The compiled word finder finds what the definition of a token says."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treering.store.duckdb.text import Texts, from_strings
 from treering.store.duckdb.tokens import LONGEST, hash_of
-from treering.store.duckdb.words import PROGRAM, Words
+from treering.store.duckdb.words import Words
 
-SOURCE = PROGRAM.with_suffix(".c")
 TOKEN = re.compile(rb"[a-z0-9_]+|[\x80-\xe2]+|[\xe3-\xff][\x80-\xe2]*")
 PIECES = [
     b"error",
@@ -95,16 +88,3 @@ def test_rows_may_be_left_out() -> None:
     found.add(from_strings(["one", "two", "two"]), np.array([5, 9, 31]))
     masks = dict(zip(found.lines(np.arange(2), 6).split(b"\n")[1:-1], found.masks()[:, 0].tolist(), strict=True))
     assert masks == {b"one": 0b0001, b"two": 0b1001}
-
-
-def test_the_program_is_of_this_source() -> None:
-    made_of = Path(f"{SOURCE}.sha256").read_text().split()[0]
-    assert made_of == hashlib.sha256(SOURCE.read_bytes()).hexdigest(), "words.c changed: build it as its head says"
-
-
-@pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="ziglang, which compiles it, is not installed")
-def test_compiling_the_source_gives_the_program(tmp_path: Path) -> None:
-    flags = re.findall(r"-target .*-strip-all", SOURCE.read_text())[0].split()
-    command = [sys.executable, "-m", "ziglang", "cc", *flags, "-o", str(tmp_path / "words.wasm"), str(SOURCE)]
-    subprocess.run(command, check=True, timeout=120)
-    assert (tmp_path / "words.wasm").read_bytes() == PROGRAM.read_bytes()

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.api import (
+    alerts,
     dashboards,
     findings,
     histogram,
     incident_routes,
     language,
+    lint,
     queries,
     query,
     records,
@@ -135,6 +137,10 @@ async def _query(service: Service, request: Request) -> Any:
     return await query.query(service, asked.query, asked.start, asked.end, asked.limit)
 
 
+async def _lint(service: Service, request: Request) -> Any:
+    return await lint.lint(service, *body(request, QueryBody).span)
+
+
 async def _queries(service: Service, request: Request) -> Any:
     asked = body(request, QueriesBody)
     return await queries.queries(service, asked.queries, (asked.start, asked.end), asked.limit)
@@ -225,6 +231,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/fields", _fields),
     ("POST", "/api/query", _query),
     ("POST", "/api/queries", _queries),
+    ("POST", "/api/lint", _lint),
     ("GET", "/api/dashboards", _dashboards),
     ("POST", "/api/dashboards/{name}", _dashboard),
     ("POST", "/api/search", _search),
@@ -245,10 +252,14 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/readyz", _readyz),
     ("GET", "/metrics", _metrics),
     *incident_routes.OPERATIONS,
+    *alerts.OPERATIONS,
 )
 
 # What a caller needs beyond `viewer`.
-ROLES = {("POST", "/api/findings/{id}"): "analyst", **dict.fromkeys(incident_routes.ANALYST, "analyst")}
+ROLES = {
+    ("POST", "/api/findings/{id}"): "analyst",
+    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST, "analyst"),
+}
 
 
 def routes(service: Service) -> list[Route]:

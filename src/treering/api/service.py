@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from treering.app.alerts import AlertDesk
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
     from treering.app.templating import Templates
@@ -55,6 +56,7 @@ class Service:
     dashboards: Path | None = None
     caller: Callable[[str], str] = lambda _header: "someone on this machine"
     incidents: Desk | None = None
+    alerts: AlertDesk | None = None
     ledger: Ledger | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
     templates: Templates | None = None

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from treering.app.alert_settings import Alerts
+from treering.core import registry
 from treering.core.access import Access, Token
 from treering.core.config import Config, decode, read_toml
 from treering.core.errors import UserError
@@ -104,12 +106,16 @@ class Settings(Config, frozen=True):
     store: Annotated[str, Meta(description="engine, a component of `treering.store`")] = "duckdb"
     listen: Annotated[Listen, Meta(description="addresses and ports")] = Listen()
     follow: Annotated[tuple[Follow, ...], Meta(description="files to follow")] = ()
+    sources: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="others to ask: `use` names a component of `treering.receive`")
+    ] = ()
     retention: Annotated[
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
     dashboards: Annotated[str, Meta(description="folder of further dashboards, one file each")] = ""
     incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
+    alerts: Annotated[Alerts, Meta(description="whom to tell about what")] = Alerts()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     prices: Annotated[Prices, Meta(description="prices of your own")] = Prices()
     tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
@@ -139,7 +145,23 @@ def check(settings: Settings) -> None:
     size(settings.limits.memory)
     for age in (*settings.retention.values(), settings.incidents.quiet, settings.incidents.horizon):
         seconds(age)
+    for table in settings.sources:
+        source_of(table)
     Access(settings.tokens).require_for(settings.listen.host)
+    if settings.alerts != Alerts():
+        from treering.app.alerting import checked
+
+        checked(settings)
+
+
+def source_of(table: dict[str, Any]) -> tuple[str, Config]:
+    """Return component and configuration of a table of `sources`. Raises `UserError`."""
+    settings = dict(table)
+    name = settings.pop("use", None)
+    if not isinstance(name, str):
+        raise UserError("sources: a table without use", hint='name the source, as use = "prometheus"')
+    kind: type[Config] = registry.load("treering.receive", name).Config
+    return name, decode(settings, kind, f"sources, {name}")
 
 
 def seconds(age: str) -> int:

@@ -66,6 +66,7 @@ class Desk:
         Findings of the last `horizon_days` can still join an incident.
         """
         self.listeners: list[Listener] = []
+        self.finding_listeners: list[Callable[[Sequence[Finding]], None]] = []
         self.book = Casebook(directory)
         self.folded = Folded((), (), ())
         self._store = store
@@ -114,7 +115,12 @@ class Desk:
     # Findings in
 
     def take(self, findings: Sequence[Finding]) -> None:
-        """Keep findings that were written or updated; they are folded soon."""
+        """Keep findings that were written or updated; they are folded soon.
+
+        Listeners are told first: what a killed process did not keep it is given again, and tells again.
+        """
+        for listener in self.finding_listeners:
+            listener(findings)
         dismissed = {clue.fingerprint for clue in self.book.clues_of(f.fingerprint for f in findings) if clue.dismissed}
         self.book.put_clues(
             Clue(finding, context(self._records(finding)), finding.fingerprint in dismissed) for finding in findings
@@ -265,9 +271,9 @@ class Desk:
         dead = list(self._store.find_ids(INCIDENTS, gone).values()) if self._store.streams(INCIDENTS) else []
         data = batch(INCIDENTS, [to_record(incident)], received_ns=self._clock.now_ns(), ids=[incident.id])
         self._store.append([data], {INCIDENTS: dead} if dead else {})
-        self.book.published(incident.id)
         for listener in self.listeners:
             listener([incident])
+        self.book.published(incident.id)
 
 
 def _with_people(incident: Incident, old: Incident) -> Incident:

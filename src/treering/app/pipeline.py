@@ -3,7 +3,7 @@
     senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
                HTTP routes   │        │
                own sources   │        ├── by itself: segments, merging, retention
-                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents
+                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents ─► alerts
                              └── enriched, bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
@@ -18,8 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from treering.app import owner, templating
-from treering.app.config import Settings, seconds
+from treering.app.alerts import AlertDesk
+from treering.app.config import Settings, seconds, source_of
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
@@ -28,6 +31,7 @@ from treering.app.templating import Templates
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
 from treering.core.clock import SystemClock
+from treering.core.errors import UserError
 from treering.core.telemetry import Telemetry
 from treering.parse import vector_access
 from treering.receive.opensearch import Indices
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 # Receivers that speak HTTP, in the order in which their routes are tried.
-HTTP = ("ingest", "otlp_http", "splunk_hec")
+HTTP = ("ingest", "otlp_http", "splunk_hec", "cloudwatch_push", "loki", "remote_write")
 # Those that share names, templates and the finding of documents by id.
 OPENSEARCH = ("bulk", "opensearch")
 
@@ -56,6 +60,7 @@ class Pipeline:
     sink: StoreSink
     context: Context
     incidents: Desk
+    alerts: AlertDesk
     ledger: Ledger
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -82,15 +87,19 @@ class Pipeline:
         self.ledger = Ledger(self.store, self.clock)
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
         self.ledger.listeners.append(self.incidents.take)
+        self.alerts = await asyncio.to_thread(self._alerts)
         try:
             self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
             self.routes = [route for name in HTTP for route in self._built(name)]
             self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
             for name, config, extra in self._configured():
-                source: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
-                await source.start()
-                self.sources.append(source)
+                built: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
+                if not hasattr(built, "start"):
+                    raise UserError(f"{name} is no source but a protocol of the HTTP listener, and on anyway")
+                await built.start()
+                self.sources.append(built)
+            await asyncio.to_thread(self.alerts.start)
             self.incidents.start()
             if self.detection is not None:
                 await asyncio.to_thread(self.detection.start)
@@ -108,6 +117,7 @@ class Pipeline:
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
         await asyncio.to_thread(self.incidents.stop)
+        await asyncio.to_thread(self.alerts.stop)
         self.sink.close()
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
@@ -157,6 +167,9 @@ class Pipeline:
                 state=str(state),
             )
             found.append(("follow", config, ()))
+        for name, config in map(source_of, self.settings.sources):
+            uses_store = getattr(registry.load("treering.receive", name), "USES_STORE", False)
+            found.append((name, self._kept(name, config), (self.store,) if uses_store else ()))
         return found
 
     def _detection(self) -> Detection | None:
@@ -164,6 +177,21 @@ class Pipeline:
         if not settings.detect.enabled:
             return None
         return Detection(settings.detect, self.store, self.ledger, self.clock, self.telemetry, settings.directory)
+
+    def _kept(self, name: str, config: Config) -> Config:
+        """Return `config` with the file that keeps how far its source has come, where it has one and names none."""
+        if getattr(config, "state", None) != "":
+            return config
+        mark = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
+        return msgspec.structs.replace(config, state=str(self.settings.directory / f"{name}-{mark}.json"))
+
+    def _alerts(self) -> AlertDesk:
+        """Return the alerts, told of findings and incidents."""
+        now, folder = self.records_now_ns, self.settings.directory
+        desk = AlertDesk(self.settings.alerts, self.store, self.clock, self.telemetry, folder, now)
+        self.incidents.finding_listeners.append(desk.alerting.take_findings)
+        self.incidents.listeners.append(desk.alerting.take_incidents)
+        return desk
 
     def _built(self, name: str, *needs: object) -> Sequence[Route]:
         module = registry.load("treering.receive", name)

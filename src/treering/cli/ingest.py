@@ -43,7 +43,7 @@ def ingest(
     if follow:
         asyncio.run(_follow(settings, tuple(paths), into, kind))
         return
-    progress = asyncio.run(_read(settings, tuple(paths), (into, kind), rejected))
+    progress = asyncio.run(read_files(settings, tuple(paths), (into, kind), rejected))
     _summary(progress, into)
 
 
@@ -77,7 +77,10 @@ def _context(settings: Settings) -> Iterator[Context]:
         store.close()
 
 
-async def _read(settings: Settings, paths: tuple[str, ...], target: tuple[str, str], rejected: Path | None) -> Progress:
+async def read_files(
+    settings: Settings, paths: tuple[str, ...], target: tuple[str, str], rejected: Path | None
+) -> Progress:
+    """Read files into the stream and as the format that `target` names; lines not stored go to `rejected`."""
     from treering.receive import files
 
     with _context(settings) as context, contextlib.ExitStack() as stack:

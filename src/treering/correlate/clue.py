@@ -24,6 +24,7 @@ _PLACES = {
     "attributes.http.route": "endpoint",
     "attributes.gen_ai.request.model": "model",
     "resource.attributes.host.name": "host",
+    "attributes.server.address": "host",
     "attributes.gen_ai.tool.name": "tool",
     "attributes.db.collection.name": "collection",
 }

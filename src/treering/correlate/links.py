@@ -156,11 +156,17 @@ def _agreement(one: Clue, other: Clue) -> float:
         factor = 1.0
     if one.who and other.who and not one.who & other.who:
         factor *= 0.5
-    for kind in ("endpoint", "model", "run", "host"):
-        mine, theirs = ({e.value for e in clue.entities if e.kind == kind} for clue in (one, other))
-        if mine and theirs and not mine & theirs:
+    # A route of one service and a model of another are no contradiction: the one may call the other.
+    within = ("run",) if _contradict(one, other, "service") else ("endpoint", "model", "run", "host")
+    for kind in within:
+        if _contradict(one, other, kind):
             factor *= 0.4
     return factor
+
+
+def _contradict(one: Clue, other: Clue, kind: str) -> bool:
+    mine, theirs = ({e.value for e in clue.entities if e.kind == kind} for clue in (one, other))
+    return bool(mine and theirs and not mine & theirs)
 
 
 def _traces(one: Clue, other: Clue) -> float:

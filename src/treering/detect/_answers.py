@@ -85,7 +85,9 @@ def _carried(query: str, given: Sequence[str], known: Sequence[str], *, is_image
 @lru_cache(maxsize=256)
 def _pieces(instructions: str) -> tuple[str, ...]:
     text = " ".join(fold(instructions).split())
-    return tuple(text[at : at + _PIECE] for at in range(0, max(0, len(text) - _PIECE) + 1, _STEP) if len(text) >= _PIECE)
+    return tuple(
+        text[at : at + _PIECE] for at in range(0, max(0, len(text) - _PIECE) + 1, _STEP) if len(text) >= _PIECE
+    )
 
 
 def leaked(answer: str, instructions: Sequence[str]) -> tuple[tuple[int, int], ...]:

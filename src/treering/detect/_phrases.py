@@ -1,8 +1,8 @@
-"""Phrase rules: a file of patterns, compiled to one search for what they need and a regular expression for the few texts left.
+"""Phrase rules: a file of patterns, compiled to one search for what they need and expressions for the few texts left.
 
 One Aho-Corasick automaton (Aho and Corasick 1975) over the literals of all rules reads a whole column at once; a rule's
-expression is tried only near its literals. So a text without them costs a few nanoseconds a character, and no text costs
-more than `MAX_TRIES` tries of a rule on stretches of bounded length.
+expression is tried only near its literals. So a text without them costs a few nanoseconds a character, and no text
+costs more than `MAX_TRIES` tries of a rule on stretches of bounded length.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Hit(NamedTuple):
-    """`rule` matched `text[start:end]` of the text numbered `index`."""
+    """`rule` matched `text[start:end]` of the text numbered `place`."""
 
-    index: int
+    place: int
     rule: int
     start: int
     end: int
@@ -75,7 +75,7 @@ class Phrases:
     """The compiled rules."""
 
     def __init__(self, book: Book, hints: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Compile `book`. `hints` are more literals to look for, reported by name. Raises `UserError` naming the rule."""
+        """Compile `book`; `hints` are more literals, reported by name. Raises `UserError` naming the rule."""
         self.rules = book.rules
         alternatives = {name: _alternatives(text) for name, text in book.words.items()}
         self._patterns = [_compile(rule, alternatives) for rule in book.rules]

@@ -23,7 +23,18 @@ _CACHED = 20_000
 _QUOTE, _QUOTED = 4, 0.4
 _TOGETHER = 512
 _MOST_CHARACTERS = 4_000_000
-_TELLING = ("ignore", "instruction", "instructions", "previous", "system", "prompt", "reveal", "disregard", "forget", "rules")
+_TELLING = (
+    "ignore",
+    "instruction",
+    "instructions",
+    "previous",
+    "system",
+    "prompt",
+    "reveal",
+    "disregard",
+    "forget",
+    "rules",
+)
 _ROT13 = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
 
 
@@ -102,7 +113,7 @@ class Scanner:
 
     def __init__(self, rules: Book) -> None:
         """Compile `rules`. Raises `UserError` naming a wrong one."""
-        self._phrases = Phrases(rules, _hints())
+        self.phrases = Phrases(rules, _hints())
         self._known: dict[tuple[str, str], Verdict | None] = {}
 
     def verdicts(self, said: Sequence[tuple[str, str]]) -> list[Verdict | None]:
@@ -115,6 +126,10 @@ class Scanner:
         while len(self._known) > _CACHED or (len(self._known) > 1 and sum(len(t) for _, t in new) > _MOST_CHARACTERS):
             del self._known[next(iter(self._known))]
         return out
+
+    def mentions(self, text: str, role: str) -> list[str]:
+        """Return the ids of the rules that say that `text` only talks about such things."""
+        return [self.phrases.rules[number].id for number in self.phrases.mentions(fold(text), role)]
 
     def _judge(self, said: Sequence[tuple[str, str]]) -> list[Verdict | None]:
         roles = [role for role, _ in said]
@@ -135,19 +150,21 @@ class Scanner:
         spelt = [(i, leet(view.text)) for i, view in enumerate(views)]
         places = [i for i, text in spelt if text != views[i].text]
         texts = [spelt[i][1] for i in places]
-        scanned = self._phrases.scan(texts, [roles[i] for i in places], [views[i].text for i in places])
-        for index in {places[hit.index] for hit in scanned.hits}:
+        scanned = self.phrases.scan(texts, [roles[i] for i in places], [views[i].text for i in places])
+        for index in {places[hit.place] for hit in scanned.hits}:
             for spelling in ("leet", "leet-l"):
                 self._look([straightened(views[index], spelling)], [index], roles, found)
 
-    def _look(self, views: Sequence[View], places: Sequence[int], roles: Sequence[str], found: dict[int, _Found]) -> Scanned:
-        scanned = self._phrases.scan([view.text for view in views], [roles[place] for place in places])
+    def _look(
+        self, views: Sequence[View], places: Sequence[int], roles: Sequence[str], found: dict[int, _Found]
+    ) -> Scanned:
+        scanned = self.phrases.scan([view.text for view in views], [roles[place] for place in places])
         for hit in scanned.hits:
-            found.setdefault(places[hit.index], _Found()).add(hit.rule, views[hit.index], hit.start, hit.end)
+            found.setdefault(places[hit.place], _Found()).add(hit.rule, views[hit.place], hit.start, hit.end)
         return scanned
 
     def _verdict(self, view: View, role: str, found: _Found) -> Verdict:
-        rules = self._phrases.rules
+        rules = self.phrases.rules
         left = 1.0
         by_category: dict[str, float] = {}
         for number in found.spans:
@@ -158,7 +175,7 @@ class Scanner:
             left *= 1 - weight
             by_category[rule.category] = max(by_category.get(rule.category, 0.0), weight)
         score = 1 - left
-        for number in self._phrases.mentions(view.text, role):
+        for number in self.phrases.mentions(view.text, role):
             score *= rules[number].weight
         category = max(by_category, key=lambda name: by_category[name])
         return Verdict(

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _MAD_TO_SIGMA = 1.4826
 _LEAST = 1e-300
@@ -54,6 +54,58 @@ def poisson_head(count: int, mean: float) -> float:
         term *= at / mean
         at -= 1
     return min(1.0, math.exp(max(log_term + math.log(total), math.log(_LEAST))))
+
+
+def kolmogorov_chance(distance: float, size: float) -> float:
+    """Return the asymptotic probability of a Kolmogorov-Smirnov distance or a greater one; `size` is nm / (n + m)."""
+    root = math.sqrt(size)
+    scaled = (root + 0.12 + 0.11 / max(root, 1e-9)) * distance  # Stephens' correction for few values, 1970
+    if scaled < 0.2:
+        return 1.0
+    total = math.fsum((1 if k % 2 else -1) * math.exp(-2 * k * k * scaled * scaled) for k in range(1, 40))
+    return min(1.0, max(2 * total, _LEAST))
+
+
+def chi_squared_chance(now: Mapping[str, float], before: Mapping[str, float]) -> float:
+    """Return the probability that two counts by category come from the same shares; rare categories are put together.
+
+    The statistic's tail by Wilson and Hilferty's cube root (1931), good to a factor of two where it matters.
+    """
+    calls, past = sum(now.values()), sum(before.values())
+    rare = [0.0, 0.0]
+    kept: list[tuple[float, float]] = []
+    for name in {*now, *before}:
+        pair = now.get(name, 0.0), before.get(name, 0.0)
+        if sum(pair) * calls / (calls + past) < 5:
+            rare = [rare[0] + pair[0], rare[1] + pair[1]]
+        else:
+            kept.append(pair)
+    if sum(rare) * calls / (calls + past) >= 5:
+        kept.append((rare[0], rare[1]))
+    if len(kept) < 2:
+        return 1.0
+    statistic = 0.0
+    for seen in kept:
+        for count, size in zip(seen, (calls, past), strict=True):
+            expected = sum(seen) * size / (calls + past)
+            statistic += (count - expected) ** 2 / expected
+    degrees = len(kept) - 1
+    spread = 2 / (9 * degrees)
+    score = ((statistic / degrees) ** (1 / 3) - (1 - spread)) / math.sqrt(spread)
+    return max(0.5 * math.erfc(score / math.sqrt(2)), _LEAST)
+
+
+def surprising(chances: Sequence[float], share: float) -> float:
+    """Return the greatest chance that is surprising among so many, so that at most `share` of them are false.
+
+    Benjamini and Hochberg, Controlling the False Discovery Rate, 1995. 0 when none is.
+    """
+    ordered = sorted(chances)
+    limit = 0.0
+    for rank, chance in enumerate(ordered, start=1):
+        if chance <= share * rank / len(ordered):
+            limit = chance
+    return limit
 
 
 def median(values: Sequence[float]) -> float:

@@ -1,12 +1,14 @@
 """Who said what in a batch of AI telemetry: messages, instructions, documents, tool calls, each with its role.
 
 Names are the canonical ones of the GenAI semantic conventions (`gen_ai.input.messages` in the parts schema, `gen_ai.*`
-message events). Texts that a prompt carries in tags (`<document id="…">…</document>`) are the document's, not the user's.
+message events). Texts that a prompt carries in tags (`<document id="…">…</document>`) are the document's, not the
+user's.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -43,9 +45,9 @@ _ID = re.compile(r"""\b(?:id|name|source|title)=["']?([^"'\s>]{1,120})""")
 
 
 class Text(NamedTuple):
-    """`text` of record number `index`, found in `field`; `source` names its document or tool if the record does."""
+    """`text` of record number `row`, found in `field`; `source` names its document or tool if the record does."""
 
-    index: int
+    row: int
     role: str
     text: str
     field: str
@@ -53,7 +55,7 @@ class Text(NamedTuple):
 
 
 def texts(rows: Rows) -> Iterator[Text]:
-    """Yield every text of the batch, field by field; no text is longer than `MAX_TEXT`. Never raises for odd content."""
+    """Yield every text of the batch, field by field, none longer than `MAX_TEXT`. Never raises for odd content."""
     for name, role in _MESSAGES:
         if rows.has(name):
             for index, value in enumerate(rows.values(name)):
@@ -74,10 +76,8 @@ def _events(rows: Rows, name: str) -> Iterator[Text]:
 
 def _read(index: int, role: str, field: str, value: object) -> Iterator[Text]:
     if isinstance(value, str) and value[0] in "[{":
-        try:
+        with suppress(msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             value = msgspec.json.decode(value)
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            pass
     if isinstance(value, str):
         yield from _said(index, role, field, value)
         return

@@ -1,12 +1,14 @@
-"""Whom a record concerns: user, session, service, trace and the rest, read from the canonical fields with few fallbacks."""
+"""Whom a record concerns: user, session, service, trace and the rest, from the canonical fields with few fallbacks."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from treering.model.finding import Entity
+import msgspec
+
+from treering.model.finding import Entity, Evidence, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,6 +81,28 @@ class Whom:
             column = self._rows.values(name) if name else [None] * self._rows.count
             self._columns[kind] = column
         return column
+
+
+def proof(rows: Rows, index: int, field: str, text: str, spans: tuple[tuple[int, int], ...] = ()) -> Evidence:
+    """Return the record at `index` as evidence; `text` is that of `field`, cut around the first of `spans`."""
+    shown, inside = excerpt(text, spans)
+    inside = tuple((low, high) for low, high in inside if low < high)
+    seq, source = int(rows.seqs[index]), ""
+    if seq < 0 and rows.has("attributes.log.file.name"):
+        source = rows.texts("attributes.log.file.name")[index] or ""
+    trace, span = (rows.texts(name)[index] or "" if rows.has(name) else "" for name in ("traceId", "spanId"))
+    return Evidence(rows.stream, seq, int(rows.times[index]), field, shown, inside, source, trace, span)
+
+
+T = TypeVar("T")
+
+
+def restored(state: bytes, kind: type[T]) -> T:
+    """Return a state saved with MessagePack. Raises `ValueError` for one that is no `kind`."""
+    try:
+        return msgspec.msgpack.decode(state, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a state of this detector: {error}") from error
 
 
 @cache

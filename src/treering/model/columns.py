@@ -156,7 +156,8 @@ class Spreader:
 
     def place_alike(self, pointer: str, values: Sequence[Any], kind: Kind) -> None:
         """Put values that are all of one scalar kind, or None, into its column; faster than `place`."""
-        if not self.has_room or (kind in _OF_TIMES and self.is_time(logical(pointer))):
+        time = kind in _OF_TIMES and self.is_time(logical(pointer))
+        if not self.has_room or (time and (kind is Kind.STRING or self.unit_ns != 1)):
             self.place(pointer, list(values))
             return
         try:
@@ -165,7 +166,8 @@ class Spreader:
             self.place(pointer, list(values))
             return
         if column.null_count < len(values):
-            self.columns[f"{pointer}:{kind.value}"] = column
+            held = Kind.TIME if time else kind
+            self.columns[f"{pointer}:{held.value}"] = column.cast(ARROW[held]) if time else column
 
     def place_times(self, pointer: str, values: list[Any]) -> None:
         """Convert texts that name an instant; the others stay texts."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MOST_FIELDS = 256
 _DEEPEST = 8
+_MOST_PAUSE = 256
 _UNSPELLABLE = frozenset('\\"') | frozenset(map(chr, range(32)))
 _KINDS = {str: Kind.STRING, int: Kind.LONG, float: Kind.DOUBLE, bool: Kind.BOOLEAN}
 
@@ -34,6 +35,7 @@ class Shape:
         self.fields = fields
         self.root = _Level(fields)
         self._decoder: Any = msgspec.json.Decoder(self.root.struct)
+        self._unpacker: Any = msgspec.msgpack.Decoder(list[self.root.struct])  # type: ignore[name-defined]
 
     def decode(self, lines: Sequence[bytes]) -> list[Any] | None:
         """Return one struct for each line, or None when some line is not a record of this shape."""
@@ -47,6 +49,46 @@ class Shape:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return found if len(found) == len(lines) else None
+
+    def unpack(self, data: memoryview | bytes) -> list[Any] | None:
+        """Return one struct for each object of a MessagePack array, or None when some is not of this shape."""
+        try:
+            found: list[Any] = self._unpacker.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return found
+
+
+class Learner:
+    """The shape of records that keep coming. After it did not fit it is left alone for a while, ever longer."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._shape: Shape | None = None
+        self._pause = 1
+        self._left = 0
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape to try, if any."""
+        return None if self._left else self._shape
+
+    def fitted(self) -> None:
+        """Note that the shape did fit."""
+        self._pause = max(1, self._pause // 2)
+
+    def missed(self) -> None:
+        """Note that the shape did not fit."""
+        self._left = self._pause
+        self._pause = min(self._pause * 2, _MOST_PAUSE)
+
+    def learn(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Learn from records that were decoded without a shape."""
+        self._left = max(0, self._left - 1)
+        if not self._left:
+            self._shape = learn(records, self._shape)
+            if self._shape is None:
+                self.missed()
 
 
 class _Level:

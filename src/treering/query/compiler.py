@@ -11,9 +11,20 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.model.columns import TIME
 from treering.model.schema import FieldType
-from treering.query import coerce, instants, naming, output, pushdown
+from treering.query import coerce, events, instants, naming, output, pushdown
 from treering.query.function import Context, Typed
-from treering.query.relation import METADATA, SEQUENCE, Column, Relation, Source, aliased, computed, named, nested
+from treering.query.relation import (
+    METADATA,
+    SEQUENCE,
+    Column,
+    Joined,
+    Relation,
+    Source,
+    aliased,
+    computed,
+    named,
+    nested,
+)
 from treering.query.scope import Scope
 from treering.query.types import Type, type_of
 from treering.stage.store import Query, Scan
@@ -125,8 +136,9 @@ class Compiler:
 
         That is itself, its GenAI synonyms, a multi-field's parent, or a member of an object.
         """
-        if (found := naming.column(relation, name, relation.find(name))) is not None:
-            return found
+        found = naming.column(relation, name, relation.find(name))
+        if found is not None:
+            return events.column(relation, name, found, self.schema, self.sources.append)
         parent, _, last = name.rpartition(".")
         while parent:
             column = relation.find(parent)
@@ -248,12 +260,29 @@ def scan(source: Source) -> Scan:
     fields = tuple(dict.fromkeys(field for stored in source.used.values() for field in _read(source, stored)))
     where: exp.Expression | None = None
     newest = source.newest
+    if source.joined is not None:
+        _join(source, source.joined)
+        newest = None
+    if source.follows is not None:
+        source.start_ns, source.end_ns = source.follows.start_ns, source.follows.end_ns
+        if source.end_ns is not None:
+            source.end_ns += events.LATEST_NS
     if newest is not None and any(condition.find(exp.Query) for condition in source.conditions):
         newest = None
     if newest is not None and source.conditions:
         own: list[exp.Expression] = [exp.Paren(this=_own(source, condition)) for condition in source.conditions]
         where = functools.reduce(_and, own)
     return Scan(source.streams, fields, source.start_ns, source.end_ns, pushdown.every(source.tokens), where, newest)
+
+
+def _join(source: Source, joined: Joined) -> None:
+    """Join what belongs to a scan's rows to them."""
+    scan(joined.source)
+    own = exp.Identifier(this=source.name, quoted=True)
+    keys = [exp.EQ(this=exp.Column(this=exp.Identifier(this=key, quoted=True), table=own.copy()),
+                   expression=named(f" {key}")) for key in joined.keys]  # fmt: skip
+    table = exp.Subquery(this=joined.table, alias=exp.TableAlias(this=exp.to_identifier(f"{joined.source.name}s")))
+    source.select.join(table, on=exp.and_(*keys), join_type="left", copy=False)
 
 
 def _value(source: Source, stored: str) -> exp.Expression:

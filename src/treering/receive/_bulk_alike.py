@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from treering.model import shapes
 from treering.model.batch import shaped_batch
 from treering.model.columns import MILLISECOND
+from treering.model.shapes import Learner
 from treering.receive import _bulk_lines
 from treering.receive._bulk_plan import Group, Place, Plan
 
@@ -25,20 +25,6 @@ if TYPE_CHECKING:
 
 _WORTH_IT = 32  # documents; fewer are decoded as fast without a shape
 _MOST_SHAPES = 256
-_MOST_PAUSE = 256
-
-
-class _Known:
-    """The shape of one index's documents, and how many bodies go by before the next try after it did not fit."""
-
-    def __init__(self) -> None:
-        self.shape: Shape | None = None
-        self.pause = 1
-        self.left = 0
-
-    def misfit(self) -> None:
-        self.left = self.pause
-        self.pause = min(self.pause * 2, _MOST_PAUSE)
 
 
 class Shapes:
@@ -46,7 +32,7 @@ class Shapes:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Learner] = {}
 
     def read(self, body: bytes, default_index: str | None) -> tuple[Action, list[Any], Shape] | None:
         """Return a body's one action and its decoded documents, or None when it is not of that kind."""
@@ -59,14 +45,15 @@ class Shapes:
         if action.id is not None or action.operation not in ("index", "create"):
             return None
         known = self._known.get(action.target)
-        if known is None or known.shape is None or known.left > 0:
+        shape = known.shape if known else None
+        if known is None or shape is None:
             return None
-        rows = known.shape.decode(lines[1::2])
+        rows = shape.decode(lines[1::2])
         if rows is None:
-            known.misfit()
+            known.missed()
             return None
-        known.pause = max(1, known.pause // 2)
-        return action, rows, known.shape
+        known.fitted()
+        return action, rows, shape
 
     def learn(self, items: Sequence[Item]) -> None:
         """Learn from a body that went the general way."""
@@ -77,13 +64,8 @@ class Shapes:
         if known is None:
             if len(self._known) >= _MOST_SHAPES:
                 return
-            known = self._known[action.target] = _Known()
-        known.left = max(0, known.left - 1)
-        if not known.left:
-            documents = [item.document for item in items if item.document is not None]
-            known.shape = shapes.learn(documents, known.shape)
-            if known.shape is None:
-                known.misfit()
+            known = self._known[action.target] = Learner()
+        known.learn([item.document for item in items if item.document is not None])
 
 
 class _Rows(Group):

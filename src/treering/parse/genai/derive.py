@@ -16,6 +16,7 @@ from treering.parse.genai import (
     bedrock,
     documents,
     errors,
+    events,
     langfuse,
     langsmith,
     litellm,
@@ -29,7 +30,7 @@ from treering.parse.genai import (
     vercel,
 )  # fmt: skip
 from treering.parse.genai import plan as plans
-from treering.parse.genai.facts import Facts
+from treering.parse.genai.facts import INSTEAD, Facts
 from treering.parse.genai.rows import attribute_of, physical
 
 if TYPE_CHECKING:
@@ -64,11 +65,13 @@ def derived(rows: Rows, dialects: Any, kinds: Sequence[tuple[str, str]]) -> Deri
     """
     found: Derived = {}
     numbers = {dialect.name: number for number, dialect in enumerate(plans.dialects())}
+    for place, said in events.read(rows).items():
+        _collect(found, place, said)
     for name, prefix in kinds:
         for place, said in documents.read(rows, prefix, _DOCUMENTS[name]).items():
             dialects[place] = numbers[name]
             _collect(found, place, said)
-    places = _hiding(rows, dialects) if not kinds else np.array(sorted(set(_hiding(rows, dialects)) - _held(found)))
+    places = np.setdiff1d(_hiding(rows, dialects), np.array(sorted(_held(found)), dtype=np.int64))
     failed = errors.failed(rows)
     wanted = np.union1d(places, failed).astype(np.int64)
     if not len(wanted):
@@ -118,7 +121,8 @@ def _collect(found: Derived, place: int, attributes: dict[str, Any]) -> None:
 
 def add(rows: Rows, derived: Derived) -> None:
     """Add derived values to the rows, by kind; those beyond 64 bits are left out."""
-    for attribute, held in derived.items():
+    for name, held in derived.items():
+        attribute = name.removeprefix(INSTEAD)
         by_kind: dict[Kind, dict[int, Any]] = {}
         for place, value in held.items():
             kind = Kind.TIME if attribute == _START else _KINDS.get(type(value))
@@ -130,7 +134,7 @@ def add(rows: Rows, derived: Derived) -> None:
         for kind, chosen in by_kind.items():
             places = np.fromiter(chosen, dtype=np.int64, count=len(chosen))
             column = arrays.spread(list(chosen.values()), places, rows.count, arrays.type_of(f"x:{kind.value}"))
-            rows.add(attribute, kind, column)
+            rows.add(attribute, kind, column, instead=name != attribute)
 
 
 def _facts(rows: Rows, wanted: Any, attributed: Any) -> dict[int, Facts]:

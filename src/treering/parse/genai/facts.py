@@ -10,6 +10,9 @@ from treering.model.times import parse_texts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# Before the name of a derived attribute: it stands instead of what the sender has under that name.
+INSTEAD = "!"
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

@@ -33,7 +33,7 @@ def derive(facts: Facts) -> dict[str, Any]:
     attributes = facts.attributes
     kind = str(attributes.get("openinference.span.kind", "")).upper()
     found: dict[str, Any] = {"gen_ai.operation.name": _OPERATIONS.get(kind)}
-    found["gen_ai.conversation.id"] = attributes.get("session.id")
+    found |= _who(attributes)
     trees = _trees(attributes)
     if kind == "LLM":
         found |= _call(attributes, trees)
@@ -47,10 +47,10 @@ def derive(facts: Facts) -> dict[str, Any]:
             "gen_ai.tool.name": attributes.get("tool.name"),
             "gen_ai.tool.description": attributes.get("tool.description"),
             "gen_ai.tool.call.arguments": attributes.get("input.value"),
-            "gen_ai.tool.call.result": attributes.get("output.value"),
+            "gen_ai.tool.call.result": _result(attributes.get("output.value")),
         }
     elif kind == "AGENT":
-        found["gen_ai.agent.name"] = attributes.get("agent.name")
+        found["gen_ai.agent.name"] = attributes.get("agent.name") or facts.name
     return found
 
 
@@ -67,10 +67,58 @@ def _call(attributes: Mapping[str, Any], trees: Mapping[str, Any]) -> dict[str, 
         found["gen_ai.response.finish_reasons"] = content.reasons([finish])
     if tools := _listed(trees.get("llm.tools"), "tool"):
         found["gen_ai.tool.definitions"] = content.text([_tool(tool.get("json_schema")) for tool in tools])
-    output = content.read(attributes.get("output.value"))
-    if isinstance(output, dict) and isinstance(output.get("id"), str):
-        found["gen_ai.response.id"] = output["id"]
+    return found | _response(content.read(attributes.get("output.value")))
+
+
+def _who(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    held = content.read(attributes.get("metadata"))
+    metadata = held if isinstance(held, dict) else {}
+    return {
+        "gen_ai.conversation.id": attributes.get("session.id") or metadata.get("thread_id"),
+        "user.id": metadata.get("user_id"),
+        "gen_ai.agent.name": metadata.get("lc_agent_name"),
+        "gen_ai.request.model": metadata.get("ls_model_name"),
+    }
+
+
+def _response(output: Any) -> dict[str, Any]:
+    """Return what only the whole answer says: its id, and counts that the flattened attributes leave out."""
+    if not isinstance(output, dict):
+        return {}
+    generations = output.get("generations")
+    while isinstance(generations, list) and generations:
+        generations = generations[0]
+    message = generations.get("message") if isinstance(generations, dict) else None
+    held = message.get("kwargs", message.get("data")) if isinstance(message, dict) else None
+    message = held if isinstance(held, dict) else {}
+    metadata = message.get("response_metadata")
+    told = output.get("llm_output")
+    identities = [part.get("id") for part in (output, told, metadata) if isinstance(part, dict)]
+    return {
+        "gen_ai.response.id": next((one for one in identities if isinstance(one, str)), None),
+        **_details(message.get("usage_metadata")),
+    }
+
+
+def _details(usage: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for side, key, name in (
+        ("input_token_details", "cache_read", "gen_ai.usage.cache_read.input_tokens"),
+        ("input_token_details", "cache_creation", "gen_ai.usage.cache_write.input_tokens"),
+        ("output_token_details", "reasoning", "gen_ai.usage.reasoning.output_tokens"),
+    ):
+        details = usage.get(side) if isinstance(usage, dict) else None
+        value = details.get(key) if isinstance(details, dict) else None
+        found[name] = value if type(value) is int else None
     return found
+
+
+def _result(value: Any) -> Any:
+    """Return what a tool answered, out of LangChain's message if it is in one."""
+    held = content.read(value)
+    data = held.get("data") if isinstance(held, dict) and held.get("type") == "tool" else None
+    said = data.get("content") if isinstance(data, dict) else None
+    return said if isinstance(said, str) else value
 
 
 def _tool(schema: Any) -> Any:
@@ -91,7 +139,8 @@ def _parameters(value: Any) -> dict[str, Any]:
         "gen_ai.request.seed": (int, held.get("seed")),
         "gen_ai.request.stream": (bool, held.get("stream")),
     }
-    return {name: _typed(kind, value) for name, (kind, value) in wanted.items()}
+    typed = {name: _typed(kind, value) for name, (kind, value) in wanted.items()}
+    return {name: value for name, value in typed.items() if value is not None}
 
 
 def _typed(kind: type, value: Any) -> Any:

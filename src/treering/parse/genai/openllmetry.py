@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from treering.parse.genai import content, values, vectors
+from treering.parse.genai.facts import INSTEAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,8 @@ def derive(facts: Facts) -> dict[str, Any]:
         "gen_ai.operation.name": operation or _KINDS.get(str(kind)),
         "gen_ai.conversation.id": facts.get(_ASSOCIATED + "session_id", _ASSOCIATED + "thread_id"),
         "user.id": facts.get(_ASSOCIATED + "user_id"),
+        "gen_ai.request.model": facts.get(_ASSOCIATED + "ls_model_name"),
+        "gen_ai.agent.name": facts.get(_ASSOCIATED + "lc_agent_name"),
         "gen_ai.response.time_to_first_chunk": facts.event(_CHUNK, "llm.content.completion.chunk"),
     }
     asked = content.read(facts.get("traceloop.entity.input"))
@@ -47,12 +50,15 @@ def derive(facts: Facts) -> dict[str, Any]:
 def _tool(facts: Facts, asked: Any, answered: Any) -> dict[str, Any]:
     arguments = asked.get("inputs") if isinstance(asked, dict) else None
     result = answered.get("output") if isinstance(answered, dict) else None
+    identity = None
     if isinstance(result, dict) and isinstance(result.get("kwargs"), dict):  # LangChain's serialised message
-        result = result["kwargs"].get("content")
+        identity, result = result["kwargs"].get("tool_call_id"), result["kwargs"].get("content")
     return {
         "gen_ai.tool.name": facts.get("traceloop.entity.name"),
-        "gen_ai.tool.call.arguments": _said(arguments, facts.get("traceloop.entity.input")),
-        "gen_ai.tool.call.result": _said(result, facts.get("traceloop.entity.output")),
+        "gen_ai.tool.call.id": identity,
+        # OpenLLMetry writes LangChain's whole callback under the conventions' names.
+        f"{INSTEAD}gen_ai.tool.call.arguments": _said(arguments, facts.get("traceloop.entity.input")),
+        f"{INSTEAD}gen_ai.tool.call.result": _said(result, facts.get("traceloop.entity.output")),
     }
 
 
