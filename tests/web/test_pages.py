@@ -16,6 +16,7 @@ from tests.web.test_explore_page import CONTRAST, NAMELESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -190,18 +191,16 @@ def test_findings_are_read_with_j_and_k(page: Page) -> None:
 
 
 def test_a_finding_is_judged_by_a_key(page: Page, played: Server) -> None:
-    page.goto("/security?from=now-3h&detector=prompts")
+    noticed = [item["finding"] for item in played.get("/api/findings?detector=prompts")["findings"]]
+    judged = next(item["id"] for item in noticed if "step" in item)  # one of the detect stage's own
+    page.goto(f"/security?from=now-3h&finding={judged}")
     rows = page.get_by_test_id("findings").get_by_role("button")
-    rows.nth(1).wait_for()
+    page.get_by_test_id("finding-state").filter(has_text="new").wait_for()
     count = rows.count()
-    keys(page, "j", "k")
-    page.wait_for_url("**finding=*")
-    judged = page.url.partition("finding=")[2].partition("&")[0]
     keys(page, "x")
     rows.nth(count - 1).wait_for(state="detached")
-    states = {item["finding"]["id"]: item["finding"]["state"] for item in played.get("/api/findings")["findings"]}
-    assert states[judged] == "dismissed"
-    page.get_by_label("State").select_option("dismissed")
+    assert played.get(f"/api/findings/{judged}")["finding"]["state"] == "dismissed"
+    page.goto(f"/security?from=now-3h&state=dismissed&finding={judged}")
     page.get_by_test_id("finding-state").filter(has_text="dismissed").wait_for()
     keys(page, "u")
     page.get_by_text(re.compile("No finding is dismissed")).wait_for()
@@ -281,13 +280,62 @@ def test_a_dashboard_opens_by_keyboard_and_keeps_its_state_in_the_url(page: Page
     heading(page, "Dashboards")
 
 
-@pytest.mark.parametrize("path", ["/", "/llm", "/security", "/quality", "/training", "/incidents"])
+@pytest.mark.parametrize("path", ["/", "/llm", "/security", "/quality", "/training", "/incidents", "/alerts"])
 def test_an_empty_page_says_what_to_paste(browser: Browser, empty: Server, path: str) -> None:
     with watched(browser, empty) as page:
         page.goto(path)
         senders = page.get_by_test_id("senders")
         senders.get_by_role("button", name=re.compile("^Copy: ")).first.wait_for()
         assert len(senders.locator("pre").first.inner_text()) > 10
+
+
+ALERTS = """
+[[alerts.rules]]
+name = "records come in"
+query = "source=logs | stats count() as n"
+above = 1
+window = "1h"
+every = "10s"
+severity = "high"
+summary = "{value} records <b>in</b> an hour"
+
+[alerts.receivers.ops]
+kind = "webhook"
+url = "http://127.0.0.1:9/"
+
+[[alerts.routes]]
+receiver = "ops"
+group_wait = "0s"
+"""
+
+
+def rung(server: Server, seconds: float = 40) -> None:
+    """Send records until an alert rings: rules are asked by the clock of the records."""
+    until = time.monotonic() + seconds
+    while not server.get("/api/alerts")["alerts"]:
+        assert time.monotonic() < until
+        server.send("logs", [{"body": "a line"}])
+        time.sleep(0.5)
+
+
+def test_alerts_show_what_rings_and_can_be_silenced(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "treering.toml").write_text(ALERTS)
+    with running(tmp_path / "data", "--config", tmp_path / "treering.toml") as server:
+        rung(server)
+        with watched(browser, server) as page:
+            page.goto("/alerts")
+            heading(page, "Alerts")
+            page.get_by_role("table", name="Rules").get_by_text("records come in").wait_for()
+            ringing = page.get_by_role("table", name="Alerts")
+            ringing.get_by_text(re.compile(r"^\d+ records <b>in</b> an hour$")).wait_for()
+            box = page.get_by_role("textbox", name="Matchers")
+            box.fill('alertname="records come in"')
+            box.press("Enter")
+            page.get_by_role("table", name="Silences").get_by_text("records come in").wait_for()
+            ringing.get_by_text("silenced").wait_for()
+            keys(page, "Escape")
+            ringing.get_by_role("link").first.press("Enter")
+            heading(page, "Explore")
 
 
 def test_an_error_of_the_server_is_said(page: Page) -> None:

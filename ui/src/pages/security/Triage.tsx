@@ -5,7 +5,7 @@ import { Severity } from "../../parts/Entities";
 import { Broken, Waiting } from "../../parts/State";
 import { shown } from "../../parts/Text";
 import { useList } from "../../parts/useList";
-import { SEVERITIES, STATES, useFindings, useJudge } from "../../server/findings";
+import { SEVERITIES, STATES, useFinding, useFindings, useJudge } from "../../server/findings";
 import type { Finding, FindingState } from "../../server/findings";
 import { usePage } from "../../shell/page";
 import { short } from "../../time/times";
@@ -26,18 +26,22 @@ export function Triage() {
   const judge = useJudge();
   const state = more["state"] ?? "new";
   const every = more["of"] === "all";
-  const everything = (found.data ?? []).filter((item) => every || isAttack(item) || item.id === more["finding"]);
+  const wanted = more["finding"] ?? "";
+  const listed = found.data ?? [];
+  // A link may lead to a finding of another time than the page's.
+  const other = useFinding(wanted, wanted !== "" && found.data !== undefined && !listed.some((item) => item.id === wanted)).data;
+  const everything = (other ? [...listed, other] : listed).filter((item) => every || isAttack(item) || item.id === more["finding"]);
   const detectors = [...new Set(everything.map((item) => item.detector))].sort();
   const rows = everything
     .filter((item) => (state === "all" || item.state === state || item.id === more["finding"]) && (!more["detector"] || item.detector === more["detector"]) && (!more["severity"] || rank(item.severity) <= rank(more["severity"])))
     .sort((a, b) => (more["sort"] === "severity" ? rank(a.severity) - rank(b.severity) : 0) || b.time.localeCompare(a.time));
   const place = Math.max(rows.findIndex((item) => item.id === more["finding"]), rows.length > 0 ? 0 : -1);
   const open = (item: Finding) => set({ finding: item.id }, true);
-  const decide = (wanted: FindingState) => () => {
+  const decide = (next: FindingState) => () => {
     const item = rows[place];
-    if (!item || judge.isPending || item.state === wanted) return;
-    const next = rows[place + 1] ?? rows[place - 1];
-    judge.mutate({ id: item.id, state: wanted }, { onSuccess: () => state !== "all" && set({ finding: next && next.id !== item.id ? next.id : null }, true) });
+    if (!item || judge.isPending || item.state === next) return;
+    const following = rows[place + 1] ?? rows[place - 1];
+    judge.mutate({ id: item.id, state: next }, { onSuccess: () => state !== "all" && set({ finding: following?.id ?? null }, true) });
   };
   const step = (by: 1 | -1) => () => {
     const next = rows[Math.min(Math.max(place + by, 0), rows.length - 1)];
@@ -46,7 +50,7 @@ export function Triage() {
   useList(rows, open, { j: step(1), k: step(-1), ArrowDown: step(1), ArrowUp: step(-1), c: decide("confirmed"), x: decide("dismissed"), u: decide("new"), }, place);
   if (found.error) return <Broken error={found.error} again={() => void found.refetch()} />;
   if (!found.data) return <Waiting what="Fetching findings" />;
-  if (found.data.length === 0)
+  if (found.data.length === 0 && !other)
     return (
       <main className="scroll">
         <p className="pad">No findings in this time range: nothing suspicious was noticed, or nothing has been looked at yet.</p>
@@ -88,7 +92,7 @@ export function Triage() {
         {rows.length > 200 && !all && <button type="button" className="text-button pad" onClick={() => setAll(true)}>show all {rows.length}</button>}
       </nav>
       {selected ? (
-        <Detail key={selected.id} finding={selected} failure={judge.error} onState={(wanted) => decide(wanted)()} />
+        <Detail key={selected.id} finding={selected} failure={judge.error} onState={(next) => decide(next)()} />
       ) : (
         <div className="detail"><div className="state"><p>Nothing to judge here.</p><p className="quiet"><kbd>c</kbd> confirms, <kbd>x</kbd> dismisses, <kbd>u</kbd> makes it new again.</p></div></div>
       )}

@@ -1,1 +1,0 @@
-import{t as e}from"./index-CmLqXD57.js";import{yt as t}from"./TimePicker-CySQUMeu.js";var n=t();function r({dark:t}){return(0,n.jsx)(e,{title:`Alerts`,dark:t,timeless:!0,children:(0,n.jsx)(`main`,{})})}export{r as default};
