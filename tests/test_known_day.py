@@ -1,4 +1,4 @@
-"""The promise of detection on a day that nobody has looked at: everything found, early, put together, and little else."""
+"""The promise of detection on a day nobody has looked at: everything found, early, put together, and little else."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_it_is_known_whom_it_concerns(outcome: Outcome, kind: str) -> None:
     named = {entity.value for finding in outcome.of(one) for entity in finding.entities}
     who = {
         "training_failure": ["run", "host"], "crash_loop": ["host", "process"], "provider_errors": ["model"],
-        "prompt_injection": ["user"], "indirect_injection": ["document"], "spend_loop": ["tool", "user", "conversation"],
+        "prompt_injection": ["user"], "indirect_injection": ["document"], "spend_loop": ["tool", "user"],
         "vector_access": ["principal"],
     }.get(kind, [])  # fmt: skip
     wanted = {name for part in who for name in one.entities.get(part, ())} or set(one.services)
