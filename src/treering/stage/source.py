@@ -72,7 +72,8 @@ class Route:
     """A path (`/{index}/_bulk`) and the methods that `handle` answers.
 
     A parameter stands for one whole step that does not begin with `_`. `role` is what a caller needs where the
-    listener asks for authentication: `any`, `ingest`, `viewer`, `analyst` or `admin`.
+    listener asks for authentication: `any`, `ingest`, `viewer`, `analyst` or `admin`;
+    `public` is answered to everybody.
     """
 
     methods: frozenset[str]
