@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from treering.app.alerts import AlertDesk
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
+    from treering.app.scan import Scans
     from treering.app.templating import Templates
     from treering.stage.store import Query, Store
 
@@ -55,7 +57,9 @@ class Service:
     dashboards: Path | None = None
     caller: Callable[[str], str] = lambda _header: "someone on this machine"
     incidents: Desk | None = None
+    alerts: AlertDesk | None = None
     ledger: Ledger | None = None
+    scans: Scans | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
     templates: Templates | None = None
 

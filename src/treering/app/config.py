@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from treering.app.alert_settings import Alerts
 from treering.core import registry
 from treering.core.access import Access, Token
 from treering.core.config import Config, decode, read_toml
@@ -61,7 +62,10 @@ class Incidents(Config, frozen=True):
     open_risk: Annotated[
         float, Meta(ge=0, description="risk points that make an incident: 3, 10, 25, 50 a finding by severity")
     ] = 10.0
-    quiet: Annotated[str, Meta(description="an incident to which nothing is added for so long is resolved")] = "1h"
+    quiet: Annotated[
+        str,
+        Meta(description="an incident to which nothing is added for so long is resolved, but attacks and runs"),
+    ] = "1h"
     horizon: Annotated[str, Meta(description="how far back findings can still join an incident")] = "3d"
 
 
@@ -114,6 +118,7 @@ class Settings(Config, frozen=True):
     dashboards: Annotated[str, Meta(description="folder of further dashboards, one file each")] = ""
     incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
+    alerts: Annotated[Alerts, Meta(description="whom to tell about what")] = Alerts()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     prices: Annotated[Prices, Meta(description="prices of your own")] = Prices()
     tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
@@ -146,6 +151,10 @@ def check(settings: Settings) -> None:
     for table in settings.sources:
         source_of(table)
     Access(settings.tokens).require_for(settings.listen.host)
+    if settings.alerts != Alerts():
+        from treering.app.alerting import checked
+
+        checked(settings)
 
 
 def source_of(table: dict[str, Any]) -> tuple[str, Config]:

@@ -45,6 +45,9 @@ _LOOK_S = 5.0
 
 _log = logging.getLogger(__name__)
 
+# Kinds of incidents that are not over because they are quiet.
+_STAYING = frozenset({"security", "training"})
+
 
 class Desk:
     """Incidents of one data directory. Safe to use from any thread."""
@@ -66,6 +69,7 @@ class Desk:
         Findings of the last `horizon_days` can still join an incident.
         """
         self.listeners: list[Listener] = []
+        self.finding_listeners: list[Callable[[Sequence[Finding]], None]] = []
         self.book = Casebook(directory)
         self.folded = Folded((), (), ())
         self._store = store
@@ -114,7 +118,12 @@ class Desk:
     # Findings in
 
     def take(self, findings: Sequence[Finding]) -> None:
-        """Keep findings that were written or updated; they are folded soon."""
+        """Keep findings that were written or updated; they are folded soon.
+
+        Listeners are told first: what a killed process did not keep it is given again, and tells again.
+        """
+        for listener in self.finding_listeners:
+            listener(findings)
         dismissed = {clue.fingerprint for clue in self.book.clues_of(f.fingerprint for f in findings) if clue.dismissed}
         self.book.put_clues(
             Clue(finding, context(self._records(finding)), finding.fingerprint in dismissed) for finding in findings
@@ -204,9 +213,10 @@ class Desk:
                 self._change(case, OURSELVES, State.CLOSED, None, "all its findings were dismissed")
 
     def resolve_quiet(self) -> None:
-        """Resolve open incidents to which nothing was added for `quiet_s` of the records' time.
+        """Resolve open incidents of what passes by itself to which nothing was added for `quiet_s` of the records' time.
 
-        One that a person has touched stays for as long by the machine's clock as well.
+        One that a person has touched stays for as long by the machine's clock as well. That an attacker or a failed run
+        is quiet settles nothing: those stay open until somebody says so.
         """
         with self._work:
             for state in (State.OPEN, State.ACKNOWLEDGED):
@@ -215,7 +225,7 @@ class Desk:
                         self._change(case, OURSELVES, State.RESOLVED, None, "")
 
     def _is_quiet(self, incident: Incident) -> bool:
-        if self._now_ns() - max(incident.end_ns, incident.noticed_ns) <= self._quiet_ns:
+        if incident.kind in _STAYING or self._now_ns() - max(incident.end_ns, incident.noticed_ns) <= self._quiet_ns:
             return False
         touched = max((c.at_ns for c in self.book.changes(incident.id) if c.actor != OURSELVES), default=0)
         return self._clock.now_ns() - touched > self._quiet_ns
@@ -265,9 +275,9 @@ class Desk:
         dead = list(self._store.find_ids(INCIDENTS, gone).values()) if self._store.streams(INCIDENTS) else []
         data = batch(INCIDENTS, [to_record(incident)], received_ns=self._clock.now_ns(), ids=[incident.id])
         self._store.append([data], {INCIDENTS: dead} if dead else {})
-        self.book.published(incident.id)
         for listener in self.listeners:
             listener([incident])
+        self.book.published(incident.id)
 
 
 def _with_people(incident: Incident, old: Incident) -> Incident:

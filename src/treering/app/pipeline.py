@@ -3,7 +3,7 @@
     senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
                HTTP routes   │        │
                own sources   │        ├── by itself: segments, merging, retention
-                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents
+                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents ─► alerts
                              └── enriched, bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.app import owner, templating
+from treering.app.alerts import AlertDesk
 from treering.app.config import Settings, seconds, source_of
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
+from treering.app.scan import Scans
 from treering.app.sink import StoreSink
 from treering.app.templating import Templates
 from treering.core import registry
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 # Receivers that speak HTTP, in the order in which their routes are tried.
-HTTP = ("ingest", "otlp_http", "splunk_hec")
+HTTP = ("ingest", "otlp_http", "splunk_hec", "cloudwatch_push", "loki", "remote_write")
 # Those that share names, templates and the finding of documents by id.
 OPENSEARCH = ("bulk", "opensearch")
 
@@ -59,7 +61,9 @@ class Pipeline:
     sink: StoreSink
     context: Context
     incidents: Desk
+    alerts: AlertDesk
     ledger: Ledger
+    scans: Scans
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -85,6 +89,8 @@ class Pipeline:
         self.ledger = Ledger(self.store, self.clock)
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
         self.ledger.listeners.append(self.incidents.take)
+        self.alerts = await asyncio.to_thread(self._alerts)
+        self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
             self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -96,6 +102,7 @@ class Pipeline:
                     raise UserError(f"{name} is no source but a protocol of the HTTP listener, and on anyway")
                 await built.start()
                 self.sources.append(built)
+            await asyncio.to_thread(self.alerts.start)
             self.incidents.start()
             if self.detection is not None:
                 await asyncio.to_thread(self.detection.start)
@@ -112,7 +119,9 @@ class Pipeline:
         await self.sink.settle()
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
+        await asyncio.to_thread(self.scans.stop)
         await asyncio.to_thread(self.incidents.stop)
+        await asyncio.to_thread(self.alerts.stop)
         self.sink.close()
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
@@ -179,6 +188,14 @@ class Pipeline:
             return config
         mark = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
         return msgspec.structs.replace(config, state=str(self.settings.directory / f"{name}-{mark}.json"))
+
+    def _alerts(self) -> AlertDesk:
+        """Return the alerts, told of findings and incidents."""
+        now, folder = self.records_now_ns, self.settings.directory
+        desk = AlertDesk(self.settings.alerts, self.store, self.clock, self.telemetry, folder, now)
+        self.incidents.finding_listeners.append(desk.alerting.take_findings)
+        self.incidents.listeners.append(desk.alerting.take_incidents)
+        return desk
 
     def _built(self, name: str, *needs: object) -> Sequence[Route]:
         module = registry.load("treering.receive", name)

@@ -114,12 +114,20 @@ class Local:
 def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     from treering.api.routes import routes
     from treering.api.service import Service
+    from treering.app.alerts import AlertDesk
     from treering.app.config import limits
     from treering.app.pipeline import open_desk, open_templates
     from treering.core.clock import SystemClock
+    from treering.core.telemetry import Telemetry
 
-    desk = open_desk(settings, store, SystemClock())
+    clock = SystemClock()
+    incidents = open_desk(settings, store, clock)
+    alerts = AlertDesk(settings.alerts, store, clock, Telemetry(), settings.directory)
     try:
-        yield Local(routes(Service(store, limits(settings), incidents=desk, templates=open_templates(settings))))
+        services = Service(
+            store, limits(settings), incidents=incidents, alerts=alerts, templates=open_templates(settings)
+        )
+        yield Local(routes(services))
     finally:
-        desk.stop()
+        alerts.stop()
+        incidents.stop()

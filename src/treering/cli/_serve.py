@@ -83,7 +83,9 @@ def _http(pipeline: Pipeline) -> HttpServer:
         dashboards=Path(pipeline.settings.dashboards) if pipeline.settings.dashboards else None,
         caller=pipeline.access.name,
         incidents=pipeline.incidents,
+        alerts=pipeline.alerts,
         ledger=pipeline.ledger,
+        scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
     )

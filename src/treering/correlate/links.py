@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 MINUTE = 60 * 10**9
 _NEIGHBOURS = 32
 _FREE_USERS = 3
+_GATE = 0.2
+_MOST_AFFINITY = 0.3
+_MEASURED = frozenset({"performance", "availability"})
+_CONTRADICTING = ("endpoint", "model", "run", "host")
 _LONG = frozenset({"trace", "session", "run"})
 
 
@@ -35,6 +39,7 @@ class Rules(msgspec.Struct, frozen=True):
     place_gap_ns: int = 30 * MINUTE
     long_gap_ns: int = 360 * MINUTE
     onset_ns: int = 10 * MINUTE
+    instant_ns: int = 2 * MINUTE
 
 
 class Link(msgspec.Struct, frozen=True, order=True):
@@ -78,12 +83,12 @@ def _carriers(ordered: Sequence[Clue]) -> dict[Entity, list[Clue]]:
     return found
 
 
-def _samples(ordered: Sequence[Clue]) -> dict[str, list[Clue]]:
-    """Return the findings by the traces that they name or sample."""
-    found: dict[str, list[Clue]] = defaultdict(list)
+def _samples(ordered: Sequence[Clue]) -> dict[object, list[Clue]]:
+    """Return the findings by the traces and records that they show, and those of one rule together."""
+    found: dict[object, list[Clue]] = defaultdict(list)
     for clue in ordered:
-        for trace in clue.sampled | set(clue.finding.values("trace")):
-            found[trace].append(clue)
+        for sample in (*clue.traces, *clue.records, (clue.finding.detector, clue.finding.rule, "")):
+            found[sample].append(clue)
     return found
 
 
@@ -119,7 +124,9 @@ def _crowd(entity: Entity, members: Sequence[Clue]) -> float:
 
 def _link(one: Clue, other: Clue, crowds: dict[Entity, list[tuple[int, float]]], rules: Rules) -> Link:
     apart = gap(one, other)
-    shared = sorted(one.entities & other.entities)
+    named = one.named | other.named
+    # That two services run on one host says something only where one of the findings is about the host.
+    shared = sorted(e for e in one.entities & other.entities if e.kind != "host" or e in named)
     start = other.finding.start_ns
     rarity = {e: 1 / next((crowd for end, crowd in crowds[e] if start <= end), crowds[e][-1][1]) for e in shared}
     attack = one.domain == other.domain == "security"
@@ -135,8 +142,8 @@ def _link(one: Clue, other: Clue, crowds: dict[Entity, list[tuple[int, float]]],
         else:
             places += value
     places *= _agreement(one, other)
-    together = identities + places + _traces(one, other)
-    score = together + (_affinity(one, other, rules) if together >= 0.25 else 0.0)
+    together = identities + places + _samples_shared(one, other) + _at_once(one, other, rules)
+    score = together + (_affinity(one, other, rules) if together >= _GATE else 0.0)
     return Link(one.fingerprint, other.fingerprint, round(score, 6), tuple(through))
 
 
@@ -156,30 +163,54 @@ def _agreement(one: Clue, other: Clue) -> float:
         factor = 1.0
     if one.who and other.who and not one.who & other.who:
         factor *= 0.5
-    for kind in ("endpoint", "model", "run", "host"):
-        mine, theirs = ({e.value for e in clue.entities if e.kind == kind} for clue in (one, other))
-        if mine and theirs and not mine & theirs:
+    for kind in _CONTRADICTING:
+        known = (clue.named if kind == "host" else clue.entities for clue in (one, other))
+        mine, theirs = ({e.value for e in found if e.kind == kind} for found in known)
+        if mine and theirs and not mine & theirs and (kind != "endpoint" or _share_a_service(one, other)):
             factor *= 0.4
     return factor
 
 
-def _traces(one: Clue, other: Clue) -> float:
-    """Return what traces say that both show but not both name: two aggregates that sample the same calls depend."""
-    mine, theirs = (clue.sampled | set(clue.finding.values("trace")) for clue in (one, other))
-    both = len(mine & theirs) - len(set(one.finding.values("trace")) & set(other.finding.values("trace")))
-    if not both or one.domain != other.domain:
+def _share_a_service(one: Clue, other: Clue) -> bool:
+    """Whether endpoints of the two can be compared: each service names its own."""
+    mine, theirs = ({e.value for e in clue.entities if e.kind == "service"} for clue in (one, other))
+    return not mine or not theirs or bool(mine & theirs)
+
+
+def _samples_shared(one: Clue, other: Clue) -> float:
+    """Return what shared evidence says: the same records, whatever the domain; the same calls, of what is measured.
+
+    Two measured aggregates that sample the same slow or failed calls depend on each other; one shared call may be
+    chance. Distributions (drift) sample what is usual, where sharing says nothing.
+    """
+    found = min(0.6, 0.3 * len(one.records & other.records))
+    named = set(one.finding.values("trace")) & set(other.finding.values("trace"))
+    both = len((one.traces & other.traces) - named)
+    if both and one.family in _MEASURED and other.family in _MEASURED:
+        found = max(found, min(0.5, 0.25 * both) * _agreement(one, other))
+    return found
+
+
+def _at_once(one: Clue, other: Clue, rules: Rules) -> float:
+    """Return what it says that the same goes wrong at two places from the same instant to the same instant."""
+    first, second = one.finding, other.finding
+    if one.family not in _MEASURED or (first.detector, first.rule) != (second.detector, second.rule):
         return 0.0
-    agree = _agreement(one, other)
-    return min(0.5, 0.25 * both) * agree
+    both = min(first.end_ns, second.end_ns) - max(first.start_ns, second.start_ns)
+    either = max(first.end_ns, second.end_ns) - min(first.start_ns, second.start_ns)
+    return 0.3 if both >= rules.instant_ns and both >= 0.9 * either else 0.0
 
 
 def _affinity(one: Clue, other: Clue, rules: Rules) -> float:
+    """Return what adds to a link: the same rule or detector, the same technique, the same onset."""
     first, second = one.finding, other.finding
-    found = 0.0
-    if (first.detector, first.rule) == (second.detector, second.rule):
-        found += 0.1
+    same = first.detector == second.detector
+    found = 0.1 if same else 0.0
     if {t for t in first.techniques if t.startswith("mitre")} & {t for t in second.techniques if t.startswith("mitre")}:
         found += 0.1
-    if abs(first.start_ns - second.start_ns) <= rules.onset_ns:
+    apart = abs(first.start_ns - second.start_ns)
+    if apart <= rules.instant_ns:
+        found += 0.2
+    elif apart <= rules.onset_ns:
         found += 0.1
-    return min(found, 0.2)
+    return min(found, _MOST_AFFINITY)

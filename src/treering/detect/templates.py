@@ -64,6 +64,7 @@ class Kind(msgspec.Struct):
     level: int = 0
     told: int = -1_000_000
     gone: int = -1
+    closed: int = -1
     sample: Evidence | None = None
     host: str = ""
 
@@ -78,7 +79,6 @@ class Service(msgspec.Struct):
 class _State(msgspec.Struct):
     kinds: list[Kind]
     services: dict[str, Service]
-    closed: int
 
 
 class Templates:
@@ -92,7 +92,6 @@ class Templates:
         self._window_ns = int(config.window_s * 1e9)
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._services: dict[str, Service] = {}
-        self._closed = -1
         self.every_s = config.window_s
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
@@ -139,7 +138,7 @@ class Templates:
         level = rows.values("severityNumber")[index]
         kind.level = level if isinstance(level, int) and not isinstance(level, bool) and 0 <= level <= 24 else 0
         # Windows that have not been judged yet still need those before them.
-        oldest = max(min(max(kind.counts), self._closed), max(kind.counts) - _MOST_WINDOWS) - _KEPT_WINDOWS
+        oldest = max(min(max(kind.counts), kind.closed), max(kind.counts) - _MOST_WINDOWS) - _KEPT_WINDOWS
         kind.counts = {number: count for number, count in kind.counts.items() if number >= oldest}
 
     def _service(self, name: str, at_ns: int) -> Service:
@@ -163,10 +162,10 @@ class Templates:
         until = now_ns // self._window_ns
         found: list[Finding] = []
         for kind in self._kinds.values():
-            for number in sorted(number for number in kind.counts if self._closed < number < until):
+            for number in sorted(number for number in kind.counts if kind.closed < number < until):
+                kind.closed = number
                 found += self._burst(kind, number)
             found += self._vanished(kind, until)
-        self._closed = max(self._closed, until - 1)
         return found
 
     def _burst(self, kind: Kind, number: int) -> Iterable[Finding]:
@@ -236,13 +235,13 @@ class Templates:
 
     def save(self) -> bytes:
         """Return kinds and services, those that were quiet longest first."""
-        return msgspec.msgpack.encode(_State(list(self._kinds.values()), self._services, self._closed))
+        return msgspec.msgpack.encode(_State(list(self._kinds.values()), self._services))
 
     def restore(self, state: bytes) -> None:
         """Go on from saved kinds. Raises `ValueError`."""
         held = msgspec.msgpack.decode(state, type=_State)
         self._kinds = {(kind.service, kind.shape): kind for kind in held.kinds}
-        self._services, self._closed = held.services, held.closed
+        self._services = held.services
 
 
 def build(config: Config) -> Templates:

@@ -51,7 +51,7 @@ def judge(run: RunLog) -> Verdict:
 
 def fatal(run: RunLog) -> list[Failure]:
     """Return the errors after the last progress, the first one first: those before it were survived."""
-    late = [one for one in run.failures if one.line >= run.last_progress]
+    late = [one for one in run.errors if one.line >= run.last_progress]
     return [one for one in late if not one.consequence] or late
 
 
@@ -125,6 +125,8 @@ def _ended(run: RunLog) -> Verdict:
         return Verdict(MEASURED, f"no training in it: {about} {run.bandwidth_unit}")
     if (run.bar and run.bar[0] == run.bar[1]) or (run.total and run.step is not None and run.step >= run.total):
         return Verdict(COMPLETED, f"all steps are done, though no line says that training ended; {at}", certain=False)
+    if run.is_state:
+        return Verdict(RUNNING, f"a saved state {at}, not a log")
     return Verdict(STOPPED, f"the last line says nothing about an end; {at}", certain=False)
 
 
@@ -162,7 +164,7 @@ def _notes(run: RunLog, found: Verdict) -> None:
         found.notes.append("the loss has not moved in the last third")
     if run.restarts:
         found.notes.append(f"{run.restarts} restarts: the step went back")
-    survived = [one for one in run.failures if one.line < run.last_progress and not one.consequence]
+    survived = [one for one in run.errors if one.line < run.last_progress and not one.consequence]
     if survived:
         found.notes.append(f"{len(survived)} kinds of errors before, after which it went on: {survived[0].text[:120]}")
 
