@@ -85,6 +85,12 @@ class StoreSink:
         if not work.cancelled():
             work.exception()  # the caller may be gone: do not let the loop complain that nobody looked
 
+    def close(self) -> None:
+        """Let the enrichers keep what they have learnt; call it when nothing is on its way any more."""
+        for enricher in self._enrichers:
+            if (close := getattr(enricher, "close", None)) is not None:
+                close()
+
     async def settle(self) -> None:
         """Return when nothing is on its way into the store."""
         await self._idle.wait()

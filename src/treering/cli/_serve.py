@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treering.api import ppl
@@ -79,6 +80,14 @@ def _http(pipeline: Pipeline) -> HttpServer:
         ],
         ready=lambda: pipeline.ready,
         started=pipeline.clock.monotonic(),
+        dashboards=Path(pipeline.settings.dashboards) if pipeline.settings.dashboards else None,
+        caller=pipeline.access.name,
+        incidents=pipeline.incidents,
+        alerts=pipeline.alerts,
+        ledger=pipeline.ledger,
+        scans=pipeline.scans,
+        detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
+        templates=pipeline.templates,
     )
     queries = ppl.routes(service)
     everything = [*api_routes(service), *pipeline.routes, *queries]

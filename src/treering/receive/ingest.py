@@ -18,7 +18,7 @@ from arro3.io import read_ipc_stream
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import Retryable, TreeringError, UserError
 from treering.model.batch import Batch
-from treering.model.columns import ARROW, OWN, REST, SEQUENCE, SYSTEM, TIME, Kind, split
+from treering.model.columns import ARROW, ORIGIN, OWN, REST, SEQUENCE, SYSTEM, TIME, Kind, split
 from treering.receive._decoder import Decoded, Decoder
 from treering.stage.source import Response, Route
 
@@ -125,7 +125,7 @@ def arrow(body: bytes) -> list[RecordBatch]:
 
 def _check_column(name: str, kind: Any) -> None:
     unknown = name.startswith("_") and name not in SYSTEM and ":" not in name
-    if name == SEQUENCE or name.startswith(OWN) or unknown:
+    if name in {SEQUENCE, ORIGIN} or name.startswith(OWN) or unknown:
         raise UserError(f"the column {name[:80]!r} is not the sender's to set")
     try:
         expected = SYSTEM.get(name) or ARROW[split(name)[1]]

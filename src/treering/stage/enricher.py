@@ -2,8 +2,9 @@
 
 Must: return a batch of the same stream with the same rows in the same order, whose other columns are untouched; return
 batches of streams that do not concern it as they are, at no cost; be safe to call from several threads at once. Must
-not: change or drop a column that a sender filled, read or write anything, take more than a small share of what storing
-the batch takes. May: keep state of its own, within a bound.
+not: change or drop what a sender wrote, read or write anything, take more than a small share of what storing the batch
+takes. May: keep state of its own, within a bound; move a sender's values to another column if `_origin` says so; have a
+method `close`, which is called once after the last batch.
 
 What an enricher raises never loses a record: the sink passes the batch on as it was and counts the failure.
 """

@@ -1,0 +1,109 @@
+"""`Rows`: the records of one batch as detectors read them, one column at a time, each decoded at most once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from arro3.core import DataType
+
+from treering.model.columns import SEQUENCE, SYSTEM, TIME, Kind, logical, split, to_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from treering.model.batch import Batch
+
+
+class Rows:
+    """A view of `batch`, which must carry its `_seq` column or start at `first_seq`."""
+
+    def __init__(self, batch: Batch, first_seq: int = -1) -> None:
+        """Look at `batch`; nothing is decoded yet."""
+        self.batch = batch
+        self.stream = batch.stream
+        self.count = batch.rows
+        self._first_seq = first_seq
+        self._held: dict[str, Sequence[Any]] = {}
+
+    @cached_property
+    def _physical(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self.batch.data.schema.names:
+            if name not in SYSTEM:
+                found.setdefault(logical(split(name)[0]), []).append(name)
+        return found
+
+    @cached_property
+    def times(self) -> NDArray[np.int64]:
+        """The instant of each record, nanoseconds since the epoch."""
+        times: NDArray[np.int64] = self.batch.data.column(TIME).cast(DataType.int64()).to_numpy()
+        return times
+
+    @cached_property
+    def seqs(self) -> NDArray[np.int64]:
+        """The `_seq` of each record; -1 throughout for records that are not in the store."""
+        if SEQUENCE in self.batch.data.schema.names:
+            seqs: NDArray[np.int64] = self.batch.data.column(SEQUENCE).to_numpy()
+            return seqs
+        if self._first_seq < 0:
+            return np.full(self.count, -1, dtype=np.int64)
+        return np.arange(self._first_seq, self._first_seq + self.count, dtype=np.int64)
+
+    def has(self, name: str) -> bool:
+        """Whether any record of the batch may have the field `name` (logical, as queries spell it)."""
+        return name in self._physical
+
+    @property
+    def names(self) -> list[str]:
+        """The fields (logical names) of the batch."""
+        return list(self._physical)
+
+    def values(self, name: str) -> Sequence[Any]:
+        """Return the field's value of each record, None where a record lacks it; lists and objects are decoded."""
+        held = self._held.get(name)
+        if held is None:
+            held = self._held[name] = self._read(name)
+        return held
+
+    def texts(self, name: str) -> Sequence[str | None]:
+        """Return the field's value of each record where it is a text, else None."""
+        physical = self._physical.get(name, ())
+        if len(physical) == 1 and physical[0].endswith(":s"):
+            return self.values(name)
+        return [value if isinstance(value, str) else None for value in self.values(name)]
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return the field's value of each record as a float, NaN where it is no number."""
+        values = self.values(name)
+        numbers = (float(v) if isinstance(v, int | float) and not isinstance(v, bool) else np.nan for v in values)
+        return np.fromiter(numbers, dtype=np.float64, count=self.count)
+
+    def record(self, index: int) -> Mapping[str, Any]:
+        """Return one whole record with its sender's nesting; for evidence and rare paths, it is slow."""
+        row = self.batch.data.slice(index, 1)
+        return to_record({name: row.column(name).to_pylist()[0] for name in row.schema.names if name != SEQUENCE})
+
+    def _read(self, name: str) -> Sequence[Any]:
+        merged: list[Any] | None = None
+        for physical in self._physical.get(name, ()):
+            column = self._decoded(physical)
+            if merged is None:
+                merged = column
+            else:
+                merged = [new if old is None else old for old, new in zip(merged, column, strict=True)]
+        return [None] * self.count if merged is None else merged
+
+    def _decoded(self, physical: str) -> list[Any]:
+        column = self.batch.data.column(physical)
+        kind = Kind(physical[-1])
+        if kind is Kind.TIME:
+            column = column.cast(DataType.int64())
+        values = list(column.to_pylist())
+        if kind is Kind.JSON:
+            return [None if value is None else msgspec.json.decode(value) for value in values]
+        return values
