@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MARKS = (
     ":::MLLOG", "lm loss", "elapsed time per iteration", "'loss'", "'train_runtime'", "torch.distributed", "torchrun",
     "Running training", "[DeepSpeed", "DeepSpeed info", "NCCL INFO", "busbw", "torchelastic", "Megatron", "slurmstepd",
-    "ProcessGroupNCCL", "train_samples_per_second",
+    "ProcessGroupNCCL", "train_samples_per_second", "train loss", "loss=", "loss:", ": loss ", "s/it",
 )  # fmt: skip
 # A log of so many lines without a mark is none of a training run.
 _MOST_BEFORE = 100_000
@@ -113,12 +113,12 @@ class RunLog:
                 self._mlperf_metrics(event)
             case "step":
                 self._progress(event, number)
-            case "summary":
+            case "summary" | "done":
                 self.summary.update(event.values)
                 self.done_at = number
             case "bar":
                 if event.total is not None and event.step is not None and event.total > 1:
-                    self._bar(event.step, event.total, event.values.get("seconds a step"), number)
+                    self._bar(event.step, event.total, event.values, number)
             case "phases":
                 self.phases.update({name: value for name, value in event.values.items() if value is not None})
             case "bandwidth":
@@ -127,8 +127,8 @@ class RunLog:
             case "begin":
                 self.begun = True
                 self.total = event.total or self.total
-            case "done":
-                self.done_at = number
+            case "overflow":
+                self.skipped += 1
             case _:
                 self.saved += 1
 
@@ -146,14 +146,14 @@ class RunLog:
         for name, value in values.items():
             self._point(name, step, value)
 
-    def _bar(self, step: float, total: float, pace: float | None, number: int) -> None:
+    def _bar(self, step: float, total: float, values: Mapping[str, float], number: int) -> None:
         # Bars of evaluations and downloads come and go; the run's own has the most steps, or the most said of it.
         if self.bar is None or total >= self.bar[1]:
             self.bar = (step, total)
             if total == self.total:
                 self.step = max(step, self.step or 0)
-            if pace is not None:
-                self._point("seconds a step", step, pace)
+            for name, value in values.items():
+                self._point(name, step, value)
             self.last_progress = number
 
     def _mlperf_metrics(self, event: Event) -> None:
