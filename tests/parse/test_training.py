@@ -245,7 +245,8 @@ def test_ranks() -> None:
 PIECES = (
     ':::MLLOG ~{~"key": "eval_accuracy",~"value": ~NaN~iteration 3/ 4 | ~lm loss: ~1e999~|~'
     "{'~loss~': '~'}~busbw: ~ Gbps~\n~3/4 [00:01<?, ?it/s]~Traceback (most recent call last):~"
-    "[rank1]: ~\x00~null}~rank   : 3~Root Cause (first observed failure)"
+    "[rank1]: ~\x00~null}~rank   : 3~Root Cause (first observed failure)~"
+    "1.2.3~loss: ~step 3 ~lr=[e]~time (ms) | a-b: ~[00:01<?, 1.1.1it/s]~" + "9" * 400
 )
 _piece = st.sampled_from(PIECES.split("~"))
 

@@ -62,7 +62,14 @@ class Event:
 
 def read(line: str) -> Event | None:
     """Return what `line` says about the run's progress, or None."""
-    return next((event for reader in _READERS if (event := reader(line)) is not None), None)
+    for reader in _READERS:
+        try:
+            event = reader(line)
+        except ValueError:  # what looks like a number and is none, as 1.2.3
+            continue
+        if event is not None:
+            return event
+    return None
 
 
 def _steps(line: str) -> Event | None:

@@ -204,7 +204,8 @@ def seconds(run: RunLog) -> dict[str, float]:
         found["a step (median)"] = statistics.median(bar.values)
     if run.phases:
         whole = sum(run.phases.values())
-        found |= {f"{name} (share)": value / whole for name, value in run.phases.most_common(3) if whole}
+        longest = sorted(run.phases.items(), key=lambda pair: -pair[1])[:3]
+        found |= {f"{name} (share)": value / whole for name, value in longest if whole}
     if (spent := run.series.get("eval_runtime")) is not None:
         found["evaluation"] = sum(spent.values)
     return found
