@@ -85,9 +85,9 @@ def _steps(line: str) -> Event | None:
 
 def _parts(line: str) -> Event | None:
     if "time (ms) |" in line:
-        return Event("phases", values={name: _number(value) for name, value in _PHASES.findall(line)})
+        return Event("phases", values={name: float(value) for name, value in _PHASES.findall(line)})
     if found := _BUSBW.search(line):
-        return Event("bandwidth", values={"busbw": _number(found[1])}, key=found[2])
+        return Event("bandwidth", values={"busbw": float(found[1])}, key=found[2])
     return None
 
 

@@ -137,8 +137,6 @@ class RunLog:
 
     def _measured(self, event: Event) -> None:
         for name, value in event.values.items():
-            if value is None:
-                continue
             if event.kind == "bandwidth" and len(self.bandwidth) < _MOST_MEASURED:
                 self.bandwidth.append(value)
                 self.bandwidth_unit = event.key
