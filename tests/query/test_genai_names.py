@@ -126,3 +126,15 @@ def test_content_in_events_belongs_to_its_call() -> None:
     assert rows("source=llm gen_ai.output.messages=yes | fields name", streams) == [("told",)]
     newest = "source=llm name=told | sort - @timestamp | head 5 | fields name, gen_ai.output.messages"
     assert rows(newest, streams) == [("told", said % ("assistant", "yes") + "]")]
+
+
+def test_scores_belong_to_the_call_they_judge() -> None:
+    def score(value: float, span: str) -> dict[str, Any]:
+        said = {"gen_ai.evaluation.name": "relevance", "gen_ai.evaluation.score.value": value}
+        return {"eventName": "gen_ai.evaluation.result", "traceId": "1", "spanId": span, "attributes": said}
+
+    spans = [{"name": name, "traceId": "1", "spanId": name, "attributes": CHAT} for name in ("a", "b")]
+    streams = {"logs": [score(0.5, "a"), score(1.0, "a"), score(0.25, "x")], "spans": spans}
+    query = "source=llm | fields name, gen_ai.evaluation.name, gen_ai.evaluation.score.value"
+    assert rows(query, streams) == [("a", "relevance", 0.75), ("b", None, None)]
+    assert rows("source=llm | where gen_ai.evaluation.score.value < 0.8 | fields name", streams) == [("a",)]

@@ -5,7 +5,20 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("up", "ingest", "tail", "query", "analyze", "incident", "alert", "schema", "scan", "doctor", "plugins", "version")
+COMMANDS = (
+    "up",
+    "ingest",
+    "tail",
+    "query",
+    "analyze",
+    "incident",
+    "alert",
+    "schema",
+    "scan",
+    "doctor",
+    "plugins",
+    "version",
+)
 
 
 def main() -> None:
