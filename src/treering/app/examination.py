@@ -70,11 +70,11 @@ class Examination:
                     examiner.group(group)
         for reason, _ in part.rejected:
             counts.rejected[reason] += 1
-        for records in part.records.values():
+        for stream, records in part.records.items():
             for record in records:
                 counts.add(record)
                 for examiner in self.examiners:
-                    examiner.record(record)
+                    examiner.record(record, stream)
 
     def _counted(self, record: Mapping[str, Any]) -> bool:
         return is_plain(record) and not any(examiner.wants(record) for examiner in self.examiners)

@@ -31,16 +31,20 @@ class Training(Examiner):
         self._unknown: Counter[str] = Counter()
         self._run = RunLog()
         self._file = ""
+        self._documents: bool | None = None
 
     def begin(self, file: str) -> None:
         """Take the next run."""
-        self._run, self._file = RunLog(), file
+        self._run, self._file, self._documents = RunLog(), file, None
 
     def lines(self, lines: Sequence[str]) -> None:
-        """Read what lines say about a run."""
-        self._run.feed(lines)
+        """Read what lines say about a run; a file of JSON is no log of one."""
+        if self._documents is None:
+            self._documents = _is_json(lines[0])
+        if not self._documents:
+            self._run.feed(lines)
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Mapping[str, Any], stream: str) -> None:  # noqa: ARG002  a file of its own
         """Take in a saved state of the transformers Trainer."""
         if "log_history" in record and "global_step" in record:
             self._run.state(record)
@@ -83,3 +87,8 @@ class Training(Examiner):
     def details(self) -> Any:
         """Return the verdicts and the runs."""
         return {"verdicts": dict(self.verdicts.most_common()), "runs": self.runs} if self.runs else None
+
+
+def _is_json(line: str) -> bool:
+    """Whether a file that begins so is JSON, other than docker's around the lines of a log."""
+    return line.strip() in {"{", "["} or (line.startswith(("[{", '{"')) and not line.startswith('{"log":'))

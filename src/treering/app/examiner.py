@@ -48,8 +48,8 @@ class Examiner:
     def lines(self, lines: Sequence[str]) -> None:
         """Some lines of the file, as they stand; none for OTLP and for JSON documents of another stream."""
 
-    def record(self, record: Mapping[str, Any]) -> None:
-        """A record that was read."""
+    def record(self, record: Mapping[str, Any], stream: str) -> None:
+        """A record that was read, and the stream it belongs to."""
 
     def group(self, group: Group) -> None:
         """Lines that say the same."""

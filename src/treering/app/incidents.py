@@ -213,7 +213,7 @@ class Desk:
                 self._change(case, OURSELVES, State.CLOSED, None, "all its findings were dismissed")
 
     def resolve_quiet(self) -> None:
-        """Resolve open incidents of what passes by itself to which nothing was added for `quiet_s` of the records' time.
+        """Resolve open incidents of what passes by itself, if nothing was added for `quiet_s` of the records' time.
 
         One that a person has touched stays for as long by the machine's clock as well. That an attacker or a failed run
         is quiet settles nothing: those stay open until somebody says so.

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 # Receivers that speak HTTP, in the order in which their routes are tried.
-HTTP = ("ingest", "otlp_http", "splunk_hec", "cloudwatch_push", "loki", "remote_write")
+HTTP = ("ingest", "otlp_http", "splunk_hec", "cloudwatch_push", "firehose", "loki", "remote_write")
 # Those that share names, templates and the finding of documents by id.
 OPENSEARCH = ("bulk", "opensearch")
 

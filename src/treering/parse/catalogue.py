@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,12 @@ def may_match(first: str) -> Callable[[str], object]:
     """Return a fast test that fails only for lines, beginning with `first`, which no specific format explains."""
     # One pattern for all: trying its branches inside the matcher costs a tenth of asking format by format.
     return alternatives.compiled(one.hint for one in candidates(first)).match
+
+
+@cache
+def hinted(one: LineFormat) -> Callable[[str], object]:
+    """Return a fast test that fails only for lines which are not of the format."""
+    return re.compile(one.hint).match
 
 
 @cache

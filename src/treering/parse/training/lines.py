@@ -138,8 +138,8 @@ def _metrics(line: str) -> Event | None:
         return Event("summary", values=values)
     if not values.keys() & {"loss", "eval_loss", "grad norm"} and not any(name.startswith("eval_") for name in values):
         return None
-    step = values.pop("step", values.get("epoch"))
-    return Event("step", step, None, values)
+    by = "step" if "step" in values else "epoch"
+    return Event("step", values.get(by), None, values, key=by)
 
 
 def _number(text: str) -> Any:

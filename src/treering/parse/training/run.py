@@ -39,6 +39,7 @@ class RunLog:
     series: dict[str, Series] = field(default_factory=dict)
     step: float | None = None
     total: float | None = None
+    counted_by: str = "step"
     bar: tuple[float, float] | None = None
     last_progress: int = 0
     restarts: int = 0
@@ -141,6 +142,7 @@ class RunLog:
             self.restarts += 1
         self.step, self.total = step, event.total or self.total
         self.last_progress = number
+        self.counted_by = event.key or "step"
         for name, value in values.items():
             self._point(name, step, value)
 
