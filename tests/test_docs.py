@@ -14,7 +14,7 @@ import pytest
 
 from tests.server import ENVIRONMENT
 from treering.api.routes import OPERATIONS
-from treering.app import config
+from treering.app import alert_settings, config
 from treering.cli import COMMANDS
 from treering.core import access, registry
 
@@ -57,7 +57,10 @@ def test_every_option_is_named(command: str) -> None:
     assert [option for option in sorted(options) if f"{option}" not in page] == []
 
 
-@pytest.mark.parametrize("kind", [config.Settings, config.Listen, config.Limits, config.Follow, access.Token])
+@pytest.mark.parametrize(
+    "kind",
+    [config.Settings, config.Listen, config.Limits, config.Follow, config.Incidents, config.Detect, access.Token],
+)
 def test_every_setting_is_documented(kind: type[msgspec.Struct]) -> None:
     page = text("docs/configuration.md")
     missing = [
@@ -68,13 +71,28 @@ def test_every_setting_is_documented(kind: type[msgspec.Struct]) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize(
+    "kind", [alert_settings.Alerts, alert_settings.Rule, alert_settings.Route, alert_settings.Silence]
+)
+def test_every_setting_of_alerts_is_documented(kind: type[msgspec.Struct]) -> None:
+    page = text("docs/alerts.md")
+    assert [name for name in kind.__struct_encode_fields__ if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", registry.names("treering.alert"))
+def test_every_notifier_and_its_settings_are_documented(name: str) -> None:
+    (line,) = (line for line in text("docs/alerts.md").splitlines() if line.startswith(f"| `{name}` |"))
+    fields = {field.name for field in msgspec.structs.fields(registry.load("treering.alert", name).Config)}
+    assert [field for field in sorted(fields - {"timeout_s", "page"}) if f"`{field}`" not in line] == []
+
+
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in OPERATIONS])
 def test_every_operation_is_documented(method: str, path: str) -> None:
     page = text("docs/api.md").replace("{traceId}", "{trace_id}")
     assert f"{method} {path}" in page or f"`{path}`" in page
 
 
-@pytest.mark.parametrize("group", ["treering.query.commands", "treering.receive", "treering.store"])
+@pytest.mark.parametrize("group", ["treering.query.commands", "treering.receive", "treering.store", "treering.alert"])
 def test_every_component_says_what_it_is(group: str) -> None:
     for name in registry.names(group):
         assert (registry.load(group, name).__doc__ or "").strip(), name
@@ -121,7 +139,10 @@ def test_shell_examples_run(page: Path, body: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [ROOT / "docs" / name for name in ("cli.md", "files.md", "configuration.md", "getting-started.md", "api.md")],
+    [
+        ROOT / "docs" / name
+        for name in ("cli.md", "files.md", "configuration.md", "getting-started.md", "api.md", "incidents.md")
+    ],
     ids=lambda page: page.name,
 )
 def test_links_lead_somewhere(page: Path) -> None:

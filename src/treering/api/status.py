@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 async def status(service: Service) -> dict[str, Any]:
-    """Return version, uptime, size, listeners, the conservation law of every receiver, and the store's health."""
+    """Return version, uptime, size, listeners, the conservation law of every receiver, the store's health
+    and how detection is doing (null where records are not watched)."""
     streams = await service.call(service.store.streams)
     health = await service.call(service.store.health)
     return {
@@ -26,4 +27,5 @@ async def status(service: Service) -> dict[str, Any]:
             {**dataclasses.asdict(balance), "holds": balance.holds} for balance in service.telemetry.conservation()
         ],
         "store": dict(health),
+        "detection": service.detection(),
     }

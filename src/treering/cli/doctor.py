@@ -60,6 +60,13 @@ def _checks(status: Mapping[str, Any]) -> list[tuple[str, bool, str]]:
     wrong = [*store.get("damage", ()), *(f"{name}: {why}" for name, why in store.get("trouble", {}).items())]
     whole = f"{store.get('segments', 0)} segments readable, {store.get('unflushed_rows', 0):,} records in the log"
     found.append(("store", not wrong, "; ".join(wrong) or whole))
+    if (watching := status.get("detection")) is not None:
+        failed = [
+            f"{name} failed {about['count']:,} times: {about['last']}" for name, about in watching["failures"].items()
+        ]
+        wrong = [*failed, *([watching["trouble"]] if watching["trouble"] else [])]
+        well = f"{len(watching['detectors'])} detectors, {watching['lag_records']:,} records behind"
+        found.append(("detection", not wrong, "; ".join(wrong) or well))
     return found
 
 

@@ -172,6 +172,15 @@ class Store(Protocol):
         """Yield appended batches newer than `after_seq` that are still in memory, with their `_seq` column."""
         ...
 
+    def since(self, after_seq: int, most: int, streams: Sequence[str] = ("*",)) -> tuple[int, list[Batch]]:
+        """Return a position and all rows of `streams` numbered above `after_seq` up to it, wherever they are kept.
+
+        At most `most` numbers are covered, so that a follower that is far behind reads in bounded steps. The batches
+        carry their `_seq` column, one batch a stream, in the order of their first row. A position equal to `after_seq`
+        says that there is nothing newer. Rows that were deleted meanwhile are left out.
+        """
+        ...
+
     def health(self) -> Mapping[str, Any]:
         """Return rows, bytes, files, damaged parts and their reasons, for `treering doctor`."""
         ...

@@ -314,3 +314,27 @@ class StoreContract:
         assert numbers == [first + 2, first + 3, first + 4]
         assert list(store.tail(first + 4)) == []
         store.close()
+
+    def test_what_was_appended_can_be_read_on_from_a_position(self, tmp_path: Path) -> None:
+        store = self.make(tmp_path)
+        for number in range(0, 12, 3):
+            store.append(logs([{"n": number}, {"n": number + 1, "v": "x"}]) + logs([{"n": number + 2}], "other"))
+            if number == 3:
+                self.settle(store)
+        store.append([], {"logs": [4]})
+        found: list[tuple[str, int, int]] = []
+        position, after = -1, -2
+        while position > after:
+            after = position
+            position, parts = store.since(after, 5)
+            for part in parts:
+                seqs, values = part.data.column(SEQUENCE).to_pylist(), part.data.column("n:l").to_pylist()
+                assert all(after < seq <= position for seq in seqs)
+                assert part.data.column("_time").null_count == 0
+                found += [(part.stream, seq, value) for seq, value in zip(seqs, values, strict=True)]
+        expected = [("other" if seq % 3 == 2 else "logs", seq, seq) for seq in range(12) if seq != 4]
+        assert sorted(found, key=lambda row: row[1]) == expected
+        assert position == 11
+        _, parts = store.since(-1, 100, ("oth*",))
+        assert [part.stream for part in parts] == ["other"]
+        store.close()

@@ -18,7 +18,7 @@ from treering.core.errors import Bug, Retryable, UserError
 from treering.model.batch import Batch
 from treering.model.columns import SEQUENCE, to_record
 from treering.stage.store import Limits, Query, Result, ResultColumn, StreamInfo
-from treering.store.duckdb import arrow, journal, recovery, relation, running
+from treering.store.duckdb import arrow, following, journal, recovery, relation, running
 from treering.store.duckdb import ids as id_index
 from treering.store.duckdb import mapping as mapping_changes
 from treering.store.duckdb.catalog import Catalog, StreamView, matching, span, unknown
@@ -286,6 +286,11 @@ class DuckdbStore:
                 seqs = arrow.integers(data.column(SEQUENCE))
                 data = data.slice(int(seqs.searchsorted(after_seq, side="right")))
             yield Batch(name, data)
+
+    def since(self, after_seq: int, most: int, streams: Sequence[str] = ("*",)) -> tuple[int, list[Batch]]:
+        """Return a position and all rows of `streams` numbered above `after_seq` up to it, at most `most` numbers."""
+        with self._connection.cursor() as cursor:
+            return following.since(cursor, self._catalog, after_seq, most, streams)
 
     def health(self) -> Mapping[str, Any]:
         """Return rows, bytes, files, damaged parts and their reasons, for `treering doctor`."""

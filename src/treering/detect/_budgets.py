@@ -1,0 +1,186 @@
+"""Money and tokens by caller: budgets that are spent, callers far above what callers use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from treering.core.config import Config as BaseConfig
+from treering.detect._calls import calls
+from treering.detect._evidence import evidence, named
+from treering.detect._history import Distribution
+from treering.model.finding import Evidence, Finding, Severity
+from treering.model.times import format_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from treering.model.rows import Rows
+
+_HOUR_NS = 3600 * 10**9
+_PERIODS = {"hour": _HOUR_NS, "day": 24 * _HOUR_NS}
+_MOST_SUMS = 20_000
+_LEAST_HOURS = 100
+By = Literal["all", "service", "user", "key", "agent", "model"]
+FIELDS: dict[str, tuple[str, ...]] = {
+    "service": ("serviceName",),
+    "user": ("attributes.user.id", "attributes.enduser.id"),
+    "key": ("attributes.gen_ai.key.id", "attributes.api.key.id", "attributes.litellm.key"),
+    "agent": ("attributes.gen_ai.agent.name",),
+    "model": ("attributes.gen_ai.request.model", "attributes.gen_ai.response.model"),
+}
+
+
+class Budget(BaseConfig, frozen=True):
+    """How much may be used in a period."""
+
+    by: Annotated[By, Meta(description="whose: `all`, `service`, `user`, `key`, `agent`, `model`")] = "all"
+    name: Annotated[str, Meta(description="only this user, key …; all of them, each by itself, unless named")] = ""
+    period: Annotated[Literal["hour", "day"], Meta(description="`hour` or `day`, by UTC")] = "day"
+    usd: Annotated[float, Meta(ge=0, description="US dollars; 0: not limited")] = 0.0
+    tokens: Annotated[float, Meta(ge=0, description="tokens; 0: not limited")] = 0.0
+
+
+class Baseline(BaseConfig, frozen=True):
+    """When a caller uses far more than callers do."""
+
+    times: Annotated[float, Meta(gt=1, description="times the 99 % quantile of callers' hours that is told")] = 5.0
+    least_tokens: Annotated[float, Meta(ge=0, description="tokens in an hour below which nothing is told")] = 100_000.0
+
+
+class Sum(msgspec.Struct):
+    """What one caller used in one period, and the record that came last."""
+
+    period: int
+    usd: float = 0.0
+    tokens: float = 0.0
+    told: int = 0
+
+
+class Spending:
+    """Sums by caller and period."""
+
+    def __init__(self, detector: str, budgets: Sequence[Budget], baseline: Baseline) -> None:
+        """Start with nothing spent."""
+        self._detector = detector
+        self._budgets = budgets
+        self._baseline = baseline
+        self._sums: dict[tuple[str, str, str], Sum] = {}
+        self._usual = Distribution()
+
+    def observe(self, rows: Rows) -> Iterable[Finding]:
+        """Add the model calls of a batch and return what is above a limit now."""
+        batch = calls(rows)
+        for subject, places in batch.groups.items():
+            if subject.kind != "model":
+                continue
+            for place in places:
+                usd, tokens = batch.costs[place] or 0.0, batch.tokens[place] or 0.0
+                if usd or tokens:
+                    yield from self._spent(rows, place, usd, tokens)
+
+    def _spent(self, rows: Rows, place: int, usd: float, tokens: float) -> Iterable[Finding]:
+        at_ns = int(rows.times[place])
+        names = {kind: _first(rows, fields, place) for kind, fields in FIELDS.items()}
+        for number, budget in enumerate(self._budgets):
+            name = "all" if budget.by == "all" else names[budget.by]
+            if name and budget.name in {"", name}:
+                held = self._add((f"budget {number}", budget.by, name), at_ns // _PERIODS[budget.period], usd, tokens)
+                if held is not None:
+                    yield from self._over(budget, name, held, rows, place)
+        for kind in ("user", "key", "agent"):
+            if name := names[kind]:
+                held = self._add(("hour", kind, name), at_ns // _HOUR_NS, 0.0, tokens)
+                if held is not None:
+                    yield from self._unusual(kind, name, held, names, rows, place)
+
+    def _add(self, key: tuple[str, str, str], period: int, usd: float, tokens: float) -> Sum | None:
+        """Return the caller's sum of the period after adding, None for a period that is over."""
+        held = self._sums.pop(key, None)
+        if held is None or period > held.period:
+            if held is not None and key[0] == "hour" and held.tokens:
+                self._usual.add([held.tokens], held.period * _HOUR_NS)
+            held = Sum(period)
+        self._sums[key] = held
+        if len(self._sums) > _MOST_SUMS:
+            del self._sums[next(iter(self._sums))]
+        if period < held.period:
+            return None
+        held.usd += usd
+        held.tokens += tokens
+        return held
+
+    def _over(self, budget: Budget, name: str, held: Sum, rows: Rows, place: int) -> Iterable[Finding]:
+        shares = [(held.usd, budget.usd, "usd"), (held.tokens, budget.tokens, "tokens")]
+        for used, limit, unit in shares:
+            times = int(used / limit) if limit else 0
+            if times <= held.told:
+                continue
+            held.told = times
+            shown = f"${used:,.2f} of ${limit:,.2f}" if unit == "usd" else f"{used:,.0f} of {limit:,.0f} tokens"
+            start_ns = held.period * _PERIODS[budget.period]
+            yield Finding(
+                detector=self._detector,
+                rule="budget",
+                title=f"{'everybody' if budget.by == 'all' else name} used {shown} in the {budget.period}",
+                severity=Severity.HIGH,
+                key=(budget.by, name, unit, str(limit), format_ns(start_ns)),
+                start_ns=start_ns,
+                end_ns=int(rows.times[place]),
+                noticed_ns=int(rows.times[place]),
+                entities=named([(budget.by, "" if budget.by == "all" else name)]),
+                evidence=(_shown(rows, place),),
+                techniques=("owasp-llm@2025:LLM10",),
+                facts={"used": used, "limit": limit, "unit": unit},
+            )
+
+    def _unusual(
+        self, kind: str, name: str, held: Sum, names: dict[str, str | None], rows: Rows, place: int
+    ) -> Iterable[Finding]:
+        if self._usual.size < _LEAST_HOURS or held.tokens < self._baseline.least_tokens:
+            return
+        limit = max(self._baseline.least_tokens, self._usual.quantile(0.99) * self._baseline.times)
+        times = int(held.tokens / limit)
+        if times < max(1, held.told * 2):
+            return
+        held.told = times
+        at_ns = int(rows.times[place])
+        yield Finding(
+            detector=self._detector,
+            rule="unusual_spend",
+            title=f"{kind} {name} used {held.tokens:,.0f} tokens within the hour, more than {limit:,.0f}",
+            severity=Severity.MEDIUM,
+            key=(kind, name, str(held.period)),
+            start_ns=held.period * _HOUR_NS,
+            end_ns=at_ns,
+            noticed_ns=at_ns,
+            entities=named([(kind, name), ("service", names["service"])]),
+            evidence=(_shown(rows, place),),
+            techniques=("owasp-llm@2025:LLM10",),
+            facts={"used": held.tokens, "limit": limit, "unit": "tokens"},
+        )
+
+    def save(self) -> tuple[list[tuple[tuple[str, str, str], Sum]], Distribution]:
+        """Return the sums, the one that was quiet longest first, and the usual."""
+        return list(self._sums.items()), self._usual
+
+    def restore(self, state: tuple[list[tuple[tuple[str, str, str], Sum]], Distribution]) -> None:
+        """Go on from what `save` returned."""
+        self._sums, self._usual = dict(state[0]), state[1]
+
+
+def _first(rows: Rows, fields: Sequence[str], place: int) -> str | None:
+    for field in fields:
+        if rows.has(field) and (value := rows.texts(field)[place]):
+            return value[:200]
+    return None
+
+
+def _shown(rows: Rows, place: int) -> Evidence:
+    return evidence(rows, place, "attributes.gen_ai.usage.input_tokens", str(_tokens(rows, place)))
+
+
+def _tokens(rows: Rows, place: int) -> float:
+    return calls(rows).tokens[place] or 0.0

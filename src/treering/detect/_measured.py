@@ -1,0 +1,95 @@
+"""A detector over values of calls, one value a call: latency, tokens, cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from treering.detect._calls import STREAMS, calls
+from treering.detect._evidence import evidence
+from treering.detect._levels import LevelJudge, Levels
+from treering.detect._series import Board, keep_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from treering.detect._calls import Calls
+    from treering.detect._series import Cell, Series
+    from treering.model.finding import Evidence, Finding
+    from treering.model.rows import Rows
+    from treering.stage.detector import Ask
+
+_SHOWN = 3
+
+
+class Measured:
+    """Follows one value of each call by subject and tells when it rises."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Levels,
+        read: tuple[tuple[str, ...], Callable[[Calls], Sequence[float | None]]],
+        rule: str,
+        title: Callable[[Series, float, float], str],
+    ) -> None:
+        """Take the values that `read` gives: the fields they come from, and how."""
+        self._fields, self._values = read
+        self._board = Board(name, settings, LevelJudge(settings, rule, title))
+        self._window_s = settings.window_s
+
+    @property
+    def streams(self) -> frozenset[str]:
+        """Spans, and access lines among logs."""
+        return STREAMS
+
+    @property
+    def every_s(self) -> float:
+        """One window."""
+        return self._window_s
+
+    def observe(self, rows: Rows) -> Sequence[Finding]:
+        """Put the values of a batch into their windows; nothing is found before they have passed."""
+        if not any(rows.has(field) for field in self._fields):
+            return ()
+        batch = calls(rows)
+        values = self._values(batch)
+        for subject, places in batch.groups.items():
+            series = None
+            for place in places:
+                value = values[place]
+                if value is None:
+                    continue
+                series = series or self._board.series(subject)
+                cell = self._board.cell(series, batch.ends[place])
+                if cell is None:
+                    continue
+                cell.calls += 1
+                keep_value(cell, value)
+                if len(cell.shown) < _SHOWN or value > float(cell.shown[-1].excerpt):
+                    _show(cell, evidence(rows, place, self._fields[0], f"{value:.6g}"))
+        return ()
+
+    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all
+        """Judge the windows that have passed."""
+        return self._board.close(now_ns)
+
+    def save(self) -> bytes:
+        """Return all series."""
+        return self._board.save()
+
+    def restore(self, state: bytes) -> None:
+        """Go on from saved series. Raises `ValueError`."""
+        self._board.restore(state)
+
+
+def _show(cell: Cell, shown: Evidence) -> None:
+    """Keep the greatest values of a window: what is slow behind a gateway is slow at the gateway, so both show it."""
+    held = [*cell.shown, shown]
+    held.sort(key=lambda one: (-float(one.excerpt), one.trace_id))
+    cell.shown = held[:_SHOWN]
+
+
+def about(series: Series) -> str:
+    """Return how titles call a subject."""
+    kind, service, name = series.subject
+    return f"{service}" if kind == "service" else f"{name} of {service}"

@@ -1,0 +1,52 @@
+"""Log lines by what stays the same in them: `template.id` where the batch has it, else a cheap mask of our own."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from treering.detect._derived import derived
+from treering.detect._lines import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from treering.model.rows import Rows
+
+TEMPLATE = "template.id"
+_MASKED = 400
+_WORDS = 12
+# A token with a digit, a quoted text, a path or an address stands for any other one.
+_VARIABLE = re.compile(r"\"[^\"]*\"|'[^']*'|\S*[\d/@=]\S*")
+
+
+def shapes(rows: Rows) -> Sequence[str]:
+    """Return a short name of each line's shape, empty for a record without text."""
+    return derived(rows, _shapes)
+
+
+def masked(text: str) -> str:
+    """Return the words of a line that are the same in all lines of its shape, as its shape's name."""
+    line = text[:_MASKED].partition("\n")[0]
+    return " ".join(_VARIABLE.sub("*", line).split()[:_WORDS])
+
+
+def _shapes(rows: Rows) -> Sequence[str]:
+    known = rows.texts(TEMPLATE) if rows.has(TEMPLATE) else None
+    cache: dict[str, str] = {}
+    found: list[str] = []
+    for index, text in enumerate(lines(rows)):
+        if known is not None and (given := known[index]):
+            found.append(given[:64])
+        elif not text:
+            found.append("")
+        else:
+            if (shape := cache.get(text)) is None:
+                shape = cache[text] = _named(masked(text))
+            found.append(shape)
+    return found
+
+
+def _named(shape: str) -> str:
+    return hashlib.blake2b(shape.encode("utf-8", "replace"), digest_size=6).hexdigest()

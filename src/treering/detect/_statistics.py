@@ -1,0 +1,164 @@
+"""The tests that detectors use, without SciPy: each takes plain numbers and says how surprising they are."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_MAD_TO_SIGMA = 1.4826
+_LEAST = 1e-300
+
+
+def binomial_tail(hits: int, trials: int, share: float) -> float:
+    """Return the probability of `hits` or more out of `trials` when each hits with probability `share`."""
+    if hits <= 0:
+        return 1.0
+    share = min(max(share, 1e-9), 1 - 1e-9)
+    if hits <= trials * share:
+        return 1.0  # nobody asks about what is not above the mean
+    # Terms fall at least geometrically beyond the mean, so a few hundred suffice at any size.
+    log_term = _log_choose(trials, hits) + hits * math.log(share) + (trials - hits) * math.log1p(-share)
+    total, term = 0.0, 1.0
+    for count in range(hits, min(trials, hits + 400) + 1):
+        total += term
+        term *= (trials - count) / (count + 1) * share / (1 - share)
+        if term < total * 1e-12:
+            break
+    return min(1.0, math.exp(max(log_term + math.log(total), math.log(_LEAST))))
+
+
+def poisson_tail(count: int, mean: float) -> float:
+    """Return the probability of `count` or more events when `mean` are expected."""
+    if count <= mean or count <= 0:
+        return 1.0
+    log_term = count * math.log(max(mean, 1e-9)) - mean - math.lgamma(count + 1)
+    total, term, at = 0.0, 1.0, count
+    while term > total * 1e-12 and at < count + 400:
+        total += term
+        at += 1
+        term *= mean / at
+    return min(1.0, math.exp(max(log_term + math.log(total), math.log(_LEAST))))
+
+
+def poisson_head(count: int, mean: float) -> float:
+    """Return the probability of `count` or fewer events when `mean` are expected."""
+    if count >= mean:
+        return 1.0
+    log_term = count * math.log(mean) - mean - math.lgamma(count + 1)
+    total, term, at = 0.0, 1.0, count
+    while at >= 0 and term > total * 1e-12:
+        total += term
+        term *= at / mean
+        at -= 1
+    return min(1.0, math.exp(max(log_term + math.log(total), math.log(_LEAST))))
+
+
+def kolmogorov_chance(distance: float, size: float) -> float:
+    """Return the asymptotic probability of a Kolmogorov-Smirnov distance or a greater one; `size` is nm / (n + m)."""
+    root = math.sqrt(size)
+    scaled = (root + 0.12 + 0.11 / max(root, 1e-9)) * distance  # Stephens' correction for few values, 1970
+    if scaled < 0.2:
+        return 1.0
+    total = math.fsum((1 if k % 2 else -1) * math.exp(-2 * k * k * scaled * scaled) for k in range(1, 40))
+    return min(1.0, max(2 * total, _LEAST))
+
+
+def chi_squared_chance(now: Mapping[str, float], before: Mapping[str, float]) -> float:
+    """Return the probability that two counts by category come from the same shares; rare categories are put together.
+
+    The statistic's tail by Wilson and Hilferty's cube root (1931), good to a factor of two where it matters.
+    """
+    calls, past = sum(now.values()), sum(before.values())
+    rare = [0.0, 0.0]
+    kept: list[tuple[float, float]] = []
+    for name in {*now, *before}:
+        pair = now.get(name, 0.0), before.get(name, 0.0)
+        if sum(pair) * calls / (calls + past) < 5:
+            rare = [rare[0] + pair[0], rare[1] + pair[1]]
+        else:
+            kept.append(pair)
+    if sum(rare) * calls / (calls + past) >= 5:
+        kept.append((rare[0], rare[1]))
+    if len(kept) < 2:
+        return 1.0
+    statistic = 0.0
+    for seen in kept:
+        for count, size in zip(seen, (calls, past), strict=True):
+            expected = sum(seen) * size / (calls + past)
+            statistic += (count - expected) ** 2 / expected
+    degrees = len(kept) - 1
+    spread = 2 / (9 * degrees)
+    score = ((statistic / degrees) ** (1 / 3) - (1 - spread)) / math.sqrt(spread)
+    return max(0.5 * math.erfc(score / math.sqrt(2)), _LEAST)
+
+
+def surprising(chances: Sequence[float], share: float) -> float:
+    """Return the greatest chance that is surprising among so many, so that at most `share` of them are false.
+
+    Benjamini and Hochberg, Controlling the False Discovery Rate, 1995. 0 when none is.
+    """
+    ordered = sorted(chances)
+    limit = 0.0
+    for rank, chance in enumerate(ordered, start=1):
+        if chance <= share * rank / len(ordered):
+            limit = chance
+    return limit
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the middle of `values`, of which there must be one."""
+    held = sorted(values)
+    middle = len(held) // 2
+    return held[middle] if len(held) % 2 else (held[middle - 1] + held[middle]) / 2
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the linearly interpolated quantile of `values`, of which there must be one."""
+    held = sorted(values)
+    place = share * (len(held) - 1)
+    low = int(place)
+    high = min(low + 1, len(held) - 1)
+    return held[low] + (held[high] - held[low]) * (place - low)
+
+
+def spread(values: Sequence[float]) -> float:
+    """Return the median absolute deviation from the median, scaled to a normal distribution's standard deviation."""
+    center = median(values)
+    return _MAD_TO_SIGMA * median([abs(value - center) for value in values])
+
+
+def z_score(value: float, past: Sequence[float], floor: float) -> float:
+    """Return how many standard deviations (at least `floor` each) `value` lies above the mean of `past`."""
+    mean = math.fsum(past) / len(past)
+    deviation = math.sqrt(math.fsum((item - mean) ** 2 for item in past) / max(len(past) - 1, 1))
+    return (value - mean) / max(deviation, floor)
+
+
+def mad_score(value: float, past: Sequence[float], floor: float) -> float:
+    """Return the robust z-score: median and MAD instead of mean and deviation (Iglewicz and Hoaglin, 1993)."""
+    return (value - median(past)) / max(spread(past), floor)
+
+
+def iqr_score(value: float, past: Sequence[float], floor: float) -> float:
+    """Return how many interquartile ranges `value` lies above the third quartile (Tukey's fences, 1977)."""
+    third = quantile(past, 0.75)
+    return (value - third) / max(third - quantile(past, 0.25), floor)
+
+
+def ewma_score(value: float, past: Sequence[float], floor: float, weight: float = 0.25) -> float:
+    """Return how many of its own deviations the weighted mean of the newest values lies above the centre of `past`.
+
+    A control chart (Roberts, Control Chart Tests Based on Geometric Moving Averages, Technometrics 1959).
+    """
+    center, deviation = median(past), max(spread(past), floor)
+    mean = center
+    for item in (*past[-8:], value):
+        mean += weight * (item - mean)
+    return (mean - center) / (deviation * math.sqrt(weight / (2 - weight)))
+
+
+def _log_choose(total: int, chosen: int) -> float:
+    return math.lgamma(total + 1) - math.lgamma(chosen + 1) - math.lgamma(total - chosen + 1)
