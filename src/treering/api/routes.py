@@ -13,6 +13,7 @@ from treering.api import (
     histogram,
     incident_routes,
     language,
+    playbooks,
     queries,
     query,
     records,
@@ -247,12 +248,13 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/metrics", _metrics),
     *incident_routes.OPERATIONS,
     *alerts.OPERATIONS,
+    *playbooks.OPERATIONS,
 )
 
 # What a caller needs beyond `viewer`.
 ROLES = {
     ("POST", "/api/findings/{id}"): "analyst",
-    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST, "analyst"),
+    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST, "analyst"),
 }
 
 
