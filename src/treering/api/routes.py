@@ -14,6 +14,7 @@ from treering.api import (
     incident_routes,
     language,
     playbooks,
+    postmortems,
     queries,
     query,
     records,
@@ -249,6 +250,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     *incident_routes.OPERATIONS,
     *alerts.OPERATIONS,
     *playbooks.OPERATIONS,
+    *postmortems.OPERATIONS,
 )
 
 # What a caller needs beyond `viewer`.
