@@ -207,6 +207,16 @@ def test_streaming_tells_when_the_first_piece_came(server: Server, callback: Tre
     assert "gen_ai.response.time_to_first_chunk" in spans(server, callback)["chat gpt-4o-mini"]["attributes"]
 
 
+def test_streamed_events_tell_it_too(server: Server, callback: TreeringCallback) -> None:
+    model = Model(messages=iter(["one two three"]))
+    if not hasattr(model, "stream_events"):
+        pytest.skip("needs a langchain-core with stream_events")
+    stream = model.stream_events("hi", {"callbacks": [callback]}, version="v3")
+    assert "".join(piece for piece in stream.text) == "one two three"
+    record = spans(server, callback)["chat gpt-4o-mini"]
+    assert 0 <= record["attributes"]["gen_ai.response.time_to_first_chunk"] <= record["durationInNanos"] / 1e9
+
+
 def test_retrieval_carries_documents_and_scores(server: Server, callback: TreeringCallback) -> None:
     chain = (
         {"context": Retriever(), "question": RunnableLambda(lambda text: text)}

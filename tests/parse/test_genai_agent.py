@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.parse.llm_rows import as_call, ask
 from tests.serving import Server
-from treering.model.genai import Call
-from treering.parse.genai import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from treering.model.genai import Call
 
 AGENT = Path(__file__).with_name("langgraph_agent.py")
 # What an instrumentation does not record at all, of what is compared.
@@ -55,13 +56,6 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def ask(server: Server, query: str) -> list[dict[str, Any]]:
-    body = json.dumps({"query": query}).encode()
-    answer = json.loads(server.request("POST", "/_plugins/_ppl", body, {"content-type": "application/json"}).body)
-    names = [column["name"] for column in answer["schema"]]
-    return [dict(zip(names, row, strict=True)) for row in answer["datarows"]]
-
-
 def rows(server: Server, name: str) -> list[dict[str, Any]]:
     """Return the rows of one instrumentation, in time order, as records."""
     scalars = ["operation.name", "provider.name", "request.model", "response.model", "response.id", "agent.name",
@@ -72,14 +66,6 @@ def rows(server: Server, name: str) -> list[dict[str, Any]]:
     fields += ["attributes.user.id", "attributes.treering.cost.usd", "attributes.treering.cost.price", "traceId"]
     query = f"source=llm attributes.treering.dialect={name} | sort startTime | fields {', '.join(fields)}"
     return ask(server, query)
-
-
-def as_call(row: dict[str, Any]) -> Call:
-    """Return a row of an answer as a call."""
-    attributes = {name.removeprefix("attributes."): value for name, value in row.items() if value is not None}
-    found = call({"attributes": {**attributes, "treering.dialect": "row", "treering.view": "llm"}})
-    assert found is not None
-    return found
 
 
 def content(found: Call, lacks: set[str]) -> dict[str, Any]:

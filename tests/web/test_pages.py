@@ -16,6 +16,7 @@ from tests.web.test_explore_page import CONTRAST, NAMELESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -108,13 +109,16 @@ def test_an_old_link_still_leads_to_explore(page: Page) -> None:
 def test_the_overview_says_what_needs_me(page: Page) -> None:
     page.goto("/")
     findings = card(page, "Findings to judge")
-    findings.get_by_text("user asks the model to ignore its instructions").first.wait_for()
+    findings.get_by_test_id("new-findings").get_by_role("link").first.wait_for()
     services = card(page, "Services").get_by_role("table")
     services.get_by_text("rag-service").wait_for()
     assert services.get_by_role("row").count() >= 4
     card(page, "Ingest").get_by_text("Every received record is accounted for").wait_for()
-    findings.get_by_role("link", name=re.compile("another model answers")).click()
-    page.get_by_test_id("finding").get_by_role("heading", name="another model answers the support route").wait_for()
+    assert card(page, "Open incidents").get_by_role("link").count() > 1
+    newest = findings.get_by_test_id("new-findings").get_by_role("link").first
+    title = newest.locator("strong").inner_text()
+    newest.press("Enter")
+    page.get_by_test_id("finding").get_by_role("heading", name=title).wait_for()
 
 
 def test_llm_shows_figures_and_filters_them(page: Page) -> None:
@@ -173,7 +177,7 @@ def test_what_was_found_is_marked_in_the_conversation(page: Page, played: Server
 
 
 def test_findings_are_read_with_j_and_k(page: Page) -> None:
-    page.goto("/security?from=now-3h")
+    page.goto("/security?from=now-3h&of=all")
     rows = page.get_by_test_id("findings").get_by_role("button")
     rows.nth(2).wait_for()
     assert rows.first.get_attribute("aria-current") == "true"
@@ -181,11 +185,52 @@ def test_findings_are_read_with_j_and_k(page: Page) -> None:
     page.wait_for_url("**finding=*")
     assert rows.nth(1).get_attribute("aria-current") == "true"
     keys(page, "k")
-    page.wait_for_function(
-        "document.querySelector('[data-testid=findings] button').getAttribute('aria-current') === 'true'"
-    )
+    page.locator("[data-testid=findings] li:first-child button[aria-current=true]").wait_for()
     page.get_by_label("Detector").select_option("groundedness")
     page.get_by_test_id("finding").locator("mark").filter(has_text="40 days").wait_for()
+
+
+def test_a_finding_is_judged_by_a_key(page: Page, played: Server) -> None:
+    noticed = [item["finding"] for item in played.get("/api/findings?detector=prompts")["findings"]]
+    judged = next(item["id"] for item in noticed if "step" in item)  # one of the detect stage's own
+    page.goto(f"/security?from=now-3h&finding={judged}")
+    rows = page.get_by_test_id("findings").get_by_role("button")
+    page.get_by_test_id("finding-state").filter(has_text="new").wait_for()
+    count = rows.count()
+    keys(page, "x")
+    rows.nth(count - 1).wait_for(state="detached")
+    assert played.get(f"/api/findings/{judged}")["finding"]["state"] == "dismissed"
+    page.goto(f"/security?from=now-3h&state=dismissed&finding={judged}")
+    page.get_by_test_id("finding-state").filter(has_text="dismissed").wait_for()
+    keys(page, "u")
+    page.get_by_text(re.compile("No finding is dismissed")).wait_for()
+
+
+def test_an_incident_is_read_acknowledged_and_commented(page: Page, played: Server) -> None:
+    page.goto("/incidents?state=all")
+    rows = page.get_by_test_id("incidents").get_by_role("button")
+    rows.nth(1).wait_for()
+    keys(page, "j")
+    case = page.get_by_test_id("incident")
+    case.get_by_role("list", name="Timeline").get_by_role("listitem").first.wait_for()
+    keys(page, "2")
+    case.get_by_text(re.compile(r"records are frozen")).wait_for()
+    assert case.locator("article.excerpt").count() > 0
+    if case.get_by_test_id("incident-state").inner_text() != "open":
+        case.get_by_role("button", name=re.compile("^Open again")).press("Enter")
+    case.get_by_test_id("incident-state").filter(has_text="open").wait_for()
+    page.locator("body").press("o")
+    case.get_by_test_id("incident-state").filter(has_text="acknowledged").wait_for()
+    page.locator("body").press("4")
+    box = case.get_by_role("textbox", name="Comment")
+    box.focus()
+    page.keyboard.type("rolled back <b>2.9.0</b>")
+    keys(page, "ControlOrMeta+Enter")
+    case.get_by_role("list", name="History").get_by_text("rolled back <b>2.9.0</b>").wait_for()
+    name = page.url.partition("incident=")[2].partition("&")[0]
+    told = played.get(f"/api/incidents/{name}")
+    assert told["state"] == "acknowledged"
+    assert told["comments"][-1]["text"] == "rolled back <b>2.9.0</b>"
 
 
 def test_who_reads_what_leads_to_the_lines(page: Page) -> None:
@@ -235,13 +280,62 @@ def test_a_dashboard_opens_by_keyboard_and_keeps_its_state_in_the_url(page: Page
     heading(page, "Dashboards")
 
 
-@pytest.mark.parametrize("path", ["/", "/llm", "/security", "/quality", "/training", "/incidents"])
+@pytest.mark.parametrize("path", ["/", "/llm", "/security", "/quality", "/training", "/incidents", "/alerts"])
 def test_an_empty_page_says_what_to_paste(browser: Browser, empty: Server, path: str) -> None:
     with watched(browser, empty) as page:
         page.goto(path)
         senders = page.get_by_test_id("senders")
         senders.get_by_role("button", name=re.compile("^Copy: ")).first.wait_for()
         assert len(senders.locator("pre").first.inner_text()) > 10
+
+
+ALERTS = """
+[[alerts.rules]]
+name = "records come in"
+query = "source=logs | stats count() as n"
+above = 1
+window = "1h"
+every = "10s"
+severity = "high"
+summary = "{value} records <b>in</b> an hour"
+
+[alerts.receivers.ops]
+kind = "webhook"
+url = "http://127.0.0.1:9/"
+
+[[alerts.routes]]
+receiver = "ops"
+group_wait = "0s"
+"""
+
+
+def rung(server: Server, seconds: float = 40) -> None:
+    """Send records until an alert rings: rules are asked by the clock of the records."""
+    until = time.monotonic() + seconds
+    while not server.get("/api/alerts")["alerts"]:
+        assert time.monotonic() < until
+        server.send("logs", [{"body": "a line"}])
+        time.sleep(0.5)
+
+
+def test_alerts_show_what_rings_and_can_be_silenced(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "treering.toml").write_text(ALERTS)
+    with running(tmp_path / "data", "--config", tmp_path / "treering.toml") as server:
+        rung(server)
+        with watched(browser, server) as page:
+            page.goto("/alerts")
+            heading(page, "Alerts")
+            page.get_by_role("table", name="Rules").get_by_text("records come in").wait_for()
+            ringing = page.get_by_role("table", name="Alerts")
+            ringing.get_by_text(re.compile(r"^\d+ records <b>in</b> an hour$")).wait_for()
+            box = page.get_by_role("textbox", name="Matchers")
+            box.fill('alertname="records come in"')
+            box.press("Enter")
+            page.get_by_role("table", name="Silences").get_by_text("records come in").wait_for()
+            ringing.get_by_text("silenced").wait_for()
+            keys(page, "Escape")
+            ringing.get_by_role("link").first.press("Enter")
+            heading(page, "Explore")
 
 
 def test_an_error_of_the_server_is_said(page: Page) -> None:

@@ -110,5 +110,6 @@ def _entry(found: Entry | None, name: str) -> dict[str, Any]:
 
 def _shown(record: Mapping[str, Any], seq: int) -> dict[str, Any]:
     """Return a finding as the API gives it: its record, instants as texts, where it is."""
-    times = {name: format_ns(record[name]) for name in ("@timestamp", "startTime", "endTime") if name in record}
+    named = ("@timestamp", "startTime", "endTime")
+    times = {name: format_ns(record[name]) for name in named if isinstance(record.get(name), int)}
     return {**record, **times, "ref": f"{FINDINGS}/{seq}", SEQUENCE: seq}

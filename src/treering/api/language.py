@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from treering.api import completion
 from treering.api.service import DEFAULT_SOURCE, USUAL
 from treering.core.errors import UserError
+from treering.model import semconv
 from treering.model.schema import StreamSchema
 from treering.query import naming
 
@@ -133,7 +134,7 @@ async def complete(service: Service, text: str, cursor: int) -> dict[str, Any]:
 
     def work() -> dict[str, Any]:
         place = max(0, min(cursor, len(text)))
-        streams = [info.name for info in service.store.streams()]
+        streams = [*(info.name for info in service.store.streams()), *semconv.VIEWS]
         try:
             fields = list(schema_of(service, _sources(text)))
         except UserError:  # what is being typed names no stream yet

@@ -13,11 +13,13 @@ from treering.api import (
     histogram,
     incident_routes,
     language,
+    lint,
     playbooks,
     postmortems,
     queries,
     query,
     records,
+    scan,
     search,
     status,
     streams,
@@ -125,6 +127,20 @@ async def _triage(service: Service, request: Request) -> Any:
     return await findings.triage(service, request.params["id"], asked.state, asked.comment, by)
 
 
+class ScanBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/scan`."""
+
+    since: str
+
+
+async def _scan(service: Service, request: Request) -> Any:
+    return await scan.begin(service, body(request, ScanBody).since)
+
+
+async def _scanned(service: Service, _request: Request) -> Any:
+    return await scan.progress(service)
+
+
 async def _streams(service: Service, _request: Request) -> Any:
     return await streams.streams(service)
 
@@ -136,6 +152,10 @@ async def _fields(service: Service, request: Request) -> Any:
 async def _query(service: Service, request: Request) -> Any:
     asked = body(request, TableBody)
     return await query.query(service, asked.query, asked.start, asked.end, asked.limit)
+
+
+async def _lint(service: Service, request: Request) -> Any:
+    return await lint.lint(service, *body(request, QueryBody).span)
 
 
 async def _queries(service: Service, request: Request) -> Any:
@@ -228,6 +248,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/fields", _fields),
     ("POST", "/api/query", _query),
     ("POST", "/api/queries", _queries),
+    ("POST", "/api/lint", _lint),
     ("GET", "/api/dashboards", _dashboards),
     ("POST", "/api/dashboards/{name}", _dashboard),
     ("POST", "/api/search", _search),
@@ -243,6 +264,8 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/findings/{id}", _finding),
     ("POST", "/api/findings/{id}", _triage),
     ("GET", "/api/templates", _templates),
+    ("POST", "/api/scan", _scan),
+    ("GET", "/api/scan", _scanned),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),
@@ -256,6 +279,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
 # What a caller needs beyond `viewer`.
 ROLES = {
     ("POST", "/api/findings/{id}"): "analyst",
+    ("POST", "/api/scan"): "analyst",
     **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST, "analyst"),
 }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
     from treering.app.playbooks import Playbooks
+    from treering.app.scan import Scans
     from treering.app.templating import Templates
     from treering.stage.store import Query, Store
 
@@ -60,6 +61,7 @@ class Service:
     alerts: AlertDesk | None = None
     playbooks: Playbooks | None = None
     ledger: Ledger | None = None
+    scans: Scans | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
     templates: Templates | None = None
 

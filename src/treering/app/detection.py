@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from treering.app.asking import asker
 from treering.app.checkpoints import NAME as FILE
 from treering.app.checkpoints import Checkpoint, Checkpoints
-from treering.app.detectors import Detectors, makers
+from treering.app.detectors import GROUP, Detectors, makers, unavailable
 from treering.app.watermark import Watermark
+from treering.core import registry
 from treering.core.errors import Retryable
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Detection:
         self._telemetry = telemetry
         self._checkpoints = Checkpoints(None if directory is None else directory / FILE)
         self._ask = asker(store, clock.now_ns)
+        self._unavailable = {name: why for name in registry.names(GROUP) if (why := unavailable(name))}
         self._found: list[Finding] = []
         self._leaving: tuple[Finding, ...] = ()
         self._step = 0
@@ -93,6 +95,7 @@ class Detection:
         """Return how detection is doing, for `treering doctor` and the page."""
         return {
             "detectors": [item.name for item in self.detectors.watched],
+            "unavailable": self._unavailable,
             "position": self.position,
             "lag_records": self.lag,
             "watermark_ns": self.watermark.value_ns,

@@ -12,6 +12,7 @@ from arro3.core import Array
 
 from treering.core import registry
 from treering.core.config import decode
+from treering.core.errors import UserError
 from treering.model.batch import Batch
 from treering.model.finding import FINDINGS
 from treering.model.rows import Rows
@@ -178,9 +179,20 @@ def makers(settings: Detect) -> dict[str, Callable[[], Detector]]:
             registry.load(GROUP, name)
     found: dict[str, Callable[[], Detector]] = {}
     for name in chosen:
-        if name not in settings.off:
-            found[name] = maker(name, settings.settings.get(name, {}))
+        if name in settings.off:
+            continue
+        if why := unavailable(name):
+            if settings.detectors is None:
+                continue
+            raise UserError(f"the detector {name} {why}")
+        found[name] = maker(name, settings.settings.get(name, {}))
     return found
+
+
+def unavailable(name: str) -> str:
+    """Return why the detector `name` cannot work in this installation, empty where it can."""
+    reason: str = getattr(registry.load(GROUP, name), "unavailable", str)()
+    return reason
 
 
 def maker(name: str, table: Mapping[str, Any]) -> Callable[[], Detector]:

@@ -27,6 +27,7 @@ from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
 from treering.app.playbooks import Playbooks
+from treering.app.scan import Scans
 from treering.app.sink import StoreSink
 from treering.app.templating import Templates
 from treering.core import registry
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 # Receivers that speak HTTP, in the order in which their routes are tried.
-HTTP = ("ingest", "otlp_http", "splunk_hec")
+HTTP = ("ingest", "otlp_http", "splunk_hec", "cloudwatch_push", "firehose", "loki", "remote_write")
 # Those that share names, templates and the finding of documents by id.
 OPENSEARCH = ("bulk", "opensearch")
 
@@ -64,6 +65,7 @@ class Pipeline:
     alerts: AlertDesk
     playbooks: Playbooks
     ledger: Ledger
+    scans: Scans
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -91,6 +93,7 @@ class Pipeline:
         self.ledger.listeners.append(self.incidents.take)
         self.alerts = await asyncio.to_thread(self._alerts)
         self.playbooks = open_playbooks(self.settings, self.store, self.clock)
+        self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
             self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -119,6 +122,7 @@ class Pipeline:
         await self.sink.settle()
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
+        await asyncio.to_thread(self.scans.stop)
         await asyncio.to_thread(self.incidents.stop)
         await asyncio.to_thread(self.alerts.stop)
         self.sink.close()
@@ -181,6 +185,13 @@ class Pipeline:
             return None
         return Detection(settings.detect, self.store, self.ledger, self.clock, self.telemetry, settings.directory)
 
+    def _kept(self, name: str, config: Config) -> Config:
+        """Return `config` with the file that keeps how far its source has come, where it has one and names none."""
+        if getattr(config, "state", None) != "":
+            return config
+        mark = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
+        return msgspec.structs.replace(config, state=str(self.settings.directory / f"{name}-{mark}.json"))
+
     def _alerts(self) -> AlertDesk:
         """Return the alerts, told of findings and incidents."""
         now, folder = self.records_now_ns, self.settings.directory
@@ -188,13 +199,6 @@ class Pipeline:
         self.incidents.finding_listeners.append(desk.alerting.take_findings)
         self.incidents.listeners.append(desk.alerting.take_incidents)
         return desk
-
-    def _kept(self, name: str, config: Config) -> Config:
-        """Return `config` with the file that keeps how far its source has come, where it has one and names none."""
-        if getattr(config, "state", None) != "":
-            return config
-        mark = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
-        return msgspec.structs.replace(config, state=str(self.settings.directory / f"{name}-{mark}.json"))
 
     def _built(self, name: str, *needs: object) -> Sequence[Route]:
         module = registry.load("treering.receive", name)

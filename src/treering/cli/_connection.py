@@ -124,7 +124,7 @@ def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     incidents = open_desk(settings, store, clock)
     alerts = AlertDesk(settings.alerts, store, clock, Telemetry(), settings.directory)
     try:
-        service = Service(
+        services = Service(
             store,
             limits(settings),
             incidents=incidents,
@@ -132,7 +132,7 @@ def _opened(store: Any, settings: Settings) -> Iterator[Local]:
             playbooks=open_playbooks(settings, store, clock),
             templates=open_templates(settings),
         )
-        yield Local(routes(service))
+        yield Local(routes(services))
     finally:
         alerts.stop()
         incidents.stop()

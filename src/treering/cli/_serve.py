@@ -86,6 +86,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         alerts=pipeline.alerts,
         playbooks=pipeline.playbooks,
         ledger=pipeline.ledger,
+        scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
     )

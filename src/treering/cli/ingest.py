@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from treering.receive._json_lines import Rejected
     from treering.receive.files import Files, Progress
     from treering.stage.source import Context
+    from treering.stage.store import Store
 
 
 def ingest(
@@ -43,8 +44,33 @@ def ingest(
     if follow:
         asyncio.run(_follow(settings, tuple(paths), into, kind))
         return
-    progress = asyncio.run(_read(settings, tuple(paths), (into, kind), rejected))
+    progress = asyncio.run(read_files(settings, tuple(paths), (into, kind), rejected))
     _summary(progress, into)
+
+
+def read_into(store: Store, paths: tuple[str, ...]) -> Progress:
+    """Read files of any format into `store`, showing progress on a terminal."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from treering.app.sink import StoreSink
+    from treering.core.clock import SystemClock
+    from treering.core.telemetry import Telemetry
+    from treering.receive import files
+    from treering.stage.source import Context
+
+    async def read() -> Progress:
+        with ThreadPoolExecutor(2) as pool:
+            context = Context(StoreSink(store, pool), SystemClock(), Telemetry())
+            source = files.build(files.Config(paths=paths), context)
+            shown = asyncio.create_task(_show(source))
+            try:
+                await source.read()
+            finally:
+                shown.cancel()
+                await asyncio.gather(shown, return_exceptions=True)
+            return source.progress
+
+    return asyncio.run(read())
 
 
 @contextlib.contextmanager
@@ -77,7 +103,10 @@ def _context(settings: Settings) -> Iterator[Context]:
         store.close()
 
 
-async def _read(settings: Settings, paths: tuple[str, ...], target: tuple[str, str], rejected: Path | None) -> Progress:
+async def read_files(
+    settings: Settings, paths: tuple[str, ...], target: tuple[str, str], rejected: Path | None
+) -> Progress:
+    """Read files into the stream and as the format that `target` names; lines not stored go to `rejected`."""
     from treering.receive import files
 
     with _context(settings) as context, contextlib.ExitStack() as stack:

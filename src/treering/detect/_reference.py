@@ -46,6 +46,7 @@ class Feature(msgspec.Struct):
     slots: dict[int, dict[str, int]] = {}
     total: dict[str, int] = {}
     units: dict[str, int] = {}
+    oldest: int = 0
 
     def add(self, minute: int, value: str, unit: str) -> None:
         """Count a value that was seen in the conversation `unit`."""
@@ -55,14 +56,19 @@ class Feature(msgspec.Struct):
         self.units[key] = minute
         if len(self.units) > _MOST_UNITS:
             del self.units[next(iter(self.units))]
-        counts = self.recent.setdefault(minute, {})
+        counts = self.recent.get(minute)
+        if counts is None:
+            self.oldest = minute if not self.recent else min(self.oldest, minute)
+            counts = self.recent[minute] = {}
         if value not in counts and len(counts) >= _MOST_BINS:
             value = _OTHER
         counts[value] = counts.get(value, 0) + 1
 
     def age(self, minute: int, *, learn: bool) -> None:
         """Move minutes that are not recent any more at `minute` into the reference, or drop them."""
-        for old in [held for held in self.recent if held <= minute - RECENT]:
+        if not self.recent or minute - RECENT < self.oldest:
+            return
+        for old in sorted(held for held in self.recent if held <= minute - RECENT):
             counts = self.recent.pop(old)
             if not learn:
                 continue
@@ -71,6 +77,7 @@ class Feature(msgspec.Struct):
                 name = value if value in slot or len(slot) < _MOST_BINS else _OTHER
                 slot[name] = slot.get(name, 0) + count
                 self.total[name] = self.total.get(name, 0) + count
+        self.oldest = min(self.recent, default=minute)
         self.units = {unit: at for unit, at in self.units.items() if at > minute - RECENT}
         if len(self.slots) > DAY_SLOTS:
             oldest = max(self.slots) - DAY_SLOTS
@@ -79,7 +86,8 @@ class Feature(msgspec.Struct):
 
     def current(self, minute: int, minutes: int) -> dict[str, int]:
         """Return the counts of the last `minutes` minutes up to `minute`."""
-        return _sum(counts for at, counts in self.recent.items() if minute - minutes < at <= minute)
+        held = (self.recent.get(at) for at in range(minute - minutes + 1, minute + 1))
+        return _sum(counts for counts in held if counts)
 
     def reference(self) -> dict[str, int]:
         """Return the counts of the last day."""
@@ -90,21 +98,29 @@ class Feature(msgspec.Struct):
         return len(self.slots)
 
 
-def categorical(now: Counts, before: Counts) -> Shift:
-    """Compare shares of categories: PSI, and how surprising the category is that grew most (binomial test)."""
+def categorical(now: Counts, before: Counts, least: float) -> Shift:
+    """Compare shares of categories: PSI, and how surprising the category is that grew most (binomial test).
+
+    Where no share grew by `least`, nothing is tested and the chance is 1.
+    """
     calls, past = sum(now.values()), sum(before.values())
-    best = ("", 0.0, 0.0, 1.0)
-    for name, count in now.items():
-        usual = (before.get(name, 0) + 0.5) / (past + 1)
-        if count / calls - usual > best[1] - best[2] or not best[0]:
-            best = (name, count / calls, usual, statistics.binomial_tail(int(count), int(calls), usual))
-    chance = min(best[3], statistics.chi_squared_chance(now, before))
-    name, share, usual, _ = best
+    name, share, usual = "", 0.0, 0.0
+    for value, count in now.items():
+        before_share = (before.get(value, 0) + 0.5) / (past + 1)
+        if count / calls - before_share > share - usual or not name:
+            name, share, usual = value, count / calls, before_share
+    if share - usual < least:
+        return Shift(0.0, 1.0, share - usual, name, share, usual, int(calls), int(past))
+    alone = statistics.binomial_tail(int(now[name]), int(calls), usual)
+    chance = min(alone, statistics.chi_squared_chance(now, before))
     return Shift(psi(now, before), chance, share - usual, name, share, usual, int(calls), int(past))
 
 
-def numeric(now: Counts, before: Counts) -> Shift:
-    """Compare distributions over ordered bins: PSI, and the Kolmogorov-Smirnov test."""
+def numeric(now: Counts, before: Counts, least: float) -> Shift:
+    """Compare distributions over ordered bins: PSI, and the Kolmogorov-Smirnov test.
+
+    Where the distance is less than `least`, nothing is tested and the chance is 1.
+    """
     calls, past = sum(now.values()), sum(before.values())
     distance = above = below = 0.0
     grown = ("", -1.0, 0.0, 0.0)
@@ -114,6 +130,8 @@ def numeric(now: Counts, before: Counts) -> Shift:
         distance = max(distance, abs(above - below))
         if share - usual > grown[1]:
             grown = (name, share - usual, share, usual)
+    if distance < least:
+        return Shift(0.0, 1.0, distance, grown[0], grown[2], grown[3], int(calls), int(past))
     chance = statistics.kolmogorov_chance(distance, calls * past / (calls + past))
     return Shift(psi(now, before), chance, distance, grown[0], grown[2], grown[3], int(calls), int(past))
 

@@ -55,7 +55,7 @@ class TreeringCallback(BaseCallbackHandler):
     documents, nor arguments and results of tools are sent. `errors` counts faults of the callback itself.
     """
 
-    # In the caller's thread and order, also under asyncio: a method takes microseconds and waits for nothing.
+    # In the caller's thread and order, also under asyncio: a method encodes what it was given and waits for nothing.
     run_inline = True
 
     def __init__(
@@ -123,6 +123,15 @@ class TreeringCallback(BaseCallbackHandler):
     @_safely
     def on_llm_new_token(self, token: Any, *, run_id: UUID, **_: Any) -> None:  # noqa: ARG002  named by LangChain
         """Note when the first piece of an answer came."""
+        self._first(run_id)
+
+    @_safely
+    def on_stream_event(self, event: Any, *, run_id: UUID, **_: Any) -> None:
+        """Note the same where models stream events (`stream_events(version="v3")`)."""
+        if isinstance(event, dict) and event.get("event") == "content-block-delta":
+            self._first(run_id)
+
+    def _first(self, run_id: UUID) -> None:
         run = self._runs.get(run_id)
         if run is not None and run.first_chunk_ns is None:
             run.first_chunk_ns = time.time_ns()

@@ -16,8 +16,8 @@ import msgspec
 
 from treering.model.times import epoch_ns
 from treering.parse.fields import identifier, shape
+from treering.parse.messages import around
 from treering.parse.messages import records as explain
-from treering.parse.records import surround
 from treering.parse.severity import severity_number
 from treering.parse.times import TimeParser
 
@@ -202,7 +202,7 @@ def _log(outer: Record, event: Any, times: TimeParser) -> Message:
         return outer, event
     if "eventName" in outer or not isinstance(event, dict):
         return {**outer, "body": event}, ""  # an event of OpenTelemetry: its body is the object
-    record = surround(outer, shape(event, times, force=True) or {})
+    record = around(outer, shape(event, times, force=True) or {})
     if isinstance(body := record.get("body"), str) and body:
         del record["body"]
         return record, body
@@ -238,8 +238,8 @@ _SPAN = ("trace_id", "span_id", "parent_span_id", "name", "kind", "start_time", 
 
 def _described(record: Record, fields: dict[str, Any]) -> Record:
     """Return `record` with `fields` as attributes of its resource, which is where the exporter has them from."""
-    around = record.get("resource", {}).get("attributes", {})
-    record["resource"] = {"attributes": {**around, **fields}}
+    known = record.get("resource", {}).get("attributes", {})
+    record["resource"] = {"attributes": {**known, **fields}}
     if isinstance(service := fields.get("service.name"), str) and service:
         record["serviceName"] = service
     return record

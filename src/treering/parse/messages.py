@@ -38,6 +38,17 @@ def decoded(data: bytes) -> tuple[str, Record]:
         return data.decode("utf-8", "replace"), {"attributes": {RAW: base64.b64encode(data).decode()}}
 
 
+def around(outer: Record, inner: Record) -> Record:
+    """Return `inner` with what is around it; attributes of `outer` that it contradicts are kept as `log.envelope`."""
+    record = surround(outer, inner)
+    said, own = outer.get("attributes"), inner.get("attributes")
+    if said and own and not said.keys().isdisjoint(own):
+        lost = {name: value for name, value in said.items() if name in own and own[name] != value}
+        if lost:
+            record["attributes"]["log.envelope"] = {**lost, **record["attributes"].get("log.envelope", {})}
+    return record
+
+
 def records(messages: Sequence[Message], now_ns: int) -> list[Record]:
     """Return one record per message, an outer record and a text, in order; `now_ns` dates texts without a year."""
     times = TimeParser(reference_ns=now_ns)
@@ -56,15 +67,15 @@ def _explain(messages: Sequence[tuple[int, Message]], times: Times, out: list[Re
         elif "\n" in text:
             out[index] = _several(outer, text, form, entry, times)
         elif isinstance(entry, Wrapped):
-            around = surround(outer, entry.outer)
+            wrapped = around(outer, entry.outer)
             if depth < _MAX_DEPTH and entry.complete and not entry.more:
-                inside.append((index, (around, entry.payload)))
+                inside.append((index, (wrapped, entry.payload)))
             else:
-                out[index] = surround(outer, {"body": text})
+                out[index] = around(outer, {"body": text})
         elif entry is None:
-            out[index] = surround(outer, {"body": text})
+            out[index] = around(outer, {"body": text})
         else:
-            out[index] = surround(outer, _shaped(entry, times))
+            out[index] = around(outer, _shaped(entry, times))
     if inside:
         _explain(inside, times, out, depth + 1)
 
@@ -80,11 +91,11 @@ def _shaped(entry: Record, times: Times) -> Record:
 def _several(outer: Record, text: str, form: LineFormat | None, entry: Record | Wrapped | None, times: Times) -> Record:
     """Return the record of a message of several lines: its text whole, with what its first line and its trace say."""
     if (fields := decode_object(text)) is not None:
-        return surround(outer, shape(fields, times, force=True) or {})
+        return around(outer, shape(fields, times, force=True) or {})
     record: Record = {"body": text}
     if form is not None and form.multiline and isinstance(entry, dict) and "body" in entry:
         record = {**entry, "body": entry["body"] + text[text.index("\n") :]}
-    return surround(_trace(text), surround(outer, record))
+    return surround(_trace(text), around(outer, record))
 
 
 def _trace(text: str) -> Record:

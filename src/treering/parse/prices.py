@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from treering.parse.pricelines import Line
 
 Tokens: TypeAlias = "Mapping[str, Any]"
+# Provider, names of the same model (the best first), service tier.
+Choice: TypeAlias = "tuple[str | None, tuple[str | None, ...], str | None]"
 _HOUR_NS = 3_600_000_000_000
 _MOST = 20_000
 _MILLION = 1e6
@@ -61,38 +63,15 @@ class Price:
     label: str
     steps: Mapping[str, tuple[tuple[int, float], ...]]
 
-    def usd(self, tokens: Tokens) -> Any:
-        """Return the cost of each call, given counts per call. The step that a call's input reaches holds for all."""
-        total = tokens["input"]
-        cost = np.zeros(len(total))
-        for whole, parts in _PARTS.items():
-            if whole not in self.steps:
-                continue
-            counted = [part for part in parts if part in self.steps and part in tokens]
-            inside = sum((tokens[part] for part in counted), np.zeros(len(total)))
-            count = tokens.get(whole, np.zeros(len(total)))
-            # Where the parts are more than the whole, the sender counts them beside it (Anthropic's own counts).
-            cost += np.where(inside > count, count, count - inside) * self._rate(whole, total)
-            for part in counted:
-                cost += tokens[part] * self._rate(part, total)
-        if "request" in self.steps:
-            cost += self._rate("request", total)
-        return cost
+    def rate(self, unit: str, total: int = 0) -> float | None:
+        """Return the price of a unit for a call with `total` input tokens: the step that it reaches holds for all."""
+        reached = [value for start, value in self.steps.get(unit, ()) if total > start or not start]
+        return reached[-1] if reached else None
 
-    def _rate(self, unit: str, total: Any) -> Any:
-        steps = self.steps[unit]
-        rate = np.full(len(total), steps[0][1])
-        for start, value in steps[1:]:
-            rate[total > start] = value
-        return rate
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """The costs of some calls, and the price they come from."""
-
-    usd: Any
-    label: str
+    @property
+    def starts(self) -> frozenset[int]:
+        """The numbers of input tokens beyond which other prices hold."""
+        return frozenset(start for steps in self.steps.values() for start, _ in steps if start)
 
 
 @dataclass
@@ -102,20 +81,31 @@ class Prices:
     lines: Sequence[Line] = ()
     _known: dict[Any, Price | None] = field(default_factory=dict, repr=False)
 
-    def cost(
-        self, provider: str | None, models: Sequence[str | None], tier: str | None, stamps: Any, tokens: Tokens
-    ) -> Iterator[tuple[Costs, Any]]:
-        """Yield costs with the places of the calls they are of; those without a price are left out.
+    def costs(self, choices: Sequence[Choice], chosen: Any, stamps: Any, tokens: Tokens) -> tuple[Any, Any, list[str]]:
+        """Return the cost of each call in US dollars, the number of its price (-1: unknown), and the prices' labels.
 
-        `models` are names of the same model, the best first; `stamps` are the calls' instants in nanoseconds.
+        `chosen` is the place of each call's provider, models and tier in `choices` (-1: not to be priced), `stamps` are
+        instants in nanoseconds, `tokens` counts by unit.
         """
         hours = stamps // _HOUR_NS
-        for hour in (hours[:1] if hours.min() == hours.max() else np.unique(hours)).tolist():
-            price = next((found for name in models if name and (found := self.find(provider, name, tier, hour))), None)
-            if price is not None:
-                places = np.flatnonzero(hours == hour)
-                usd = price.usd({unit: counts[places] for unit, counts in tokens.items()})
-                yield Costs(usd, price.label), places
+        cost, label = np.zeros(len(chosen)), np.full(len(chosen), -1)
+        labels: list[str] = []
+        for hour in [int(hours[0])] if hours.min() == hours.max() else np.unique(hours).tolist():
+            found = [self._best(choice, hour) for choice in choices]
+            if not any(found):
+                continue
+            now = np.where(hours == hour, chosen, -1)
+            priced = np.array([*(price is not None for price in found), False])[now]
+            cost = np.where(priced, _usd(found, now, tokens), cost)
+            names = [price.label if price is not None else "" for price in found]
+            numbers = np.array([*(len(labels) + place for place in range(len(names))), -1])
+            label = np.where(priced, numbers[now], label)
+            labels += names
+        return cost, label, labels
+
+    def _best(self, choice: Choice, hour: int) -> Price | None:
+        provider, models, tier = choice
+        return next((found for name in models if name and (found := self.find(provider, name, tier, hour))), None)
 
     def find(self, provider: str | None, model: str, tier: str | None, hour: int) -> Price | None:
         """Return the price of a model in an hour (counted from the epoch), or None when nobody knows it."""
@@ -136,6 +126,40 @@ class Prices:
     @cached_property
     def _bundled(self) -> _Bundled:
         return _Bundled()
+
+
+def _usd(prices: Sequence[Price | None], chosen: Any, tokens: Tokens) -> Any:
+    """Return what calls cost, given the place of each one's price."""
+    total = tokens.get("input", np.zeros(len(chosen), dtype=np.int64))
+    starts = frozenset().union(*(price.starts for price in prices if price is not None))
+    cost = _flat(prices, chosen, tokens, 0)
+    for start in sorted(starts):
+        cost = np.where(total > start, _flat(prices, chosen, tokens, start + 1), cost)
+    return cost
+
+
+def _flat(prices: Sequence[Price | None], chosen: Any, tokens: Tokens, total: int) -> Any:
+    """Return what calls would cost if all had `total` input tokens when it comes to steps."""
+
+    def rates(unit: str) -> Any:
+        return np.array([*((price.rate(unit, total) or 0.0) if price is not None else 0.0 for price in prices), 0.0])
+
+    def stated(unit: str) -> Any:
+        return np.array([*(price is not None and unit in price.steps for price in prices), False])
+
+    cost = rates("request")[chosen] if any(price and "request" in price.steps for price in prices) else 0.0
+    for whole, parts in _PARTS.items():
+        if (count := tokens.get(whole)) is None:
+            continue
+        inside: Any = 0
+        for part in parts:
+            if part in tokens and (known := stated(part)).any():
+                held = np.where(known[chosen], tokens[part], 0)
+                inside = inside + held
+                cost = cost + held * rates(part)[chosen]
+        # Where the parts are more than the whole, the sender counts them beside it (Anthropic's own counts).
+        cost = cost + np.where(inside > count, count, count - inside) * rates(whole)[chosen]
+    return cost
 
 
 def _own(line: Line) -> Price | None:

@@ -113,7 +113,7 @@ class _Page:
         found = _SAMPLE.fullmatch(line)
         if found is None or (value := _number(found[3])) is None:
             return False
-        labels = _labels(found[2] or "")
+        labels = labels_of(found[2] or "")
         if labels is None:
             return False
         time = None if found[4] is None else _instant(found[4], self.unit)
@@ -169,7 +169,7 @@ class _Page:
             group.exemplars.append(example)
 
     def _exemplar(self, found: re.Match[str]) -> Record | None:
-        labels, value = _labels(found[5] or ""), _number(found[6])
+        labels, value = labels_of(found[5] or ""), _number(found[6])
         if labels is None or value is None:
             return None
         out: Record = {"value": float(value)}
@@ -241,7 +241,8 @@ def _buckets(group: _Group) -> tuple[list[int], list[float]]:
     return counts, [edge for edge, _ in edges[:-1]]
 
 
-def _labels(text: str) -> dict[str, str] | None:
+def labels_of(text: str) -> dict[str, str] | None:
+    """Return the labels of `a="1",b="2"`, or None when it is none."""
     labels: dict[str, str] = {}
     position, text = 0, text.strip()
     while position < len(text):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # Begins the names of composed columns, which no field of a record does.
 MARK = "\0"
 _VIEW = semconv.PREFIX + semconv.VIEW
-_TELEMETRY = frozenset({"spans", "logs", *semconv.VIEWS})
+_CALLS = frozenset({"spans", *semconv.VIEWS})
+_TELEMETRY = _CALLS | {"logs"}
 _OURS = ("gen_ai.", "treering.")
 
 
@@ -96,9 +97,9 @@ def _typed(part: Column, kind: Type) -> exp.Expression:
 
 def _may_lack(relation: Relation, attribute: str) -> bool:
     """Whether a query may name a canonical attribute before the first record has it."""
-    if not relation.names <= _TELEMETRY:
+    if not relation.names <= _TELEMETRY or attribute not in semconv.fields():
         return False
-    return attribute in semconv.fields() and (attribute.startswith(_OURS) or relation.names <= semconv.VIEWS.keys())
+    return attribute.startswith(_OURS) or relation.names <= _CALLS
 
 
 def _missing(source: Source, attribute: str) -> Column:

@@ -5,6 +5,7 @@ import { answerOf, isAbsent, usePage } from "../shell/page";
 import type { Reply } from "../shell/page";
 import type { Answer } from "../server/types";
 import { Link } from "./Link";
+import { shown } from "./Text";
 
 interface Props {
   title: string;
@@ -20,14 +21,14 @@ interface Props {
 export function Card({ title, query, note, width = 2, tools, className = "", children }: Props) {
   const { from, to } = usePage();
   return (
-    <section className={`card wide-${width} ${className}`} aria-label={title}>
+    <section className={`card wide-${width} ${className}`} aria-label={shown(title)}>
       <header>
-        <h2>{title}</h2>
-        {note && <span className="quiet note">{note}</span>}
+        <h2>{shown(title)}</h2>
+        {note && <span className="quiet note">{typeof note === "string" ? shown(note) : note}</span>}
         <span className="spring" />
         {tools}
         {query && (
-          <Link path={EXPLORE} to={{ q: query, from, to }} className="to-records" aria-label={`${title}: open in Explore`} title="Open the query in Explore">
+          <Link path={EXPLORE} to={{ q: query, from, to }} className="to-records" aria-label={`${shown(title)}: open in Explore`} title="Open the query in Explore">
             Explore
           </Link>
         )}
@@ -42,6 +43,6 @@ export function Shown({ reply, empty, children }: { reply: Reply | undefined; em
   if (reply === undefined) return <p className="quiet hollow" role="status">counting…</p>;
   const answer = answerOf(reply);
   if (answer && answer.datarows.length > 0) return <>{children(answer)}</>;
-  if ("error" in reply && !isAbsent(reply.error)) return <p className="hollow bad" role="alert">{reply.error.message}</p>;
+  if ("error" in reply && !isAbsent(reply.error)) return <p className="hollow bad" role="alert">{shown(reply.error.message)}</p>;
   return <div className="quiet hollow">{empty ?? "Nothing in this time range."}</div>;
 }

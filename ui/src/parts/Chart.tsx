@@ -9,6 +9,7 @@ import { drawable } from "../results/pivot";
 import type { Answer } from "../server/types";
 import { bucketMs, ends, usePage } from "../shell/page";
 import { long } from "../time/times";
+import { shown } from "./Text";
 import { withUnit } from "./units";
 import type { Unit } from "./units";
 
@@ -123,9 +124,9 @@ export function Chart({ drawn, kind, unit = "", steps, marks = [], label, low = 
         {drawn.series.map((series, index) => {
           const value = at === null ? null : series.values[at];
           return (
-            <span key={series.name} title={series.name.slice(0, 300)}>
+            <span key={series.name} title={shown(series.name.slice(0, 300))}>
               <i className={`swatch`} style={{ background: `var(${shadeOf(series.name, index)})` }} aria-hidden="true" />
-              <bdi>{series.name.slice(0, 48)}</bdi>
+              <bdi>{shown(series.name.slice(0, 48))}</bdi>
               {value !== null && value !== undefined && <b>{withUnit(value, unit)}</b>}
             </span>
           );

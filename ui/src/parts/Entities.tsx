@@ -1,4 +1,5 @@
 /** Whom a finding or an incident concerns: each leads to its records. */
+import { useState } from "react";
 import { EXPLORE } from "../address/address";
 import { fieldName, literal } from "../query/text";
 import { Link } from "./Link";
@@ -23,10 +24,16 @@ export function entityQuery(kind: string, value: string): { stream: string; q: s
   return { stream: "logs", q: `source=logs ${literal(value)}` };
 }
 
+const FEW = 12;
+// Whom people ask for first; traces and sessions are many and say little.
+const LAST = new Set(["trace", "session", "template"]);
+
 export function Entities({ entities, from, to }: { entities: readonly (readonly [string, string])[]; from?: string; to?: string }) {
+  const [all, setAll] = useState(false);
+  const sorted = [...entities.filter(([kind]) => !LAST.has(kind)), ...entities.filter(([kind]) => LAST.has(kind))];
   return (
     <div className="chips">
-      {entities.map(([kind, value]) => {
+      {sorted.slice(0, all ? undefined : FEW).map(([kind, value]) => {
         const range = from && to ? { from, to } : {};
         const target = kind === "trace" ? { trace: value, ...range } : { ...entityQuery(kind, value), ...range };
         return (
@@ -35,6 +42,7 @@ export function Entities({ entities, from, to }: { entities: readonly (readonly 
           </Link>
         );
       })}
+      {entities.length > FEW && !all && <button type="button" className="text-button" onClick={() => setAll(true)}>and {entities.length - FEW} more</button>}
     </div>
   );
 }

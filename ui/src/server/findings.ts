@@ -130,6 +130,21 @@ export const useFindings = (query: string, from: string, to: string, tick: numbe
     },
   });
 
+/** One finding by its id, whenever it was; null when there is none. */
+export const useFinding = (id: string, enabled: boolean) =>
+  useQuery({
+    queryKey: ["findings", "one", id],
+    enabled,
+    queryFn: async ({ signal }) => {
+      try {
+        return findingOf(await call<Fields>(`/api/findings/${encodeURIComponent(id)}`, undefined, signal), "");
+      } catch (error) {
+        if (isMissing(error)) return null;
+        throw error;
+      }
+    },
+  });
+
 /** Judge a finding. */
 export function useJudge() {
   const client = useQueryClient();

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from treering.parse.genai.rows import Rows
-    from treering.parse.prices import Prices, Tokens
+    from treering.parse.prices import Choice, Prices, Tokens
 
 _MOST_PARENTS = 200_000
+_OPERATION = "gen_ai.operation.name"
+_CHOICE = ("gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "openai.response.service_tier")
 _ZERO = Array([0], arrays.type_of("x:l"))
 _TOKENS = (
     ("gen_ai.usage.input_tokens", "input"),
@@ -39,19 +40,18 @@ class Parents:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._known: OrderedDict[tuple[int, str], None] = OrderedDict()
+        self._known: dict[int, dict[str | None, None]] = {}
         self._lock = threading.Lock()
 
-    def outer(self, dialects: Sequence[int], spans: Sequence[str | None], above: Sequence[str | None]) -> list[bool]:
-        """Return for each call whether another one is directly inside it, and remember all their parents."""
+    def outer(self, dialect: int, spans: Sequence[str | None], above: Sequence[str | None]) -> set[str | None]:
+        """Return the spans of calls inside which another call of the dialect is, and remember all calls' parents."""
         with self._lock:
-            known = self._known
-            for dialect, parent in zip(dialects, above, strict=True):
-                if parent:
-                    known[dialect, parent] = None
-            while len(known) > _MOST_PARENTS:
-                known.popitem(last=False)
-            return [(dialect, span) in known for dialect, span in zip(dialects, spans, strict=True)]
+            known = self._known.setdefault(dialect, {})
+            known.update(dict.fromkeys(above))
+            known.pop("", None)
+            if len(known) > _MOST_PARENTS:  # the oldest half goes
+                self._known[dialect] = known = dict.fromkeys(list(known)[_MOST_PARENTS // 2 :])
+            return known.keys() & set(spans)
 
 
 def called(stream: str, rows: Rows, codes: Any, operations: Sequence[str], dialects: Any, parents: Parents) -> Any:
@@ -66,14 +66,19 @@ def called(stream: str, rows: Rows, codes: Any, operations: Sequence[str], diale
         found &= ~np.array([*(name == "log" for name in kinds), False])[places]
     if stream != "spans" or "parentSpanId:s" not in rows.columns or "spanId:s" not in rows.columns:
         return found
-    chosen = np.flatnonzero(found)
+    for dialect in np.flatnonzero(np.bincount(dialects[found] + 1)).tolist():
+        _without_outer(rows, found, dialects, dialect - 1, parents)
+    return found
+
+
+def _without_outer(rows: Rows, found: Any, dialects: Any, dialect: int, parents: Parents) -> None:
+    chosen = np.flatnonzero(found & (dialects == dialect))
     taken = Array.from_numpy(chosen)
     spans: Any = rows.columns["spanId:s"].take(taken).to_pylist()
     above: Any = rows.columns["parentSpanId:s"].take(taken).to_pylist()
-    outer = parents.outer(dialects[chosen].tolist(), spans, above)
-    if any(outer):
-        found[chosen[np.array(outer)]] = False
-    return found
+    outer = parents.outer(dialect, spans, above)
+    if outer:
+        found[chosen[np.array([span in outer for span in spans])]] = False
 
 
 def mark(rows: Rows, called: Any) -> None:
@@ -84,30 +89,24 @@ def mark(rows: Rows, called: Any) -> None:
 def price(rows: Rows, called: Any, prices: Prices) -> None:
     """Add what calls cost, and by which price; a call whose model or tokens are unknown has no cost."""
     counts = {key: held for name, key in _TOKENS if (held := _count(rows, name)) is not None}
-    if not counts:
+    if not counts.keys() & {"input", "output"}:
         return
-    some = np.zeros(rows.count, dtype=bool)
-    for name, key in _TOKENS[:2]:
-        if key in counts:
-            some |= rows.has(name)
+    some = called & _counted(rows, counts)
     models, choices = _choices(rows)
     stamps = rows.columns[TIME].cast(arrays.type_of("x:l")).to_numpy()
-    cost = np.zeros(rows.count)
-    known = np.zeros(rows.count, dtype=bool)
-    labels: list[str] = []
-    label = np.full(rows.count, -1)
-    for number, (provider, asked, answered, tier) in enumerate(choices):
-        chosen = np.flatnonzero(called & some & (models == number))
-        if not len(chosen):
-            continue
-        tokens: Tokens = {key: held[chosen] for key, held in counts.items()}
-        for found, places in prices.cost(provider, (answered, asked), tier, stamps[chosen], tokens):
-            where = chosen[places]
-            cost[where], known[where], label[where] = found.usd, True, len(labels)
-            labels.append(found.label)
-    if bool(known.any()):
-        rows.add(semconv.COST, Kind.DOUBLE, arrays.numbers(cost, known, arrays.type_of("x:d")))
+    cost, label, labels = prices.costs(choices, np.where(some, models, -1), stamps, counts)
+    if labels:
+        rows.add(semconv.COST, Kind.DOUBLE, arrays.numbers(cost, label >= 0, arrays.type_of("x:d")))
         rows.add(semconv.PRICE, Kind.STRING, arrays.chosen(labels, label, arrays.type_of("x:s")))
+
+
+def _counted(rows: Rows, counts: Tokens) -> Any:
+    """Return the rows with counts that can be: nobody calls a model with nothing and for nothing."""
+    total = counts.get("input", 0) + counts.get("output", 0)
+    found = rows.has(_TOKENS[0][0]) & (total > 0)
+    operation, names = rows.distinct(_OPERATION)
+    embeds = np.array([*(name == "embeddings" for name in names), False])[operation]
+    return found & (embeds | rows.has(_TOKENS[1][0]))
 
 
 def _count(rows: Rows, name: str) -> Any:
@@ -117,15 +116,19 @@ def _count(rows: Rows, name: str) -> Any:
     return None if column is None else arrays.filled(column, _ZERO)
 
 
-def _choices(rows: Rows) -> tuple[Any, list[tuple[str | None, ...]]]:
-    """Return the number of each row's (provider, model asked, model that answered, tier), and those."""
-    names = ("gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "openai.response.service_tier")
+def _choices(rows: Rows) -> tuple[Any, list[Choice]]:
+    """Return the number of each row's provider, models and tier, and those."""
+    held = [rows.distinct(name) for name in _CHOICE]
     code = np.zeros(rows.count, dtype=np.int64)
-    held: list[tuple[Any, list[Any]]] = []
-    for name in names:
-        column = rows.get(name)
-        places, found = (np.full(rows.count, -1), []) if column is None else arrays.distinct(column)
-        held.append((places, [*found, None]))
-        code = np.unique(code * (len(found) + 1) + places + 1, return_inverse=True)[1].reshape(-1)
-    _, examples = np.unique(code, return_index=True)
-    return code, [tuple(found[places[row]] for places, found in held) for row in examples]
+    for places, found in held:
+        code = code * (len(found) + 1) + places + 1
+    present, code = np.unique(code, return_inverse=True)
+    choices: list[Choice] = []
+    for number in present.tolist():
+        left, parts = number, []
+        for _, found in reversed(held):
+            left, place = divmod(left, len(found) + 1)
+            parts.append(found[place - 1] if place else None)
+        tier, answered, asked, provider = parts
+        choices.append((provider, (answered, asked), tier))
+    return code.reshape(-1), choices

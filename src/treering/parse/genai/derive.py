@@ -71,7 +71,7 @@ def derived(rows: Rows, dialects: Any, kinds: Sequence[tuple[str, str]]) -> Deri
         for place, said in documents.read(rows, prefix, _DOCUMENTS[name]).items():
             dialects[place] = numbers[name]
             _collect(found, place, said)
-    places = _hiding(rows, dialects) if not kinds else np.array(sorted(set(_hiding(rows, dialects)) - _held(found)))
+    places = np.setdiff1d(_hiding(rows, dialects), np.array(sorted(_held(found)), dtype=np.int64))
     failed = errors.failed(rows)
     wanted = np.union1d(places, failed).astype(np.int64)
     if not len(wanted):

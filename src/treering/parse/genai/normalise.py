@@ -53,18 +53,14 @@ class Normaliser:
         return Batch(batch.stream, rows.batch())
 
     def _finish(self, stream: str, rows: Rows, dialects: Any) -> None:
-        operation = rows.get(_OPERATION)
-        if operation is None:
-            ours = dialects >= 0
-        else:
-            codes, names = arrays.distinct(operation)
-            ours = (dialects >= 0) | (codes >= 0)
+        codes, names = rows.distinct(_OPERATION)
+        if names:
             called = calls.called(stream, rows, codes, names, dialects, self._parents)
             if bool(called.any()):
                 calls.mark(rows, called)
                 if self._prices is not None:
                     calls.price(rows, called, self._prices)
-        stamp(rows, np.where(ours, dialects, -1))
+        stamp(rows, dialects)
 
 
 def stamp(rows: Rows, dialects: Any) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from arro3.core import Array, Field, RecordBatch, Schema
 
-from treering.model.columns import ORIGIN, OWN, SYSTEM, Kind, logical, split
+from treering.model.columns import ORIGIN, OWN, REST, SYSTEM, Kind, logical, split
 from treering.parse.genai import arrays
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _PREFIX = "attributes/"
 _ASIDE = f"{OWN}sent/"
 
 
+@lru_cache(8192)
 def physical(attribute: str, kind: Kind) -> str:
     """Return the column of a canonical attribute, or of another field after a slash, as a sender fills it."""
     return f"{attribute[1:]}:{kind.value}" if attribute[0] == "/" else f"{_PREFIX}{attribute}:{kind.value}"
@@ -34,6 +35,8 @@ class Rows:
         self.columns: dict[str, Array] = dict(zip(data.schema.names, data.columns, strict=True))
         self.count = data.num_rows
         self._moves: list[tuple[Any, str, str]] = []
+        self._rest: Any = None
+        self._distinct: dict[str, tuple[Array, tuple[Any, list[Any]]]] = {}
 
     def get(self, attribute: str, kind: Kind = Kind.STRING) -> Array | None:
         """Return the values of a canonical attribute: ours, where we have none the sender's."""
@@ -46,18 +49,27 @@ class Rows:
     def has(self, attribute: str) -> Any:
         """Return which rows have a value under a canonical attribute, of whatever kind."""
         found = np.zeros(self.count, dtype=bool)
-        for kind in Kind:
-            for prefix in ("", OWN):
-                if (column := self.columns.get(prefix + physical(attribute, kind))) is not None:
-                    found |= arrays.present(column)
+        for name in _places(attribute):
+            if (column := self.columns.get(name)) is not None:
+                found |= arrays.present(column)
         return found
+
+    def distinct(self, attribute: str) -> tuple[Any, list[Any]]:
+        """Return the place of each row's text (-1: none) in the list of distinct ones under a canonical attribute."""
+        column = self.get(attribute)
+        if column is None:
+            return np.full(self.count, -1), []
+        held = self._distinct.get(attribute)
+        if held is None or held[0] is not column:
+            held = self._distinct[attribute] = (column, arrays.distinct(column))
+        return held[1]
 
     def move(self, source: str, target: str) -> None:
         """Put the values of one column under another name, in all rows that have nothing there yet."""
         column = self.columns[source]
         mask = arrays.present(column)
         pointer, _ = split(target)
-        taken = self.has(pointer.removeprefix(_PREFIX))
+        taken = self.has(pointer.removeprefix(_PREFIX)) | self._in_rest(pointer)
         if bool((mask & taken).any()):
             self.columns[source] = arrays.without(column, mask & ~taken)
             mask = mask & ~taken
@@ -65,6 +77,16 @@ class Rows:
         else:
             del self.columns[source]
         self._moved(mask, column, source, target)
+
+    def _in_rest(self, pointer: str) -> Any:
+        """Return which rows have something at a pointer that has no column, if only an explicit null."""
+        rest = self.columns.get(REST)
+        if rest is None:
+            return np.zeros(self.count, dtype=bool)
+        if self._rest is None:
+            self._rest = rest.to_pylist()
+        name = f'"{pointer}"'
+        return np.array([text is not None and name in text for text in self._rest])
 
     def _moved(self, mask: Any, column: Array, source: str, target: str) -> None:
         if bool(mask.any()):
@@ -118,9 +140,16 @@ class Rows:
         return msgspec.json.encode(moved).decode() if moved else None
 
 
+@lru_cache(4096)
+def _places(attribute: str) -> tuple[str, ...]:
+    return tuple(prefix + physical(attribute, kind) for kind in Kind for prefix in ("", OWN))
+
+
 def _patterns(marks: Sequence[tuple[Any, int]], count: int) -> tuple[Any, Any]:
     """Return for each row which pattern of marks it has, and for each pattern a row that has it."""
     code = np.zeros(count, dtype=np.int64)
+    if all(bool(values.all()) for values, _ in marks):
+        return code, [0]
     size = 1
     for values, radix in marks:
         if size * radix >= _MOST_CODE:

@@ -100,8 +100,10 @@ _FINISH = "gen_ai.response.finish_reasons"
 def normalise(rows: Rows) -> None:
     """Replace values that have another canonical spelling."""
     for attribute, change in _VALUES.items():
-        if (column := rows.get(attribute)) is not None:
-            _replace(rows, attribute, column, change)
+        places, held = rows.distinct(attribute)
+        made = [change(value) for value in held]
+        if made != held:
+            rows.replace(attribute, Kind.STRING, made, places, held)
     for kind in (Kind.STRING, Kind.JSON):
         if (column := rows.get(_FINISH, kind)) is not None:
             _reasons(rows, column, kind)
@@ -120,10 +122,3 @@ def _reasons(rows: Rows, column: Any, kind: Kind) -> None:
 
 def _read(text: str) -> Any:
     return msgspec.json.decode(text)
-
-
-def _replace(rows: Rows, attribute: str, column: Any, change: Callable[[str], str | None]) -> None:
-    places, held = arrays.distinct(column)
-    made = [change(value) for value in held]
-    if made != held:
-        rows.replace(attribute, Kind.STRING, made, places, held)

@@ -14,10 +14,10 @@ import msgspec
 
 MLLOG = ":::MLLOG"
 # A line without any of these says nothing about progress.
-HINT = re.compile(
-    r":::MLLOG|iteration +\d+/|\{'|\d+/\d+ \[|step=\d|steps: \d|time \(ms\) \||busbw|train|"
-    r"saving checkpoint|exiting program"
-)
+HINTS = (
+    MLLOG, "iteration ", "{'", "s/it", "it/s", "?it", "step=", "steps: ", "time (ms)", "busbw", "train", "Training",
+    "checkpoint", "exiting program", "optimization steps",
+)  # fmt: skip
 _MEGATRON = re.compile(r"iteration +(\d+)/ *(\d+) \| (.*)")
 _PAIR = re.compile(r"'([\w/. -]{1,60})': '?(nan|-?inf|[-+]?\d[\d.]*(?:[eE][-+]?\d+)?)'?")
 _TQDM = re.compile(r"\b(\d{1,9})/(\d{1,9}) \[(?:\d+:)?\d+:\d\d<[^,\]]{0,16}, *([\d.]+|\?) ?(s/it|it/s)")
@@ -56,8 +56,6 @@ class Event:
 
 def read(line: str) -> Event | None:
     """Return what `line` says about the run's progress, or None."""
-    if not HINT.search(line):
-        return None
     return next((event for reader in _READERS if (event := reader(line)) is not None), None)
 
 
@@ -140,8 +138,8 @@ def _metrics(line: str) -> Event | None:
         return Event("summary", values=values)
     if not values.keys() & {"loss", "eval_loss", "grad norm"} and not any(name.startswith("eval_") for name in values):
         return None
-    step = values.pop("step", values.get("epoch"))
-    return Event("step", step, None, values)
+    by = "step" if "step" in values else "epoch"
+    return Event("step", values.get(by), None, values, key=by)
 
 
 def _number(text: str) -> Any:

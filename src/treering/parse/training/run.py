@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from treering.parse.training import failures, lines
 from treering.parse.training.failures import Failures
-from treering.parse.training.lines import NAMES, Event, read
+from treering.parse.training.lines import NAMES, Event
 from treering.parse.training.mlperf import Mlperf
 from treering.parse.training.series import Series
 
@@ -22,6 +23,8 @@ MARKS = (
     "Running training", "[DeepSpeed", "DeepSpeed info", "NCCL INFO", "busbw", "torchelastic", "Megatron", "slurmstepd",
     "ProcessGroupNCCL", "train_samples_per_second",
 )  # fmt: skip
+# A log of so many lines without a mark is none of a training run.
+_MOST_BEFORE = 100_000
 _MOST_SERIES = 64
 _MOST_FAILURES = 200
 
@@ -31,11 +34,12 @@ class RunLog:
     """What became of the run in one log, as far as its lines tell."""
 
     active: bool = False
-    lines: int = 0
+    passed: int = 0
     mlperf: Mlperf = field(default_factory=Mlperf)
     series: dict[str, Series] = field(default_factory=dict)
     step: float | None = None
     total: float | None = None
+    counted_by: str = "step"
     bar: tuple[float, float] | None = None
     last_progress: int = 0
     restarts: int = 0
@@ -46,9 +50,10 @@ class RunLog:
     done_at: int = 0
     saved: int = 0
     begun: bool = False
+    is_state: bool = False
     skipped: float = 0
     nan_iterations: float = 0
-    failures: list[Failure] = field(default_factory=list)
+    errors: list[Failure] = field(default_factory=list)
     repeats: Counter[tuple[str, str]] = field(default_factory=Counter)
     _finder: Failures = field(default_factory=Failures)
 
@@ -64,36 +69,42 @@ class RunLog:
 
     def feed(self, piece: Sequence[str]) -> None:
         """Take in lines of the log, in order; carriage returns resolved."""
+        if self.active or self.passed < _MOST_BEFORE:
+            self._read(piece, "\n".join(piece))
+        self.passed += len(piece)
+
+    def _read(self, piece: Sequence[str], text: str) -> None:
+        self.active = self.active or any(mark in text for mark in MARKS)
         if not self.active:
-            text = "\n".join(piece)
-            self.active = any(mark in text for mark in MARKS)
-        if self.active:
-            for number, line in enumerate(piece, self.lines + 1):
-                self._line(line, number)
-        self.lines += len(piece)
+            return
+        # Most lines are of no interest; the hints that the piece has at all are few.
+        progress = [hint for hint in lines.HINTS if hint in text]
+        trouble = [hint for hint in failures.HINTS if hint in text]
+        for number, line in enumerate(piece, self.passed + 1):
+            if _has(line, progress) and (event := lines.read(line)) is not None:
+                self._event(event, number)
+            if self._finder.waits or _has(line, trouble):
+                self._failed(line, number)
 
     def state(self, saved: Mapping[str, Any]) -> None:
         """Take in a `trainer_state.json` of the transformers Trainer, which holds the history of a run as numbers."""
-        self.active = self.begun = True
+        self.active = self.begun = self.is_state = True
         history = saved.get("log_history")
         for entry in history if isinstance(history, list) else []:
             if isinstance(entry, dict):
                 values = {str(name): float(n) for name, n in entry.items() if isinstance(n, int | float)}
                 step = values.pop("step", None)
                 named = {NAMES.get(name, name): value for name, value in values.items()}
-                self._progress(Event("step", step, None, named), self.lines)
+                self._progress(Event("step", step, None, named), self.passed)
         if isinstance(total := saved.get("max_steps"), int | float) and total > 0:
             self.total = float(total)
 
-    def _line(self, line: str, number: int) -> None:
-        event = read(line)
-        if event is not None:
-            self._event(event, number)
+    def _failed(self, line: str, number: int) -> None:
         failure = self._finder.read(line, number)
         if failure is not None:
             self.repeats[failure.key] += 1
-            if self.repeats[failure.key] == 1 and len(self.failures) < _MOST_FAILURES:
-                self.failures.append(failure)
+            if self.repeats[failure.key] == 1 and len(self.errors) < _MOST_FAILURES:
+                self.errors.append(failure)
 
     def _event(self, event: Event, number: int) -> None:
         match event.kind:
@@ -126,11 +137,12 @@ class RunLog:
         self.skipped += values.pop("skipped", 0)
         self.skipped = max(self.skipped, values.pop("skipped so far", 0))
         self.nan_iterations += values.pop("nan", 0)
-        step = event.step if event.step is not None else float(self.lines + number)
+        step = event.step if event.step is not None else float(self.passed + number)
         if self.step is not None and step < self.step - 1 and not any(name.startswith("eval") for name in values):
             self.restarts += 1
         self.step, self.total = step, event.total or self.total
         self.last_progress = number
+        self.counted_by = event.key or "step"
         for name, value in values.items():
             self._point(name, step, value)
 
@@ -161,3 +173,10 @@ class RunLog:
                 return
             series = self.series[name] = Series()
         series.add(step, value)
+
+
+def _has(line: str, hints: Sequence[str]) -> bool:
+    for hint in hints:  # noqa: SIM110  a generator would cost more than the search
+        if hint in line:
+            return True
+    return False

@@ -6,6 +6,7 @@ import { Bars } from "../../parts/Bars";
 import { AnswerChart } from "../../parts/Chart";
 import { Broken, Waiting } from "../../parts/State";
 import { AnswerTable } from "../../parts/Table";
+import { shown as visible } from "../../parts/Text";
 import type { Unit } from "../../parts/units";
 import { withUnit } from "../../parts/units";
 import { useList } from "../../parts/useList";
@@ -58,12 +59,12 @@ export default function Dashboards({ dark }: { dark: boolean }) {
       <span className="visually-hidden">Dashboard</span>
       <select value={name} onChange={(event) => set({ ...Object.fromEntries(Object.keys(more).map((key) => [key, null])), name: event.target.value })}>
         <option value="">All dashboards</option>
-        {entries.map((entry) => <option key={entry.name} value={entry.name}>{entry.title}</option>)}
+        {entries.map((entry) => <option key={entry.name} value={entry.name}>{visible(entry.title)}</option>)}
       </select>
     </label>
   );
   return (
-    <PageFrame title={shown ? shown.title : "Dashboards"} about={shown?.about} dark={dark} tools={tools}>
+    <PageFrame title={shown ? visible(shown.title) : "Dashboards"} about={shown && visible(shown.about)} dark={dark} tools={tools}>
       {list.error ? <Broken error={list.error} again={() => void list.refetch()} /> : !list.data ? <Waiting what="Fetching the dashboards" /> : name ? <One key={name} name={name} /> : <List entries={entries} />}
     </PageFrame>
   );
@@ -78,9 +79,9 @@ function List({ entries }: { entries: readonly Entry[] }) {
         {entries.map((entry, index) => (
           <li key={entry.name}>
             <button type="button" className={index === at ? "cursor" : ""} onClick={() => open(entry)}>
-              <strong>{entry.title}</strong>
-              <span className="quiet">{entry.about}</span>
-              {entry.error && <span className="bad">{entry.error.message}</span>}
+              <strong>{visible(entry.title)}</strong>
+              <span className="quiet">{visible(entry.about)}</span>
+              {entry.error && <span className="bad">{visible(entry.error.message)}</span>}
               <code>{entry.file}</code>
             </button>
           </li>
@@ -110,10 +111,10 @@ function One({ name }: { name: string }) {
         <div className="filters" role="group" aria-label="Variables">
           {found.data.variables.map((variable) => (
             <label key={variable.name} className="choice">
-              {variable.title}
+              {visible(variable.title)}
               <select aria-label={variable.title} value={variable.value} onChange={(event) => set({ [VARIABLE + variable.name]: event.target.value }, true)}>
                 <option value="">all</option>
-                {[...new Set([variable.value, ...variable.values])].filter(Boolean).map((value) => <option key={value} value={value}>{value.slice(0, 80)}</option>)}
+                {[...new Set([variable.value, ...variable.values])].filter(Boolean).map((value) => <option key={value} value={value}>{visible(value.slice(0, 80))}</option>)}
               </select>
             </label>
           ))}

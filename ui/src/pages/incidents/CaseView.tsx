@@ -51,7 +51,7 @@ function Whole({ incident }: { incident: Case }) {
         <dt>when</dt><dd>{exact(incident.start)} to {exact(incident.end)}, noticed {exact(incident.noticed)}</dd>
         <dt>kind</dt><dd>{shown(incident.kind)}, risk {Number(incident.risk.toPrecision(3))}</dd>
         {incident.techniques.length > 0 && <><dt>techniques</dt><dd>{incident.techniques.map(shown).join(", ")}</dd></>}
-        <dt>concerns</dt><dd><Entities entities={incident.entities.slice(0, 24).map((item) => [item.kind, item.value])} from={incident.start} to={later(incident.end)} /></dd>
+        <dt>concerns</dt><dd><Entities entities={incident.entities.map((item) => [item.kind, item.value])} from={incident.start} to={later(incident.end)} /></dd>
       </dl>
       <div className="tabs flush" role="tablist" aria-label="Parts of the incident">
         {VIEWS.map(([name, title, key]) => (

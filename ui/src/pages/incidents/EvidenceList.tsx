@@ -21,7 +21,7 @@ export function EvidenceList({ incident }: { incident: Case }) {
         const finding = findingOf(record, "");
         return (
           <section key={finding.id} aria-label={finding.title.slice(0, 80)}>
-            <h3 className="acts"><Severity name={finding.severity} /> <Link path="/security" to={{ more: { finding: finding.id, state: "all" }, from: incident.start, to: incident.end }}>{shown(finding.title)}</Link></h3>
+            <h3 className="acts"><Severity name={finding.severity} /> <Link path="/security" to={{ more: { finding: finding.id, state: "all", of: "all" }, from: incident.start, to: incident.end }}>{shown(finding.title)}</Link></h3>
             <Excerpts evidence={finding.evidence} />
           </section>
         );

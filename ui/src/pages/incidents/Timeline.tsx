@@ -22,7 +22,7 @@ export function Timeline({ incident }: { incident: Case }) {
           <li key={index}>
             <Link path={EXPLORE} to={around(moment.time)} className="quiet" title="what was logged around it"><time dateTime={moment.time}>{exact(moment.time)}</time></Link>
             {moment.tactic && <span className="tactic"> {shown(moment.tactic.name)}</span>}
-            <p>{moment.finding ? <Link path="/security" to={{ more: { finding: moment.finding, state: "all" }, ...around(incident.start, incident.end) }}>{shown(moment.text)}</Link> : shown(moment.text)}</p>
+            <p>{moment.finding ? <Link path="/security" to={{ more: { finding: moment.finding, state: "all", of: "all" }, ...around(incident.start, incident.end) }}>{shown(moment.text)}</Link> : shown(moment.text)}</p>
           </li>
         ))}
       </ol>

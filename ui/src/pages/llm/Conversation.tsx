@@ -104,7 +104,7 @@ function Found({ findings }: { findings: readonly Finding[] }) {
         {findings.map((finding) => (
           <li key={finding.id} className="acts">
             <Severity name={finding.severity} />
-            <Link path="/security" to={{ more: { finding: finding.id } }}>{shown(finding.title)}</Link>
+            <Link path="/security" to={{ more: { finding: finding.id, state: "all", of: "all" } }}>{shown(finding.title)}</Link>
           </li>
         ))}
       </ul>

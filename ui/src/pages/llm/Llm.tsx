@@ -3,6 +3,7 @@ import { set, useAddress } from "../../address/address";
 import { Card, Shown } from "../../parts/Card";
 import { AnswerChart } from "../../parts/Chart";
 import { Stat } from "../../parts/Stat";
+import { shown as visible } from "../../parts/Text";
 import { PageFrame } from "../../shell/PageFrame";
 import { before, isAbsent, numberOf, rowsOf, usePage, useReplies } from "../../shell/page";
 import type { Reply } from "../../shell/page";
@@ -53,7 +54,7 @@ function Body() {
             failed only
           </label>
           {(["agent", "conversation"] as const).filter((name) => more[name]).map((name) => (
-            <button key={name} type="button" className="chip" onClick={() => set({ [name]: null })} title="Take this filter away">{name}: {more[name]} ✕</button>
+            <button key={name} type="button" className="chip" onClick={() => set({ [name]: null })} title="Take this filter away">{name}: {visible(more[name]!.slice(0, 60))} ✕</button>
           ))}
         </div>
         {more["call"] ? (
@@ -93,7 +94,7 @@ function Choice({ name, label, reply }: { name: FilterName; label: string; reply
       {label}
       <select aria-label={label} className={value ? "on" : ""} value={value} onChange={(event) => set({ [name]: event.target.value, call: null })}>
         <option value="">all</option>
-        {[...new Set([value, ...values])].filter(Boolean).map((item) => <option key={item} value={item}>{item.slice(0, 80)}</option>)}
+        {[...new Set([value, ...values])].filter(Boolean).map((item) => <option key={item} value={item}>{visible(item.slice(0, 80))}</option>)}
       </select>
     </label>
   );

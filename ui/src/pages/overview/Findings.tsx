@@ -43,7 +43,7 @@ export function Findings() {
         <ul className="rows tight" data-testid="new-findings">
           {groups.slice(0, SHOWN).map(({ newest, count }) => (
             <li key={newest.id}>
-              <Link path="/security" to={{ more: { finding: newest.id }, ...sinceDay(newest.time) }} className="entry">
+              <Link path="/security" to={{ more: { finding: newest.id, of: "all" }, ...sinceDay(newest.time) }} className="entry">
                 <span className="line-1">
                   <Severity name={newest.severity} />
                   <strong>{shown(newest.title.slice(0, 200))}</strong>
@@ -53,9 +53,9 @@ export function Findings() {
               </Link>
             </li>
           ))}
-          {groups.length > SHOWN && <li className="pad"><Link path="/security">all {fresh.length} findings</Link></li>}
         </ul>
       )}
+      {groups.length > SHOWN && <p className="more"><Link path="/security" to={{ more: { of: "all" } }}>all {fresh.length} findings</Link></p>}
     </Card>
   );
 }

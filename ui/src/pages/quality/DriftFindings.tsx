@@ -27,7 +27,7 @@ export function DriftFindings() {
             <article key={finding.id} aria-label={finding.title.slice(0, 100)}>
               <p className="acts">
                 <Severity name={finding.severity} />
-                <Link path="/security" to={{ more: { finding: finding.id, state: "all" } }}>{shown(finding.title.slice(0, 200))}</Link>
+                <Link path="/security" to={{ more: { finding: finding.id, state: "all", of: "all" } }}>{shown(finding.title.slice(0, 200))}</Link>
                 <time className="quiet" dateTime={finding.time}>{short(finding.time).slice(0, -7)}</time>
               </p>
               <Entities entities={finding.entities.slice(0, 4)} />

@@ -73,6 +73,7 @@ const Pair = ({ name, children }: { name: string; children: ReactNode }) => (
 );
 
 function Fact({ value }: { value: Json }): ReactNode {
+  if (typeof value === "number" && value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(2);
   if (typeof value === "number") return Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 });
   if (Array.isArray(value) && value.every((item) => typeof item !== "object")) return shown(value.slice(0, 40).map((item) => asText(item)).join(", "));
   if (typeof value === "object" && value !== null) return <code>{shown(JSON.stringify(value as Fields).slice(0, 600))}</code>;

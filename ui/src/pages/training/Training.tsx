@@ -33,7 +33,8 @@ function Body() {
   const known = rowsOf(runs.data?.answers["runs"]);
   const names = known.map((row) => `${String(row["serviceName"])}/${String(row["file"])}`);
   const run = more["run"] && names.includes(more["run"]) ? more["run"] : (names[0] ?? "");
-  const [service, file] = [run.slice(0, run.indexOf("/")), run.slice(run.indexOf("/") + 1)];
+  const chosen = known[Math.max(0, names.indexOf(run))];
+  const [service, file] = [String(chosen?.["serviceName"] ?? ""), String(chosen?.["file"] ?? "")];
   const ours = `source=logs | where serviceName = ${literal(service)}`;
   const found = useReplies(
     "training",
@@ -79,7 +80,7 @@ function Body() {
                 label="Ranks"
                 rows={rowsOf(answer)}
                 columns={[
-                  { title: "rank", cell: (row) => <>{first && String(first["rank"]) === String(row["rank"]) && <span className="tag bad">failed first</span>} {String(row["rank"])}</> },
+                  { title: "rank", cell: (row) => <>{first && String(first["rank"]) === String(row["rank"]) && <span className="tag bad">failed first</span>} {shown(String(row["rank"]).slice(0, 60))}</> },
                   { title: "first seen", cell: (row) => shown(String(row["first"]).slice(0, 19)) },
                   { title: "records", number: true, cell: (row) => String(row["records"]) },
                   { title: "errors", number: true, cell: (row) => <span className={Number(row["errors"]) ? "bad" : ""}>{String(row["errors"])}</span> },

@@ -1,1 +1,0 @@
-import{_t as e,t}from"./index-BmeHpKuv.js";var n=e();function r({dark:e}){return(0,n.jsx)(t,{title:`Alerts`,dark:e,timeless:!0,children:(0,n.jsx)(`main`,{})})}export{r as default};
