@@ -12,6 +12,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -125,8 +126,21 @@ def run_peers(folder: Path, rows: int) -> None:
     if peer := engines.victoria_logs(folder / "victoria-logs", free_port()):
         path = "/insert/elasticsearch/_bulk?_time_field=@timestamp&_msg_field=body&_stream_fields=serviceName"
         run_peer(peer, "/health", path, rows)
-    if peer := engines.opensearch(folder / "opensearch", free_port()):
+    if peer := engines.opensearch(folder / "opensearch"):
         run_peer(peer, "/", "/_bulk", rows)
+
+
+def opensearch_hits(peer: engines.Engine) -> int:
+    """Return how many rows OpenSearch finds with the rare word."""
+    search = json.dumps({"query": {"match": {"body": NEEDLE}}}).encode()
+    found: int = json.loads(peer.call("POST", "/logs/_search", search)[1])["hits"]["total"]["value"]
+    return found
+
+
+def victoria_hits(peer: engines.Engine, rows: int) -> int:
+    """Return how many rows VictoriaLogs finds with the rare word."""
+    span = f"[{START_NS // 10**9},{(START_NS + rows * STEP_NS) // 10**9 + 1}]"
+    return peer.call("GET", f"/select/logsql/query?query=_time:{span}%20{NEEDLE}")[1].count(b"\n")
 
 
 def run_peer(peer: engines.Engine, ready: str, path: str, rows: int) -> None:
@@ -135,14 +149,10 @@ def run_peer(peer: engines.Engine, ready: str, path: str, rows: int) -> None:
         peer.wait(ready, 120)
         report(peer, send(peer, path, bodies(rows), "application/x-ndjson"), 29)
         if peer.name == "opensearch":
-            search = json.dumps({"query": {"match": {"body": NEEDLE}}}).encode()
             peer.call("POST", "/logs/_refresh")
-            cost = measure(peer, lambda: peer.call("POST", "/logs/_search", search))
-        else:
-            span = f"[{START_NS // 10**9}, {(START_NS + rows * STEP_NS) // 10**9 + 1}]"
-            query = f"/select/logsql/query?query=_time:{span}%20{NEEDLE}".replace(" ", "%20")
-            cost = measure(peer, lambda: peer.call("GET", query))
-        print(f"  word with 3 hits     {cost * 1000:8.0f} ms CPU", flush=True)
+        ask = partial(opensearch_hits, peer) if peer.name == "opensearch" else partial(victoria_hits, peer, rows)
+        found = ask()
+        print(f"  {'word with 3 hits':20} {measure(peer, ask) * 1000:8.0f} ms CPU, {found} rows", flush=True)
     finally:
         peer.stop()
 

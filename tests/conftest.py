@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.serving import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Tests share two cores with each other: how long one example takes says nothing about the code.
+settings.register_profile("shared_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared_machine")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

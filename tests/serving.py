@@ -11,11 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
+import uvloop
+
 from treering.app.config import Listen, Settings
 from treering.app.pipeline import Pipeline
 from treering.cli._serve import _http
 from treering.core.errors import Retryable
 from treering.receive import bulk, otlp_grpc
+from treering.stage.source import NO_TOMBSTONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +51,7 @@ class Server:
         self.refused = 0
         self._started = threading.Event()
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)  # as `treering up` does
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -85,11 +88,11 @@ class Server:
     def _interpose(self) -> None:
         append = self.pipeline.sink.append
 
-        async def guarded(batches: Sequence[Batch]) -> int:
+        async def guarded(batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
             if self.busy:
                 self.refused += 1
                 raise Retryable("the store is busy")
-            return await append(batches)
+            return await append(batches, tombstones)
 
         self.pipeline.sink.append = guarded  # type: ignore[method-assign]
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.server import ENVIRONMENT
 from treering.api.routes import OPERATIONS
-from treering.app import config
+from treering.app import alert_settings, config
 from treering.cli import COMMANDS
 from treering.core import access, registry
 
@@ -58,7 +58,17 @@ def test_every_option_is_named(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [config.Settings, config.Listen, config.Limits, config.Follow, config.Detect, access.Token]
+    "kind",
+    [
+        config.Settings,
+        config.Listen,
+        config.Limits,
+        config.Follow,
+        config.Incidents,
+        config.Detect,
+        config.Prices,
+        access.Token,
+    ],
 )
 def test_every_setting_is_documented(kind: type[msgspec.Struct]) -> None:
     page = text("docs/configuration.md")
@@ -70,13 +80,31 @@ def test_every_setting_is_documented(kind: type[msgspec.Struct]) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize(
+    "kind", [alert_settings.Alerts, alert_settings.Rule, alert_settings.Route, alert_settings.Silence]
+)
+def test_every_setting_of_alerts_is_documented(kind: type[msgspec.Struct]) -> None:
+    page = text("docs/alerts.md")
+    assert [name for name in kind.__struct_encode_fields__ if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", registry.names("treering.alert"))
+def test_every_notifier_and_its_settings_are_documented(name: str) -> None:
+    (line,) = (line for line in text("docs/alerts.md").splitlines() if line.startswith(f"| `{name}` |"))
+    fields = {field.name for field in msgspec.structs.fields(registry.load("treering.alert", name).Config)}
+    assert [field for field in sorted(fields - {"timeout_s", "page"}) if f"`{field}`" not in line] == []
+
+
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in OPERATIONS])
 def test_every_operation_is_documented(method: str, path: str) -> None:
     page = text("docs/api.md").replace("{traceId}", "{trace_id}")
     assert f"{method} {path}" in page or f"`{path}`" in page
 
 
-@pytest.mark.parametrize("group", ["treering.query.commands", "treering.receive", "treering.store", "treering.detect"])
+@pytest.mark.parametrize(
+    "group",
+    ["treering.query.commands", "treering.receive", "treering.store", "treering.alert", "treering.detect"],
+)
 def test_every_component_says_what_it_is(group: str) -> None:
     for name in registry.names(group):
         assert (registry.load(group, name).__doc__ or "").strip(), name
@@ -84,8 +112,8 @@ def test_every_component_says_what_it_is(group: str) -> None:
 
 @pytest.mark.parametrize("name", registry.names("treering.detect"))
 def test_every_detector_is_documented(name: str) -> None:
-    headings = [line for line in text("docs/detectors.md").splitlines() if line.startswith("### ")]
-    assert any(name in line[4:].replace(",", " ").split() for line in headings), name
+    headings = [line for line in text("docs/detectors.md").splitlines() if line.startswith("## ")]
+    assert any(name in line[3:].replace(",", " ").split() for line in headings), name
 
 
 @pytest.mark.parametrize(("page", "body"), blocks("python"), ids=names(blocks("python")))
@@ -127,7 +155,7 @@ def test_shell_examples_run(page: Path, body: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-_LINKED = ("cli.md", "files.md", "configuration.md", "getting-started.md", "api.md", "detectors.md")
+_LINKED = ("cli.md", "files.md", "configuration.md", "getting-started.md", "api.md", "detectors.md", "incidents.md")
 
 
 @pytest.mark.parametrize("page", [ROOT / "docs" / name for name in _LINKED], ids=lambda page: page.name)

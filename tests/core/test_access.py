@@ -18,6 +18,12 @@ def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
+def test_a_token_names_its_holder() -> None:
+    assert ACCESS.name(f"Bearer {SECRET}") == "shipper"
+    assert ACCESS.name("Bearer wrong") == "unknown"
+    assert Access().name("") == "someone on this machine"
+
+
 @pytest.mark.parametrize(
     ("header", "allowed"),
     [

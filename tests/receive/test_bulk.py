@@ -120,6 +120,55 @@ def test_blank_lines_between_pairs_and_carriage_returns_are_taken() -> None:
     assert sink.records("i") == [{"n": 1}, {"n": 2}]
 
 
+class Sender:
+    """Sends bodies one after another to one receiver."""
+
+    def __init__(self) -> None:
+        self.sink = RecordingSink()
+        self.route = bulk.build(bulk.Config(), Context(self.sink, ManualClock(), Telemetry()))[0]
+
+    def send(self, documents: list[Any], action: Any, **query: str) -> Any:
+        body = lines(*(part for document in documents for part in (action, document)))
+        response = asyncio.run(self.route.handle(Request("POST", "/_bulk", {}, query, TYPE, body)))
+        return json.loads(response.body)
+
+
+odd_documents = st.sampled_from(
+    [
+        {}, {"n": "one"}, {"n": 1.5}, {"n": None}, {"n": 2**70}, {"more": 1}, {"in": {}}, {"in": None},
+        {"in": {"x": 1}},
+        {"in": {"s": "t", "u": 2}}, {"@timestamp": "never"}, {"@timestamp": 1_764_000_000_000}, b"{,}", b"[]", b"{}{}",
+        b'{"n":1', b"", b'{"n":1} ', {"x": 3}, {"list": [1, "a"]}, {"in": {"s": None}},
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(odd_documents, max_size=3), min_size=2, max_size=6), st.sampled_from(["create", "index"]))
+def test_alike_documents_fare_as_they_do_one_by_one(bodies: list[list[Any]], operation: str) -> None:
+    usual = {"@timestamp": "2026-11-03T05:14:37.112715168Z", "n": 7, "x": 0.5, "in": {"s": "text"}}
+    quick, slow, action = Sender(), Sender(), {operation: {"_index": "logs"}}
+    for odd in bodies:
+        documents = [usual] * 20 + odd + [usual] * 20
+        answer = quick.send(documents, action)
+        items = [item for start in range(0, len(documents), 8) for item in
+                 slow.send(documents[start : start + 8], action)["items"]]  # fmt: skip
+        assert answer["items"] == items
+        assert answer["errors"] == any("error" in item[operation] for item in items)
+    assert json.dumps(quick.sink.records(), sort_keys=True) == json.dumps(slow.sink.records(), sort_keys=True)
+
+
+def test_alike_documents_are_answered_as_asked_for() -> None:
+    sender, documents = Sender(), [{"n": n} for n in range(40)]
+    for start in (0, 40, 80):
+        answer = sender.send(documents, {"index": {"_index": "logs"}}, filter_path="items.*._seq_no", refresh="true")
+        assert [item["index"]["_seq_no"] for item in answer["items"]] == list(range(start, start + 40))
+    refused = sender.send(documents, {"index": {"_index": "UPPER"}})
+    assert statuses(refused) == [400] * 40
+    assert statuses(sender.send(documents, {"index": {"_index": "UPPER"}})) == [400] * 40
+    assert sender.sink.count == 120
+
+
 def test_known_parameters_without_effect_are_taken() -> None:
     meta = {"_index": "i", "_type": "_doc", "routing": "r", "pipeline": "p", "require_alias": False, "version": 3,
             "version_type": "external", "dynamic_templates": {"a": "b"}, "_id": 7}  # fmt: skip

@@ -6,6 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+import pytest
+
+from treering.core import registry
 from treering.parse.otlp import Signal
 from treering.receive import bulk, opensearch, otlp_http
 
@@ -41,6 +45,13 @@ def test_receivers_paths_are_documented(server: Server) -> None:
     for route in otlp_http.build(otlp_http.Config(), server.pipeline.context):
         if route.path.startswith("/v1/") or route.path.endswith(f"/{Signal.TRACES}"):
             assert f"{route.path}`" in text
+
+
+@pytest.mark.parametrize("name", ["prometheus", "weaviate", "pinecone", "cloudwatch"])
+def test_every_setting_of_a_source_is_documented(name: str) -> None:
+    section = (DOCS / "sources.md").read_text().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    fields = {field.name for field in msgspec.structs.fields(registry.load("treering.receive", name).Config)}
+    assert fields == set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
 
 def test_the_example_by_hand_works(server: Server) -> None:

@@ -30,7 +30,7 @@ class Kept:
         self.numbers: list[int] = []
         self.busy = busy
 
-    async def append(self, batches: Sequence[Batch]) -> int:
+    async def append(self, batches: Sequence[Batch], _tombstones: object = None) -> int:
         if self.busy:
             self.busy -= 1
             raise Retryable("full", retry_after_s=0.01)

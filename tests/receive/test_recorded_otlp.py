@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import cramjam
 import grpc
 import pytest
 
 from tests.receive.recordings import otlp_records, recordings
+from treering.testing.grpc import Client
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.serving import Server
 
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": gzip.compress,
+    "zstd": lambda data: bytes(cramjam.zstd.compress(data)),
+    "snappy": lambda data: bytes(cramjam.snappy.compress(data)),
+}
 HTTP = [
     "otel-py-http",
     "otel-py-json",
@@ -78,13 +88,17 @@ def test_recorded_http_client(capture: str, server: Server, shared: Path) -> Non
 
 @pytest.mark.parametrize("capture", GRPC)
 def test_recorded_grpc_client(capture: str, server: Server, shared: Path) -> None:
+    # The recordings hold messages as gRPC handed them up: they are packed again as the client had packed them.
     expected = []
-    with grpc.insecure_channel(server.grpc.address) as channel:
-        for one in recordings(shared / "captures" / capture):
-            call = channel.unary_unary(one.method)
-            # The recordings hold messages as gRPC handed them up; gzip is what treering's server unpacks itself.
-            assert call(one.body, timeout=20, compression=grpc.Compression.Gzip) == b""
-            expected += otlp_records(one.otlp)
+    client = Client(server.grpc.address)
+    for one in recordings(shared / "captures" / capture):
+        metadata = dict(one.meta.get("h2_headers") or ())
+        coding = metadata.get("grpc-encoding", "") if one.meta.get("compressed_flag", 0) else ""
+        sent = {name: value for name, value in metadata.items() if name in {"user-agent", "grpc-timeout"}}
+        outcome = client.call(one.method, PACKED[coding](one.body), sent, coding)
+        assert (outcome.status, outcome.message) == (0, b"")
+        expected += otlp_records(one.otlp)
+    client.close()
     assert missing(expected, stored(server)) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from datetime import UTC, datetime
@@ -58,16 +59,28 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser, known: Server) -> Iterator[Page]:
-    """A fresh page; the test fails if it logs an error, breaks its content policy or asks another origin."""
+    """A fresh page on the known records."""
+    with watched(browser, known) as page:
+        yield page
+
+
+@contextlib.contextmanager
+def watched(browser: Browser, server: Server, **settings: Any) -> Iterator[Page]:
+    """Give a fresh page; fail if it logs an error, breaks its content policy or asks another origin."""
     context = browser.new_context(
-        viewport={"width": 1440, "height": 900}, timezone_id="UTC", locale="en-GB", base_url=known.address
+        **{"viewport": {"width": 1440, "height": 900}, **settings},
+        timezone_id="UTC",
+        locale="en-GB",
+        base_url=server.address,
     )
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
-    page.on("request", lambda request: wrong.append(request.url) if _is_elsewhere(request.url, known.address) else None)
+    page.on(
+        "request", lambda request: wrong.append(request.url) if _is_elsewhere(request.url, server.address) else None
+    )
     yield page
     context.close()
     assert not wrong

@@ -43,7 +43,7 @@ def services(page: Page) -> list[str]:
     return rows(page).locator("[role=gridcell]:nth-child(3)").all_inner_texts()
 
 
-def opened(page: Page, path: str = "/") -> Page:
+def opened(page: Page, path: str = "/explore") -> Page:
     page.goto(path)
     rows(page).first.wait_for()
     return page
@@ -76,7 +76,7 @@ def test_the_first_look_shows_records_counts_and_fields(page: Page) -> None:
 def test_a_query_typed_and_run_filters_and_is_in_the_url(page: Page) -> None:
     opened(page)
     write(page, 'serviceName="weaviate"')
-    page.wait_for_url("**/?q=serviceName*")
+    page.wait_for_url("**/explore?q=serviceName*")
     total(page, f"{sum(record['serviceName'] == 'weaviate' for record in KNOWN)} records")
     assert set(services(page)) == {"weaviate"}
     page.go_back()
@@ -109,9 +109,9 @@ def test_an_error_is_marked_where_it_is(page: Page) -> None:
 def test_earlier_queries_come_back_with_arrow_up(page: Page) -> None:
     opened(page)
     write(page, "loss")
-    page.wait_for_url("**/?q=loss*")
+    page.wait_for_url("**/explore?q=loss*")
     write(page, "upstream")
-    page.wait_for_url("**/?q=upstream*")
+    page.wait_for_url("**/explore?q=upstream*")
     box = page.get_by_role("textbox", name="Query")
     box.focus()
     page.keyboard.press("ArrowUp")
@@ -198,20 +198,20 @@ def test_a_record_opens_by_keyboard_and_closes(page: Page) -> None:
 
 
 def test_the_drawer_filters_on_a_value_and_excludes_one(page: Page) -> None:
-    opened(page, f"/?open={reference(FAILED_AT)}")
+    opened(page, f"/explore?open={reference(FAILED_AT)}")
     drawer = page.get_by_test_id("drawer")
     drawer.get_by_role("button", name="Filter on this: attributes.http.response.status_code").focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"q=attributes\.http\.response\.status_code%3D529"))
     total(page, f"{sum(record['severityText'] == 'ERROR' for record in KNOWN)} records")
-    page.goto(f"/?open={reference(FAILED_AT)}")
+    page.goto(f"/explore?open={reference(FAILED_AT)}")
     drawer.get_by_role("button", name="Exclude this: severityText").focus()
     page.keyboard.press("Enter")
     total(page, f"{sum(record['severityText'] != 'ERROR' for record in KNOWN):,} records")
 
 
 def test_log_text_is_text_and_long_integers_keep_their_digits(page: Page) -> None:
-    opened(page, f"/?open={reference(HOSTILE_AT)}&tab=json")
+    opened(page, f"/explore?open={reference(HOSTILE_AT)}&tab=json")
     page.get_by_test_id("json").wait_for()
     assert str(BIG) in (page.get_by_test_id("json").text_content() or "")
     page.get_by_role("tab", name="Fields").click()
@@ -219,11 +219,11 @@ def test_log_text_is_text_and_long_integers_keep_their_digits(page: Page) -> Non
     assert drawer.get_by_text(str(BIG)).is_visible()
     assert drawer.get_by_text(HOSTILE).is_visible()
     assert page.locator("main img").count() == 0
-    assert page.title() == "treering"
+    assert page.title() == "Explore · treering"
 
 
 def test_long_texts_are_cut_until_asked_for(page: Page) -> None:
-    opened(page, f"/?open={reference(LONG_AT)}")
+    opened(page, f"/explore?open={reference(LONG_AT)}")
     body = page.get_by_test_id("drawer").locator("tr", has_text="Traceback")
     assert len(body.inner_text()) < 2000
     body.get_by_role("button", name=re.compile("show all 40,")).click()
@@ -272,7 +272,7 @@ def test_a_query_with_stats_answers_as_a_table(page: Page) -> None:
 
 
 def test_a_timechart_is_drawn(page: Page) -> None:
-    page.goto("/?q=%7C+timechart+span%3D1m+count()+by+severityText")
+    page.goto("/explore?q=%7C+timechart+span%3D1m+count()+by+severityText")
     chart = page.get_by_test_id("chart")
     chart.locator("canvas").wait_for()
     assert {"ERROR", "WARN", "INFO", "DEBUG"} <= set(chart.locator("li").all_inner_texts())
@@ -282,7 +282,7 @@ def test_a_timechart_is_drawn(page: Page) -> None:
 
 def test_live_tail_shows_what_arrives(page: Page, known: Server) -> None:
     known.send("tailed", [{"@timestamp": instant(datetime.now(UTC)), "body": "ringfence before"}])
-    page.goto("/?q=ringfence&stream=tailed&live=1")
+    page.goto("/explore?q=ringfence&stream=tailed&live=1")
     bar = page.get_by_test_id("live")
     bar.get_by_text("Live").wait_for()
     known.send("tailed", [{"@timestamp": instant(datetime.now(UTC)), "body": "ringfence last"}])
@@ -312,7 +312,7 @@ def test_live_tail_says_what_it_missed(page: Page) -> None:
             route.fulfill(status=200, content_type="text/event-stream", body=body)
 
     page.route("**/api/tail?**", once)
-    page.goto("/?live=1")
+    page.goto("/explore?live=1")
     rows(page).first.get_by_text("fresh ring 3").wait_for()
     assert page.get_by_text("37 records not shown").is_visible()
     assert "4 arrived" in page.get_by_test_id("live").inner_text()
@@ -358,7 +358,7 @@ def test_the_theme_follows_the_system_and_can_be_chosen(page: Page) -> None:
 def test_an_empty_store_says_how_to_send(browser: Browser, tmp_path: Path) -> None:
     with running(tmp_path / "empty") as server:
         page = browser.new_page()
-        page.goto(server.address)
+        page.goto(f"{server.address}/explore")
         steps = page.get_by_test_id("first-steps")
         steps.wait_for()
         assert f"curl -s {server.address}/v1/logs" in steps.inner_text()
@@ -367,7 +367,7 @@ def test_an_empty_store_says_how_to_send(browser: Browser, tmp_path: Path) -> No
 
 
 def test_no_match_offers_a_way_on(page: Page) -> None:
-    page.goto("/?q=zebra")
+    page.goto("/explore?q=zebra")
     page.get_by_test_id("no-match").get_by_role("button", name="Clear the query").click()
     total(page, TOTAL)
 
@@ -376,7 +376,7 @@ def test_a_broken_server_is_said_and_can_be_asked_again(page: Page) -> None:
     page.route(
         "**/api/search", answer(500, {"error": {"type": "Bug", "message": "disk is on fire", "hint": "see the log"}})
     )
-    page.goto("/")
+    page.goto("/explore")
     alert = page.get_by_role("alert").filter(has_text="disk is on fire")
     alert.wait_for()
     page.unroute("**/api/search")
@@ -386,7 +386,7 @@ def test_a_broken_server_is_said_and_can_be_asked_again(page: Page) -> None:
 
 def test_a_slow_server_is_said(page: Page) -> None:
     page.route("**/api/search", lambda _route: None)
-    page.goto("/")
+    page.goto("/explore")
     page.get_by_text("This takes longer than usual").wait_for()
     page.unroute_all(behavior="ignoreErrors")
 
@@ -425,6 +425,6 @@ def test_text_has_the_contrast_that_wcag_aa_asks(page: Page, scheme: Any) -> Non
 
 
 def test_every_control_has_a_name(page: Page) -> None:
-    opened(page, f"/?open={reference(FAILED_AT)}")
+    opened(page, f"/explore?open={reference(FAILED_AT)}")
     page.get_by_test_id("drawer").get_by_text("rag").first.wait_for()
     assert page.evaluate(NAMELESS) == []

@@ -66,6 +66,8 @@ async def finding(service: Service, name: str) -> dict[str, Any]:
 async def triage(service: Service, name: str, state: str, comment: str, by: str) -> dict[str, Any]:
     """Set the state of a finding and return it. Raises `NotFound`, and `UserError` for a state there is not."""
     found = await service.call(_ledger(service).triage, name, state, comment, by)
+    if service.incidents is not None:
+        await service.call(service.incidents.triaged, name, state)
     return _entry(found, name)
 
 
@@ -108,5 +110,6 @@ def _entry(found: Entry | None, name: str) -> dict[str, Any]:
 
 def _shown(record: Mapping[str, Any], seq: int) -> dict[str, Any]:
     """Return a finding as the API gives it: its record, instants as texts, where it is."""
-    times = {name: format_ns(record[name]) for name in ("@timestamp", "startTime", "endTime") if name in record}
+    named = ("@timestamp", "startTime", "endTime")
+    times = {name: format_ns(record[name]) for name in named if isinstance(record.get(name), int)}
     return {**record, **times, "ref": f"{FINDINGS}/{seq}", SEQUENCE: seq}

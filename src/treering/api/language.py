@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from treering.api import completion
-from treering.api.service import DEFAULT_SOURCE
+from treering.api.service import DEFAULT_SOURCE, USUAL
 from treering.core.errors import UserError
-from treering.model.schema import StreamSchema
+from treering.model import semconv
+from treering.model.schema import FieldType, StreamSchema
+from treering.query import naming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +24,9 @@ _SOURCES = re.compile(r"(?:source|index)\s*=\s*([\w.\-*]+(?:\s*,\s*[\w.\-*]+)*)"
 
 
 def schema_of(service: Service, streams: Sequence[str]) -> StreamSchema:
-    """Return the schema of streams; the default stream has no fields before its first record arrives."""
-    if tuple(streams) == (DEFAULT_SOURCE,) and not service.store.streams(DEFAULT_SOURCE):
+    """Return the schema of streams and views; the usual ones have no fields before their first record arrives."""
+    streams = naming.streams(streams)
+    if USUAL.issuperset(streams) and not any(map(service.store.streams, streams)):
         return StreamSchema({})
     return service.store.schema(streams)
 
@@ -131,11 +134,14 @@ async def complete(service: Service, text: str, cursor: int) -> dict[str, Any]:
 
     def work() -> dict[str, Any]:
         place = max(0, min(cursor, len(text)))
-        streams = [info.name for info in service.store.streams()]
+        streams = [*(info.name for info in service.store.streams()), *semconv.VIEWS]
+        sources = _sources(text)
         try:
-            fields = list(schema_of(service, _sources(text)))
+            fields = list(schema_of(service, sources))
         except UserError:  # what is being typed names no stream yet
             fields = []
+        held = {field.name for field in fields}
+        fields += [FieldType(name, kind) for name, kind in naming.declared(sources).items() if name not in held]
         return completion.complete(text, place, streams, fields)
 
     return await service.call(work)

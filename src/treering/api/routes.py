@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.api import (
+    alerts,
+    dashboards,
     findings,
     histogram,
+    incident_routes,
     language,
+    lint,
+    playbooks,
+    postmortems,
+    queries,
     query,
     records,
     scan,
@@ -17,6 +24,7 @@ from treering.api import (
     status,
     streams,
     tail,
+    templates,
     trace,
     values,
 )
@@ -50,6 +58,23 @@ class TableBody(QueryBody):
     """`POST /api/query`."""
 
     limit: int | None = None
+
+
+class QueriesBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/queries`."""
+
+    queries: dict[str, queries.Asked]
+    start: str | None = msgspec.field(default=None, name="from")
+    end: str | None = msgspec.field(default=None, name="to")
+    limit: int | None = None
+
+
+class DashboardBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/dashboards/{name}`."""
+
+    start: str | None = msgspec.field(default=None, name="from")
+    end: str | None = msgspec.field(default=None, name="to")
+    variables: dict[str, str] = {}
 
 
 class SearchBody(QueryBody):
@@ -98,7 +123,8 @@ async def _finding(service: Service, request: Request) -> Any:
 
 async def _triage(service: Service, request: Request) -> Any:
     asked = body(request, TriageBody)
-    return await findings.triage(service, request.params["id"], asked.state, asked.comment, asked.by)
+    by = asked.by or incident_routes.actor(service, request)
+    return await findings.triage(service, request.params["id"], asked.state, asked.comment, by)
 
 
 class ScanBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +152,24 @@ async def _fields(service: Service, request: Request) -> Any:
 async def _query(service: Service, request: Request) -> Any:
     asked = body(request, TableBody)
     return await query.query(service, asked.query, asked.start, asked.end, asked.limit)
+
+
+async def _lint(service: Service, request: Request) -> Any:
+    return await lint.lint(service, *body(request, QueryBody).span)
+
+
+async def _queries(service: Service, request: Request) -> Any:
+    asked = body(request, QueriesBody)
+    return await queries.queries(service, asked.queries, (asked.start, asked.end), asked.limit)
+
+
+async def _dashboards(service: Service, _request: Request) -> Any:
+    return await dashboards.dashboards(service)
+
+
+async def _dashboard(service: Service, request: Request) -> Any:
+    asked = body(request, DashboardBody)
+    return await dashboards.dashboard(service, request.params["name"], (asked.start, asked.end), asked.variables)
 
 
 async def _search(service: Service, request: Request) -> Any:
@@ -174,6 +218,10 @@ async def _tail(service: Service, request: Request) -> Any:
     return Response(200, headers={"content-type": "text/event-stream", "cache-control": "no-store"}, stream=events)
 
 
+async def _templates(service: Service, request: Request) -> Any:
+    return await templates.templates(service, [one for one in request.query.get("id", "").split(",") if one])
+
+
 async def _status(service: Service, _request: Request) -> Any:
     return await status.status(service)
 
@@ -199,6 +247,10 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/streams", _streams),
     ("GET", "/api/fields", _fields),
     ("POST", "/api/query", _query),
+    ("POST", "/api/queries", _queries),
+    ("POST", "/api/lint", _lint),
+    ("GET", "/api/dashboards", _dashboards),
+    ("POST", "/api/dashboards/{name}", _dashboard),
     ("POST", "/api/search", _search),
     ("POST", "/api/histogram", _histogram),
     ("POST", "/api/values", _values),
@@ -211,17 +263,25 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/findings", _findings),
     ("GET", "/api/findings/{id}", _finding),
     ("POST", "/api/findings/{id}", _triage),
+    ("GET", "/api/templates", _templates),
     ("POST", "/api/scan", _scan),
     ("GET", "/api/scan", _scanned),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),
     ("GET", "/metrics", _metrics),
+    *incident_routes.OPERATIONS,
+    *alerts.OPERATIONS,
+    *playbooks.OPERATIONS,
+    *postmortems.OPERATIONS,
 )
 
-
 # What a caller needs beyond `viewer`.
-ROLES = {("POST", "/api/findings/{id}"): "analyst", ("POST", "/api/scan"): "analyst"}
+ROLES = {
+    ("POST", "/api/findings/{id}"): "analyst",
+    ("POST", "/api/scan"): "analyst",
+    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST, "analyst"),
+}
 
 
 def routes(service: Service) -> list[Route]:

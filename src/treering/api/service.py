@@ -14,13 +14,20 @@ from treering.stage.store import Limits, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
+    from treering.app.alerts import AlertDesk
+    from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
+    from treering.app.playbooks import Playbooks
     from treering.app.scan import Scans
+    from treering.app.templating import Templates
     from treering.stage.store import Query, Store
 
 T = TypeVar("T")
 DEFAULT_SOURCE = "logs"
+# What OpenTelemetry fills. A query over these is answered before anything has come.
+USUAL = frozenset({"logs", "spans", "metrics"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +55,15 @@ class Service:
     listeners: Callable[[], list[Listener]] = _no_listeners
     ready: Callable[[], bool] = lambda: True
     started: float = 0.0
+    dashboards: Path | None = None
+    caller: Callable[[str], str] = lambda _header: "someone on this machine"
+    incidents: Desk | None = None
+    alerts: AlertDesk | None = None
+    playbooks: Playbooks | None = None
     ledger: Ledger | None = None
     scans: Scans | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
+    templates: Templates | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:
         """Return what the blocking `function` returns, without blocking the event loop."""
@@ -59,10 +72,10 @@ class Service:
     async def run(self, query: Query, rows: int | None = None) -> Result:
         """Answer `query`; a caller that goes away cancels it. Raises `UserError` at a limit.
 
-        Before the first record has come the default stream is empty rather than unknown.
+        Before the first record has come the usual streams are empty rather than unknown.
         """
         read = {stream for scan in query.scans.values() for stream in scan.streams}
-        if read == {DEFAULT_SOURCE} and not await self.call(self.store.streams, DEFAULT_SOURCE):
+        if read <= USUAL and not any([await self.call(self.store.streams, stream) for stream in read]):
             return Result(query.columns, [])
         cancel = threading.Event()
         limits = self.limits if rows is None else Limits(rows, self.limits.seconds, self.limits.memory_bytes)

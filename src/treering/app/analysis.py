@@ -1,6 +1,6 @@
-"""What is in these files: one pass, bounded memory, no server.
+"""What is in these records, in counts: bounded memory whatever their number.
 
-Counts by minute, level, service, format and pattern are kept, never the records; so any number of files fits.
+Counts by minute, level, service and pattern are kept, never the records; so any number of files fits.
 """
 
 from __future__ import annotations
@@ -8,24 +8,24 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from treering.app.patterns import Patterns
-from treering.core.errors import DecodeError
 from treering.model.times import format_ns, rfc3339_ns
-from treering.receive._blocks import blocks, opened
-from treering.receive._decoder import Logs, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from treering.receive._decoder import Found
+    from treering.parse.digest import Group
+    from treering.parse.shapeplans import Verdict
 
 MINUTE = 60 * 10**9
 SHOWN = 10
 _MOST_MINUTES = 200_000
 _MOST_CALLS = 5
 _ERROR = 17  # OpenTelemetry severity numbers: 17 to 20 error, 21 to 24 fatal
+_FEW = 10
 _MILLION = 1_000_000
 _INPUT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 _OUTPUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
@@ -43,6 +43,7 @@ class Analysis:
     undated: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     levels: Counter[str] = field(default_factory=Counter)
     services: Counter[str] = field(default_factory=Counter)
     minutes: Counter[int] = field(default_factory=Counter)
@@ -53,6 +54,7 @@ class Analysis:
     costliest: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
     first_ns: int | None = None
     last_ns: int | None = None
+    _named: dict[int, tuple[Verdict, str | None]] = field(default_factory=dict)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Count one record."""
@@ -60,10 +62,7 @@ class Analysis:
         number = record.get("severityNumber")
         level = _level(number)
         self.levels[level or "none"] += 1
-        if isinstance(service := record.get("serviceName"), str) and (
-            service in self.services or len(self.services) < 1000
-        ):
-            self.services[service] += 1
+        self._serve(record.get("serviceName"))
         moment = _instant(record.get("@timestamp"))
         if moment is None:
             self.undated += 1
@@ -76,14 +75,40 @@ class Analysis:
         if isinstance(attributes, dict):
             self._call(record, attributes, moment)
 
-    def _date(self, moment: int, *, is_error: bool) -> None:
+    def add_group(self, group: Group) -> None:
+        """Count lines that say the same."""
+        record, count = group.verdict.record, group.count
+        self.records += count
+        level = _level(record.get("severityNumber"))
+        self.levels[level or "none"] += count
+        self._serve(record.get("serviceName"), count)
+        if group.first_ns is None or group.last_ns is None:
+            self.undated += count
+        else:
+            self._date(group.first_ns, is_error=False, count=0)
+            self._date(group.last_ns, is_error=False, count=0)
+        for minute, within in group.minutes.items():
+            self._minute(minute, within, is_error=level in {"error", "fatal"})
+        verdict = id(group.verdict)
+        if verdict not in self._named:
+            self._named[verdict] = group.verdict, self.patterns.name(record["body"])
+        self.patterns.add_many(self._named[verdict][1], record["body"], level, group)
+
+    def _serve(self, service: Any, count: int = 1) -> None:
+        if isinstance(service, str) and (service in self.services or len(self.services) < 1000):
+            self.services[service] += count
+
+    def _date(self, moment: int, *, is_error: bool, count: int = 1) -> None:
         self.first_ns = moment if self.first_ns is None else min(self.first_ns, moment)
         self.last_ns = moment if self.last_ns is None else max(self.last_ns, moment)
-        minute = moment // MINUTE
+        if count:
+            self._minute(moment // MINUTE, count, is_error=is_error)
+
+    def _minute(self, minute: int, count: int, *, is_error: bool) -> None:
         if minute in self.minutes or len(self.minutes) < _MOST_MINUTES:
-            self.minutes[minute] += 1
+            self.minutes[minute] += count
             if is_error:
-                self.errors[minute] += 1
+                self.errors[minute] += count
 
     def _call(self, record: Mapping[str, Any], attributes: Mapping[str, Any], moment: int | None) -> None:
         model = _first(attributes, _MODEL)
@@ -121,58 +146,39 @@ class Analysis:
             "per_second": round(self.records / span, 3) if span else None,
             "peak": self._peak(),
             "levels": {level: self.levels[level] for level in (*reversed(_LEVELS), "none") if self.levels[level]},
-            "services": dict(self.services.most_common(SHOWN)),
+            "services": dict(sorted(self.services.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]),
             "loudest": self.patterns.loudest(SHOWN),
             "newest": self.patterns.newest(SHOWN, self.first_ns, self.last_ns),
-            "bursts": bursts(self.errors, self.minutes),
+            "loudest_errors": self.patterns.loudest(SHOWN, ("fatal", "error")),
+            "changes": self.patterns.changes(self.first_ns, self.last_ns),
+            "other_patterns": self.patterns.other,
+            "bursts": self._bursts(),
+            "minutes": len(self.minutes),
+            "longest_silence": silence(self.minutes),
+            "skipped": self.skipped,
             "model_calls": self.calls,
             "slowest_calls": [about for _, _, about in sorted(self.slowest, key=lambda item: -item[0])],
             "costliest_calls": [about for _, _, about in sorted(self.costliest, key=lambda item: -item[0])],
         }
 
+    def _bursts(self) -> list[dict[str, Any]]:
+        found = bursts(self.errors, self.minutes)
+        for burst in found:
+            span = range((rfc3339_ns(burst["from"]) or 0) // MINUTE, (rfc3339_ns(burst["to"]) or 0) // MINUTE)
+            burst["mostly"] = self.patterns.within(span, ("fatal", "error"))
+        return found
+
     def _peak(self) -> dict[str, Any] | None:
         if not self.minutes:
             return None
-        minute, count = max(self.minutes.items(), key=lambda item: item[1])
+        minute, count = max(self.minutes.items(), key=lambda item: (item[1], -item[0]))
         return {"minute": format_ns(minute * MINUTE), "records": count}
 
 
-def analyze(
-    paths: Sequence[str], now_ns: Callable[[], int], progress: Callable[[int], None] = lambda _: None
-) -> Analysis:
-    """Read `paths` and return what is in them; `progress` is told bytes read. Raises `UserError` for a missing file."""
-    found = Analysis()
-    for path in paths:
-        before = found.records
-        reader = Records("logs", now_ns, name=path)
-        for part in _parts(found, path, reader, progress):
-            for reason, _ in part.rejected:
-                found.rejected[reason] += 1
-            for records in part.records.values():
-                for record in records:
-                    found.add(record)
-        found.files.append({"file": path, "records": found.records - before, "formats": _formats(reader)})
-    return found
-
-
-def _parts(found: Analysis, path: str, reader: Records, progress: Callable[[int], None]) -> Iterator[Found]:
-    def read(count: int) -> None:
-        found.bytes += count
-        progress(count)
-
-    with opened(path) as file:
-        try:
-            for block in blocks(file, read):
-                yield reader.feed(block)
-        except DecodeError as error:
-            found.damaged.append(f"{path}: {error.message}")
-        yield reader.end()
-
-
-def _formats(reader: Records) -> dict[str, int]:
-    if isinstance(reader.content, Logs):
-        return dict(Counter(reader.content.reader.formats).most_common(SHOWN))
-    return {} if reader.content is None else {reader.content.name: 1}
+def is_plain(record: Mapping[str, Any]) -> bool:
+    """Whether nothing of a record is looked at but its time, level, service and message."""
+    attributes = record.get("attributes", {})
+    return not any(name in attributes for names in (_MODEL, _INPUT, _OUTPUT) for name in names)
 
 
 def bursts(errors: Mapping[int, int], minutes: Mapping[int, int]) -> list[dict[str, Any]]:
@@ -204,6 +210,18 @@ def bursts(errors: Mapping[int, int], minutes: Mapping[int, int]) -> list[dict[s
     ]
     found.sort(key=lambda burst: -int(str(burst["errors"])))
     return found[:SHOWN]
+
+
+def silence(minutes: Mapping[int, int]) -> dict[str, Any] | None:
+    """Return the longest gap between minutes with records, if it is ten minutes and twenty times the usual gap."""
+    ordered = sorted(minutes)
+    if len(ordered) < _FEW:
+        return None
+    gaps = sorted((later - earlier, earlier) for earlier, later in pairwise(ordered))
+    usual, (longest, since) = gaps[len(gaps) // 2][0], gaps[-1]
+    if longest < max(10, 20 * usual):
+        return None
+    return {"from": format_ns((since + 1) * MINUTE), "minutes": longest - 1, "usual_minutes": usual}
 
 
 def _level(number: Any) -> str | None:

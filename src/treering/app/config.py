@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from treering.app.alert_settings import Alerts
+from treering.core import registry
 from treering.core.access import Access, Token
 from treering.core.config import Config, decode, read_toml
 from treering.core.errors import UserError
@@ -33,6 +35,12 @@ class Listen(Config, frozen=True):
     otlp_grpc: Annotated[Port, Meta(description="OTLP/gRPC")] = 4317
     otlp_http: Annotated[Port, Meta(description="OTLP/HTTP")] = 4318
     opensearch: Annotated[Port, Meta(description="OpenSearch and Elasticsearch clients")] = 9200
+    splunk_hec: Annotated[Port, Meta(description="Splunk HTTP Event Collector")] = 8088
+    syslog: Annotated[Port, Meta(description="syslog over UDP and TCP")] = 5514
+    syslog_host: Annotated[
+        str,
+        Meta(description="address of the syslog port; it knows no authentication, so all who reach it may send"),
+    ] = "127.0.0.1"
 
 
 class Follow(Config, frozen=True):
@@ -46,6 +54,20 @@ class Follow(Config, frozen=True):
     format: Annotated[str, Meta(description="`auto`, `json`, `otlp` or `log`")] = "auto"
     service: Annotated[str, Meta(description="`serviceName` of records that do not name one")] = ""
     host: Annotated[str, Meta(description="`resource.attributes.host.name` of records that do not name one")] = ""
+
+
+class Incidents(Config, frozen=True):
+    """When findings are an incident, and how long."""
+
+    open_risk: Annotated[
+        float, Meta(ge=0, description="risk points that make an incident: 3, 10, 25, 50 a finding by severity")
+    ] = 10.0
+    quiet: Annotated[
+        str,
+        Meta(description="an incident to which nothing is added for so long is resolved, but attacks and runs"),
+    ] = "1h"
+    horizon: Annotated[str, Meta(description="how far back findings can still join an incident")] = "3d"
+    playbooks: Annotated[str, Meta(description="directory of playbooks of your own")] = ""
 
 
 class Detect(Config, frozen=True):
@@ -75,6 +97,12 @@ class Limits(Config, frozen=True):
     ] = 256
 
 
+class Prices(Config, frozen=True):
+    """What model calls cost, where you know better than the prices that come with treering."""
+
+    file: Annotated[str, Meta(description="a TOML file of dated prices, see docs/cost.md")] = ""
+
+
 class Settings(Config, frozen=True):
     """Everything `treering up` can be told."""
 
@@ -82,11 +110,18 @@ class Settings(Config, frozen=True):
     store: Annotated[str, Meta(description="engine, a component of `treering.store`")] = "duckdb"
     listen: Annotated[Listen, Meta(description="addresses and ports")] = Listen()
     follow: Annotated[tuple[Follow, ...], Meta(description="files to follow")] = ()
+    sources: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="others to ask: `use` names a component of `treering.receive`")
+    ] = ()
     retention: Annotated[
         dict[str, str], Meta(description="stream (or pattern with `*`) to the age at which its records go, as `30d`")
     ] = msgspec.field(default_factory=dict)
+    dashboards: Annotated[str, Meta(description="folder of further dashboards, one file each")] = ""
+    incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
+    alerts: Annotated[Alerts, Meta(description="whom to tell about what")] = Alerts()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
+    prices: Annotated[Prices, Meta(description="prices of your own")] = Prices()
     tokens: Annotated[tuple[Token, ...], Meta(description="who may come in; none means anyone on loopback")] = ()
 
     @property
@@ -112,9 +147,25 @@ def load(path: Path | None = None) -> Settings:
 def check(settings: Settings) -> None:
     """Raise `UserError` for settings that contradict themselves or would leave the server open to a network."""
     size(settings.limits.memory)
-    for age in settings.retention.values():
+    for age in (*settings.retention.values(), settings.incidents.quiet, settings.incidents.horizon):
         seconds(age)
+    for table in settings.sources:
+        source_of(table)
     Access(settings.tokens).require_for(settings.listen.host)
+    if settings.alerts != Alerts():
+        from treering.app.alerting import checked
+
+        checked(settings)
+
+
+def source_of(table: dict[str, Any]) -> tuple[str, Config]:
+    """Return component and configuration of a table of `sources`. Raises `UserError`."""
+    settings = dict(table)
+    name = settings.pop("use", None)
+    if not isinstance(name, str):
+        raise UserError("sources: a table without use", hint='name the source, as use = "prometheus"')
+    kind: type[Config] = registry.load("treering.receive", name).Config
+    return name, decode(settings, kind, f"sources, {name}")
 
 
 def seconds(age: str) -> int:

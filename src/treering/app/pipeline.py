@@ -3,8 +3,8 @@
     senders ─► receivers ─► sink ─► store ◄── queries (treering.api)
                HTTP routes   │        │
                own sources   │        ├── by itself: segments, merging, retention
-                             │        └─► detection ─► ledger (the stream `findings`) ─► its listeners
-                             └── bounded, off the event loop
+                             │        └─► detection ─► ledger (the stream `findings`) ─► incidents ─► alerts
+                             └── enriched, bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
 from the senders inwards, so that everything received is kept.
@@ -15,32 +15,41 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from treering.app import owner
-from treering.app.config import Settings, seconds
+import msgspec
+
+from treering.app import owner, templating
+from treering.app.alerts import AlertDesk
+from treering.app.config import Settings, seconds, source_of
 from treering.app.detection import Detection
+from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
+from treering.app.playbooks import Playbooks
 from treering.app.scan import Scans
 from treering.app.sink import StoreSink
+from treering.app.templating import Templates
 from treering.core import registry
 from treering.core.access import Access, Token, digest, new_token
 from treering.core.clock import SystemClock
+from treering.core.errors import UserError
 from treering.core.telemetry import Telemetry
+from treering.parse import vector_access
 from treering.receive.opensearch import Indices
 from treering.stage.source import Context, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from treering.core.clock import Clock
     from treering.core.config import Config
+    from treering.stage.enricher import Enricher
     from treering.stage.source import Source
     from treering.stage.store import Store
 
 # Receivers that speak HTTP, in the order in which their routes are tried.
-HTTP = ("ingest", "otlp_http")
+HTTP = ("ingest", "otlp_http", "splunk_hec", "cloudwatch_push", "firehose", "loki", "remote_write")
 # Those that share names, templates and the finding of documents by id.
 OPENSEARCH = ("bulk", "opensearch")
 
@@ -49,8 +58,12 @@ class Pipeline:
     """Store, receivers and jobs of one data directory."""
 
     store: Store
+    templates: Templates
     sink: StoreSink
     context: Context
+    incidents: Desk
+    alerts: AlertDesk
+    playbooks: Playbooks
     ledger: Ledger
     scans: Scans
 
@@ -70,9 +83,16 @@ class Pipeline:
     async def start(self) -> None:
         """Open the store, build the receivers, start sources and jobs. Raises `UserError` when one cannot."""
         self.store = await asyncio.to_thread(open_store, self.settings)
-        self.sink = StoreSink(self.store, self.pool, self.settings.limits.waiting)
+        self.templates = open_templates(self.settings)
+        steps = enrichers(self.settings, self.templates)
+        waiting = self.settings.limits.waiting
+        self.sink = StoreSink(self.store, self.pool, waiting, enrichers=steps, telemetry=self.telemetry)
         self.context = Context(self.sink, self.clock, self.telemetry)
         self.ledger = Ledger(self.store, self.clock)
+        self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
+        self.ledger.listeners.append(self.incidents.take)
+        self.alerts = await asyncio.to_thread(self._alerts)
+        self.playbooks = open_playbooks(self.settings, self.store, self.clock)
         self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
             self.detection = await asyncio.to_thread(self._detection)
@@ -80,9 +100,13 @@ class Pipeline:
             self.routes = [route for name in HTTP for route in self._built(name)]
             self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
             for name, config, extra in self._configured():
-                source: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
-                await source.start()
-                self.sources.append(source)
+                built: Source = registry.load("treering.receive", name).build(config, self.context, *extra)
+                if not hasattr(built, "start"):
+                    raise UserError(f"{name} is no source but a protocol of the HTTP listener, and on anyway")
+                await built.start()
+                self.sources.append(built)
+            await asyncio.to_thread(self.alerts.start)
+            self.incidents.start()
             if self.detection is not None:
                 await asyncio.to_thread(self.detection.start)
         except BaseException:
@@ -99,6 +123,9 @@ class Pipeline:
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
         await asyncio.to_thread(self.scans.stop)
+        await asyncio.to_thread(self.incidents.stop)
+        await asyncio.to_thread(self.alerts.stop)
+        self.sink.close()
         await asyncio.to_thread(self.store.close)
         if self._owner is not None:
             owner.withdraw(self.settings.directory, self._owner)
@@ -107,6 +134,11 @@ class Pipeline:
     def announce(self, address: str) -> None:
         """Tell commands on this machine that the directory is served at `address`."""
         self._owner = owner.announce(self.settings.directory, address, self.token)
+
+    def records_now_ns(self) -> int:
+        """Return how far the records' own time has come; the machine's where nothing is watched."""
+        seen = 0 if self.detection is None else self.detection.watermark.value_ns
+        return seen or self.clock.now_ns()
 
     def listening(self) -> list[tuple[str, str, str]]:
         """Return name, address and state of the ports that sources opened by themselves."""
@@ -126,6 +158,9 @@ class Pipeline:
         if listen.conventional and listen.otlp_grpc:
             grpc = registry.load("treering.receive", "otlp_grpc")
             found.append(("otlp_grpc", grpc.Config(host=listen.host, port=listen.otlp_grpc), (self.access,)))
+        if listen.conventional and listen.syslog:
+            syslog = registry.load("treering.receive", "syslog")
+            found.append(("syslog", syslog.Config(host=listen.syslog_host, port=listen.syslog), ()))
         for follow in self.settings.follow:
             state = follow_state(self.settings.directory, follow.into, follow.paths)
             module = registry.load("treering.receive", "follow")
@@ -139,6 +174,9 @@ class Pipeline:
                 state=str(state),
             )
             found.append(("follow", config, ()))
+        for name, config in map(source_of, self.settings.sources):
+            uses_store = getattr(registry.load("treering.receive", name), "USES_STORE", False)
+            found.append((name, self._kept(name, config), (self.store,) if uses_store else ()))
         return found
 
     def _detection(self) -> Detection | None:
@@ -147,10 +185,40 @@ class Pipeline:
             return None
         return Detection(settings.detect, self.store, self.ledger, self.clock, self.telemetry, settings.directory)
 
+    def _kept(self, name: str, config: Config) -> Config:
+        """Return `config` with the file that keeps how far its source has come, where it has one and names none."""
+        if getattr(config, "state", None) != "":
+            return config
+        mark = hashlib.sha256(msgspec.json.encode(config)).hexdigest()[:12]
+        return msgspec.structs.replace(config, state=str(self.settings.directory / f"{name}-{mark}.json"))
+
+    def _alerts(self) -> AlertDesk:
+        """Return the alerts, told of findings and incidents."""
+        now, folder = self.records_now_ns, self.settings.directory
+        desk = AlertDesk(self.settings.alerts, self.store, self.clock, self.telemetry, folder, now)
+        self.incidents.finding_listeners.append(desk.alerting.take_findings)
+        self.incidents.listeners.append(desk.alerting.take_incidents)
+        return desk
+
     def _built(self, name: str, *needs: object) -> Sequence[Route]:
         module = registry.load("treering.receive", name)
         routes: Sequence[Route] = module.build(module.Config(), self.context, *needs)
         return routes
+
+
+def enrichers(settings: Settings, templates: Templates) -> tuple[Enricher, ...]:
+    """Return what every batch goes through on its way into the store, in order."""
+    from treering.parse import pricelines
+    from treering.parse.genai.normalise import Normaliser
+    from treering.parse.prices import Prices
+
+    file = settings.prices.file
+    return (Normaliser(Prices(pricelines.read(Path(file)) if file else ())), vector_access.enrich, templates)
+
+
+def open_templates(settings: Settings) -> Templates:
+    """Return the templates of the data directory's messages."""
+    return Templates(settings.directory / templating.FILE)
 
 
 def open_store(settings: Settings) -> Store:
@@ -160,6 +228,26 @@ def open_store(settings: Settings) -> Store:
     days = {pattern: seconds(age) / 86_400 for pattern, age in settings.retention.items()}
     store: Store = module.build(module.Config(retention=days), settings.directory)
     return store
+
+
+def open_desk(settings: Settings, store: Store, clock: Clock, now_ns: Callable[[], int] | None = None) -> Desk:
+    """Return the incidents of the data directory; nothing is folded before `start` or `settle`."""
+    about = settings.incidents
+    return Desk(
+        store,
+        clock,
+        settings.directory,
+        now_ns=now_ns,
+        open_risk=about.open_risk,
+        quiet_s=seconds(about.quiet),
+        horizon_days=seconds(about.horizon) / 86_400,
+    )
+
+
+def open_playbooks(settings: Settings, store: Store, clock: Clock) -> Playbooks:
+    """Return the playbooks, shipped and own. Raises `UserError` for one that cannot be read."""
+    own = settings.incidents.playbooks
+    return Playbooks(store, clock, Path(own) if own else None)
 
 
 def follow_state(directory: Path, into: str, paths: Sequence[str]) -> Path:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from treering.core.errors import Bug, Permanent, Retryable, UserError, Where
+from treering.stage.source import NO_TOMBSTONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,14 @@ class Remote:
 
     def send(self, method: str, path: str, body: bytes = b"", kind: str = JSON, text: str = "") -> Any:
         """Return the JSON answer of a call. Raises `UserError`, `Retryable`, `Permanent` or `Bug`."""
+        data = self._bytes(method, path, body, kind, text)
+        return msgspec.json.decode(data) if data else None
+
+    def download(self, path: str) -> bytes:
+        """Return the bytes that `GET path` answers. Raises what the server refuses with."""
+        return self._bytes("GET", path, b"", JSON, "")
+
+    def _bytes(self, method: str, path: str, body: bytes, kind: str, text: str) -> bytes:
         connection = self._connection()
         try:
             connection.request(method, path, body or None, {**self._headers, "content-type": kind})
@@ -52,7 +61,7 @@ class Remote:
             connection.close()
         if answer.status >= 300:
             raise refused(answer.status, data, answer.getheader("retry-after"), text)
-        return msgspec.json.decode(data) if data else None
+        return data
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
         """Yield the server-sent events of `GET path`, each with its data, until the server ends them."""
@@ -104,8 +113,10 @@ class RemoteSink:
         """Send through `remote`."""
         self._remote = remote
 
-    async def append(self, batches: Sequence[Batch]) -> int:
+    async def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
         """Return the `_seq` of the first row. Raises `Retryable` before anything was stored, or `Permanent`."""
+        if tombstones:
+            raise Bug("records cannot be deleted through the ingest API")
         first = -1
         for batch in batches:
             answer = await asyncio.to_thread(self._send, batch)

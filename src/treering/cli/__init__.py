@@ -5,7 +5,21 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("up", "ingest", "tail", "query", "analyze", "scan", "doctor", "plugins", "version")
+COMMANDS = (
+    "up",
+    "ingest",
+    "tail",
+    "query",
+    "analyze",
+    "incident",
+    "alert",
+    "playbook",
+    "schema",
+    "scan",
+    "doctor",
+    "plugins",
+    "version",
+)
 
 
 def main() -> None:
@@ -23,7 +37,11 @@ def main() -> None:
         rich_markup_mode=None,
     )
     for name in COMMANDS:
-        app.command(name)(getattr(importlib.import_module(f"treering.cli.{name}"), name))
+        command = getattr(importlib.import_module(f"treering.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     try:
         app()
     except Exception as error:  # noqa: BLE001  the last place where an error can still be told to a person

@@ -17,7 +17,7 @@ from treering.core.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from treering.stage.source import Route
+    from treering.stage.source import Response, Route
 
 
 class Client(Protocol):
@@ -29,6 +29,10 @@ class Client(Protocol):
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Return the answer of `POST path`."""
+        ...
+
+    def download(self, path: str) -> bytes:
+        """Return the bytes that `GET path` answers."""
         ...
 
 
@@ -58,7 +62,8 @@ def connected(settings: Settings) -> Iterator[Client]:
 
     store = open_store(settings)
     try:
-        yield _opened(store, settings)
+        with _opened(store, settings) as client:
+            yield client
     finally:
         store.close()
 
@@ -68,7 +73,9 @@ class Local:
 
     def __init__(self, routes: list[Route]) -> None:
         """Call `routes`."""
-        self._routes = {route.path: route for route in routes}
+        from treering.web.router import Router
+
+        self._router = Router(routes)
 
     def get(self, path: str) -> Any:
         """Return the answer of `GET path`."""
@@ -79,20 +86,53 @@ class Local:
         return self._call("POST", path, msgspec.json.encode(body), str(body.get("query", "")))
 
     def _call(self, method: str, path: str, body: bytes, text: str) -> Any:
+        answer = self._answer(method, path, body, text)
+        return msgspec.json.decode(answer.body)
+
+    def _answer(self, method: str, path: str, body: bytes, text: str) -> Response:
+        from urllib.parse import parse_qsl
+
         from treering.stage.source import Request
 
-        async def call() -> Any:
-            return await self._routes[path].handle(Request(method, path, body=body))
+        target, _, query = path.partition("?")
+        route, params = self._router.find(method, target.encode())
+
+        async def call() -> Response:
+            return await route.handle(Request(method, target, params, dict(parse_qsl(query)), body=body))
 
         answer = asyncio.run(call())
         if answer.status >= 300:
             raise refused(answer.status, answer.body, None, text)
-        return msgspec.json.decode(answer.body)
+        return answer
+
+    def download(self, path: str) -> bytes:
+        """Return the bytes that `GET path` answers."""
+        return self._answer("GET", path, b"", "").body
 
 
-def _opened(store: Any, settings: Settings) -> Local:
+@contextmanager
+def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     from treering.api.routes import routes
     from treering.api.service import Service
+    from treering.app.alerts import AlertDesk
     from treering.app.config import limits
+    from treering.app.pipeline import open_desk, open_playbooks, open_templates
+    from treering.core.clock import SystemClock
+    from treering.core.telemetry import Telemetry
 
-    return Local(routes(Service(store, limits(settings))))
+    clock = SystemClock()
+    incidents = open_desk(settings, store, clock)
+    alerts = AlertDesk(settings.alerts, store, clock, Telemetry(), settings.directory)
+    try:
+        services = Service(
+            store,
+            limits(settings),
+            incidents=incidents,
+            alerts=alerts,
+            playbooks=open_playbooks(settings, store, clock),
+            templates=open_templates(settings),
+        )
+        yield Local(routes(services))
+    finally:
+        alerts.stop()
+        incidents.stop()

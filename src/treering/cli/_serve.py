@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treering.api import ppl
@@ -79,9 +80,15 @@ def _http(pipeline: Pipeline) -> HttpServer:
         ],
         ready=lambda: pipeline.ready,
         started=pipeline.clock.monotonic(),
+        dashboards=Path(pipeline.settings.dashboards) if pipeline.settings.dashboards else None,
+        caller=pipeline.access.name,
+        incidents=pipeline.incidents,
+        alerts=pipeline.alerts,
+        playbooks=pipeline.playbooks,
         ledger=pipeline.ledger,
         scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
+        templates=pipeline.templates,
     )
     queries = ppl.routes(service)
     everything = [*api_routes(service), *pipeline.routes, *queries]
@@ -92,6 +99,9 @@ def _http(pipeline: Pipeline) -> HttpServer:
     if listen.conventional and listen.opensearch:
         routes = [route for route in everything if not route.path.startswith(("/v1/", "/api/"))]
         listeners.append(Listener("opensearch", listen.host, listen.opensearch, routes))
+    if listen.conventional and listen.splunk_hec:
+        routes = [route for route in everything if route.path.startswith("/services/")]
+        listeners.append(Listener("splunk hec", listen.host, listen.splunk_hec, routes))
     config = HttpConfig(allowed_hosts=listen.names)
     return HttpServer(listeners, pipeline.telemetry, pipeline.access, config)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from treering.app.config import Settings
     from treering.receive._json_lines import Rejected
     from treering.receive.files import Files, Progress
-    from treering.stage.source import Context, Sink
+    from treering.stage.source import Context
     from treering.stage.store import Store
 
 
@@ -44,14 +44,15 @@ def ingest(
     if follow:
         asyncio.run(_follow(settings, tuple(paths), into, kind))
         return
-    progress = asyncio.run(_read(settings, tuple(paths), (into, kind), rejected))
+    progress = asyncio.run(read_files(settings, tuple(paths), (into, kind), rejected))
     _summary(progress, into)
 
 
-def read_into(store: Store, paths: tuple[str, ...]) -> Progress:
-    """Read files of any format into `store`, showing progress on a terminal."""
+def read_into(store: Store, settings: Settings, paths: tuple[str, ...]) -> Progress:
+    """Read files of any format into `store` as the server would, showing progress on a terminal."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from treering.app import pipeline
     from treering.app.sink import StoreSink
     from treering.core.clock import SystemClock
     from treering.core.telemetry import Telemetry
@@ -60,14 +61,17 @@ def read_into(store: Store, paths: tuple[str, ...]) -> Progress:
 
     async def read() -> Progress:
         with ThreadPoolExecutor(2) as pool:
-            context = Context(StoreSink(store, pool), SystemClock(), Telemetry())
-            source = files.build(files.Config(paths=paths), context)
+            telemetry = Telemetry()
+            steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
+            sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
+            source = files.build(files.Config(paths=paths), Context(sink, SystemClock(), telemetry))
             shown = asyncio.create_task(_show(source))
             try:
                 await source.read()
             finally:
                 shown.cancel()
                 await asyncio.gather(shown, return_exceptions=True)
+                sink.close()
             return source.progress
 
     return asyncio.run(read())
@@ -84,22 +88,29 @@ def _context(settings: Settings) -> Iterator[Context]:
     from treering.core.telemetry import Telemetry
     from treering.stage.source import Context
 
-    sink: Sink
     if (remote := _connection.server(settings)) is not None:
-        sink = RemoteSink(remote)
-        yield Context(sink, SystemClock(), Telemetry())
+        yield Context(RemoteSink(remote), SystemClock(), Telemetry())
         return
     from concurrent.futures import ThreadPoolExecutor
 
     store = pipeline.open_store(settings)
     try:
         with ThreadPoolExecutor(2) as pool:
-            yield Context(StoreSink(store, pool), SystemClock(), Telemetry())
+            telemetry = Telemetry()
+            steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
+            sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
+            try:
+                yield Context(sink, SystemClock(), telemetry)
+            finally:
+                sink.close()
     finally:
         store.close()
 
 
-async def _read(settings: Settings, paths: tuple[str, ...], target: tuple[str, str], rejected: Path | None) -> Progress:
+async def read_files(
+    settings: Settings, paths: tuple[str, ...], target: tuple[str, str], rejected: Path | None
+) -> Progress:
+    """Read files into the stream and as the format that `target` names; lines not stored go to `rejected`."""
     from treering.receive import files
 
     with _context(settings) as context, contextlib.ExitStack() as stack:

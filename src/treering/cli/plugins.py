@@ -34,5 +34,8 @@ def plugins(kind: Annotated[str, typer.Argument(help=f"Only one kind: {', '.join
             continue
         typer.echo(f"{label} ({group})")
         for name in names:
-            about = (registry.load(group, name).__doc__ or "").strip().partition("\n")[0]
+            try:
+                about = (registry.load(group, name).__doc__ or "").strip().partition("\n")[0]
+            except UserError as error:  # one whose extra is not installed
+                about = f"{error.message}; {error.hint}"
             typer.echo(f"  {name:<14} {safe(about)}")

@@ -25,7 +25,7 @@ def up(  # noqa: PLR0913  each is an option of the command
     conventional: Annotated[
         bool | None,
         typer.Option(
-            "--conventional-ports/--no-conventional-ports", help="Open 4317, 4318 and 9200 too.", show_default="open"
+            "--conventional-ports/--no-conventional-ports", help="Open 4317, 4318, 9200 … too.", show_default="open"
         ),
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Play a known day of an AI platform into it.")] = False,

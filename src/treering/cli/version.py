@@ -9,7 +9,7 @@ import typer
 
 import treering
 
-PARTS = ("duckdb", "arro3-core", "msgspec", "uvicorn", "sqlglot", "grpcio")
+PARTS = ("duckdb", "arro3-core", "msgspec", "uvicorn", "sqlglot", "h2")
 
 
 def version() -> None:

@@ -83,11 +83,22 @@ class Access:
         """Return the role that an `Authorization` header gives: `Bearer`, `ApiKey`, or `Basic` with it as password."""
         if self.open:
             return "admin"
+        found = self._holder(authorization)
+        return None if found is None else found[1]
+
+    def name(self, authorization: str) -> str:
+        """Return who sends an `Authorization` header, for the history of changes: the name of the token's holder."""
+        if self.open:
+            return "someone on this machine"
+        found = self._holder(authorization)
+        return "unknown" if found is None else found[0]
+
+    def _holder(self, authorization: str) -> tuple[str, str] | None:
         presented = digest(_secret(authorization))
         found = None
-        for _, known, role in self._tokens:  # all of them, so that time tells nothing
+        for name, known, role in self._tokens:  # all of them, so that time tells nothing
             if hmac.compare_digest(presented, known):
-                found = role
+                found = name, role
         return found
 
     def allows(self, authorization: str, needed: str) -> bool | None:

@@ -17,6 +17,9 @@ from treering.core.errors import UserError
 if TYPE_CHECKING:
     from types import ModuleType
 
+# Extras that are not named after the one component that needs them.
+_EXTRAS = {"boto3": "aws", "botocore": "aws"}
+
 
 def names(group: str) -> list[str]:
     """Return the names of the components in `group`, ours and those of installed packages, sorted."""
@@ -46,5 +49,6 @@ def load(group: str, name: str) -> ModuleType:
         if error.name and error.name.startswith("treering"):
             raise
         raise UserError(
-            f"{group}.{name} needs the package {error.name!r}", hint=f"pip install 'treering[{name}]'"
+            f"{group}.{name} needs the package {error.name!r}",
+            hint=f"pip install 'treering[{_EXTRAS.get(error.name or '', name)}]'",
         ) from error

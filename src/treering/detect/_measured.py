@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from treering.detect._calls import calls
 from treering.detect._evidence import evidence
 from treering.detect._levels import LevelJudge, Levels
-from treering.detect._series import Board, keep_shown, keep_value
+from treering.detect._series import Board, keep_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from treering.detect._calls import Calls
     from treering.detect._series import Cell, Series
-    from treering.model.finding import Finding
+    from treering.model.finding import Evidence, Finding
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
+
+_SHOWN = 3
 
 
 class Measured:
@@ -60,10 +62,8 @@ class Measured:
                     continue
                 cell.calls += 1
                 keep_value(cell, value)
-                if value > cell.top:
-                    cell.top = value
-                    cell.shown = cell.shown[-2:]
-                    keep_shown(cell, evidence(rows, place, self._fields[0], f"{value:.6g}"))
+                if len(cell.shown) < _SHOWN or value > float(cell.shown[-1].excerpt):
+                    _show(cell, evidence(rows, place, self._fields[0], f"{value:.6g}"))
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all
@@ -77,6 +77,13 @@ class Measured:
     def restore(self, state: bytes) -> None:
         """Go on from saved series. Raises `ValueError`."""
         self._board.restore(state)
+
+
+def _show(cell: Cell, shown: Evidence) -> None:
+    """Keep the greatest values of a window: what is slow behind a gateway is slow at the gateway, so both show it."""
+    held = [*cell.shown, shown]
+    held.sort(key=lambda one: (-float(one.excerpt), one.trace_id))
+    cell.shown = held[:_SHOWN]
 
 
 def about(series: Series) -> str:

@@ -47,7 +47,6 @@ class Cell(msgspec.Struct):
     hits: int = 0
     values: list[float] = []
     shown: list[Evidence] = []
-    top: float = -1.0
 
 
 class Open(msgspec.Struct):
@@ -245,9 +244,15 @@ def keep_value(cell: Cell, value: float) -> None:
 
 
 def keep_shown(cell: Cell, shown: Evidence) -> None:
-    """Keep a record of a window as evidence, the first few."""
-    if len(cell.shown) < _MOST_SHOWN:
-        cell.shown.append(shown)
+    """Keep a record of a window as evidence: those whose trace ids sort first.
+
+    So two subjects that the same traces pass, a gateway and what is behind it, show the same traces (coordinated
+    sampling: Cohen, "Stream sampling for frequency cap statistics", KDD 2015), by which their findings are joined.
+    """
+    held = [*cell.shown, shown]
+    if len(held) > _MOST_SHOWN:
+        held.sort(key=lambda one: (one.trace_id or "~", one.seq))
+    cell.shown = held[:_MOST_SHOWN]
 
 
 def pool(recent: Sequence[Cell], windows: int) -> list[Cell]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from treering.model import columns
+from treering.model import columns, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,3 +41,19 @@ def batch(
         records, received_ns=received_ns, ids=ids, unit_ns=unit_ns, is_time=lambda name: is_time_field(stream, name)
     )
     return Batch(stream, data)
+
+
+def shaped_batch(
+    stream: str,
+    rows: Sequence[Any],
+    shape: shapes.Shape,
+    *,
+    received_ns: int,
+    unit_ns: int = columns.NANOSECOND,
+) -> Batch:
+    """Return records that `shape` decoded as a batch of `stream`; otherwise like `batch`."""
+    from treering.model.schema import is_time_field
+
+    spreader = columns.Spreader(len(rows), lambda name: is_time_field(stream, name), unit_ns, columns.MAX_COLUMNS)
+    shapes.spread(rows, shape, spreader)
+    return Batch(stream, spreader.finish(received_ns))

@@ -7,22 +7,29 @@ two columns. What no column can hold (explicit nulls, empty objects, names beyon
 object from pointer to value.
 
 Every table also has `_time` (nanoseconds; the record's `@timestamp`, else when it was received) and may have `_id`.
+
+What treering itself finds out about a record on its way in (`treering.stage.enricher`) is in columns of our own: their
+pointers begin with `~/`, which no escaped name of a sender's can. Queries find them under the rest of the pointer, and
+no record that is read back contains them. Where a sender's value was moved to another name, `_origin` tells which it
+had: a JSON object from the pointer as stored to the pointer as sent.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
-from treering.model.times import MAX_NS, MIN_NS, parse_texts
+from treering.model.times import MAX_NS, MIN_NS, instants, parse_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-TIME, ID, SEQUENCE, REST = "_time", "_id", "_seq", "_rest"
+TIME, ID, SEQUENCE, REST, ORIGIN = "_time", "_id", "_seq", "_rest", "_origin"
+OWN = "~/"
 MAX_COLUMNS = 1024
 MAX_DEPTH = 32
 NANOSECOND, MILLISECOND = 1, 1_000_000
@@ -53,7 +60,9 @@ SYSTEM: dict[str, DataType] = {
     ID: DataType.utf8(),
     SEQUENCE: DataType.int64(),
     REST: DataType.utf8(),
+    ORIGIN: DataType.utf8(),
 }
+_OF_TIMES = frozenset({Kind.STRING, Kind.LONG})
 _SCALARS = {bool: Kind.BOOLEAN, int: Kind.LONG, float: Kind.DOUBLE, str: Kind.STRING}
 
 
@@ -75,20 +84,27 @@ def split(physical: str) -> tuple[str, Kind]:
 
 def logical(pointer: str) -> str:
     """Return the field name that queries use for a pointer: its steps joined with dots."""
+    pointer = pointer.removeprefix(OWN)
     if "/" not in pointer and "~" not in pointer:
         return pointer
     return ".".join(unescape(token) for token in pointer.split("/"))
 
 
-class _Spreader:
-    """Collects the columns of one set of records."""
+def of_sender(physical: str) -> bool:
+    """Whether a physical column holds what senders wrote, rather than what every table has or we found out."""
+    return physical not in SYSTEM and not physical.startswith(OWN)
+
+
+class Spreader:
+    """Collects the columns of one set of records; those that are whole Arrow arrays already stay so."""
 
     def __init__(self, count: int, is_time: Callable[[str], bool], unit_ns: int, max_columns: int) -> None:
+        """Take in `count` records; the other arguments are those of `from_records`."""
         self.count = count
         self.is_time = is_time
         self.unit_ns = unit_ns
         self.max_columns = max_columns
-        self.columns: dict[str, list[Any]] = {}
+        self.columns: dict[str, Any] = {}
         self.rest: dict[int, dict[str, Any]] = {}
 
     def spread(self, prefix: str, rows: Sequence[Mapping[str, Any] | None]) -> None:
@@ -129,20 +145,47 @@ class _Spreader:
         elif kinds:
             self.place_mixed(pointer, values)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more column is allowed."""
+        return len(self.columns) < self.max_columns
+
+    def keep(self, index: int, pointer: str, value: Any) -> None:
+        """Put what no column can hold, of row `index`, into the rest."""
+        self.rest.setdefault(index, {})[pointer] = value
+
+    def place_alike(self, pointer: str, values: Sequence[Any], kind: Kind) -> None:
+        """Put values that are all of one scalar kind, or None, into its column; faster than `place`."""
+        time = kind in _OF_TIMES and self.is_time(logical(pointer))
+        if not self.has_room or (time and (kind is Kind.STRING or self.unit_ns != 1)):
+            self.place(pointer, list(values))
+            return
+        try:
+            column = Array(values, ARROW[kind])
+        except OverflowError:
+            self.place(pointer, list(values))
+            return
+        if column.null_count < len(values):
+            held = Kind.TIME if time else kind
+            self.columns[f"{pointer}:{held.value}"] = column.cast(ARROW[held]) if time else column
+
     def place_times(self, pointer: str, values: list[Any]) -> None:
         """Convert texts that name an instant; the others stay texts."""
+        if self.has_room and (whole := instants(values)) is not None:
+            self.columns[f"{pointer}:{Kind.TIME.value}"] = whole
+            return
         places = [index for index, value in enumerate(values) if value is not None]
-        instants = parse_texts([values[index] for index in places], self.unit_ns)
+        parsed = parse_texts([values[index] for index in places], self.unit_ns)
         times: list[int | None] = [None] * self.count
         texts: list[str | None] = [None] * self.count
-        for index, instant in zip(places, instants, strict=True):
+        for index, instant in zip(places, parsed, strict=True):
             if instant is None:
                 texts[index] = values[index]
             else:
                 times[index] = instant
-        if None in instants:
+        if None in parsed:
             self.put(pointer, Kind.STRING, texts)
-        if any(instant is not None for instant in instants):
+        if any(instant is not None for instant in parsed):
             self.put(pointer, Kind.TIME, times)
 
     def place_numbers(self, pointer: str, values: list[Any]) -> None:
@@ -210,6 +253,32 @@ class _Spreader:
             return
         self.columns[name] = values
 
+    def finish(self, received_ns: int, ids: Sequence[str | None] | None = None) -> RecordBatch:
+        """Return the columns with the system's; rows without a time have that of receipt."""
+        columns: dict[str, tuple[DataType, Any]] = {TIME: (SYSTEM[TIME], self._stamps(received_ns))}
+        if ids is not None and any(ids):
+            columns[ID] = (SYSTEM[ID], list(ids))
+        for name, values in self.columns.items():
+            columns[name] = (ARROW[Kind(name[-1])], values)
+        if self.rest:
+            encoded = [
+                None if (left := self.rest.get(index)) is None else msgspec.json.encode(left).decode()
+                for index in range(self.count)
+            ]
+            columns[REST] = (SYSTEM[REST], encoded)
+        schema = Schema([Field(name, kind) for name, (kind, _) in columns.items()])
+        return RecordBatch.from_arrays([_array(values, kind) for kind, values in columns.values()], schema=schema)
+
+    def _stamps(self, received_ns: int) -> Any:
+        stamps = self.columns.get("@timestamp:t")
+        if stamps is None:
+            return [received_ns] * self.count
+        if isinstance(stamps, Array):
+            if not stamps.null_count:
+                return stamps
+            stamps = stamps.cast(DataType.int64()).to_pylist()
+        return [received_ns if stamp is None else stamp for stamp in stamps]
+
 
 def _fits(values: Sequence[int | None], unit: int) -> bool:
     present = [value for value in values if value is not None]
@@ -231,49 +300,65 @@ def from_records(
     the epoch, become timestamps; a text that names no instant stays a text. Values must be what JSON has, or floats
     that JSON lacks (NaN, infinities).
     """
-    count = len(records)
-    spreader = _Spreader(count, is_time, unit_ns, max_columns)
+    spreader = Spreader(len(records), is_time, unit_ns, max_columns)
     spreader.spread("", records)
-    stamps = spreader.columns.get("@timestamp:t", [None] * count)
-    columns: dict[str, tuple[DataType, list[Any]]] = {
-        TIME: (SYSTEM[TIME], [received_ns if stamp is None else stamp for stamp in stamps])
-    }
-    if ids is not None and any(ids):
-        columns[ID] = (SYSTEM[ID], list(ids))
-    for name, values in spreader.columns.items():
-        columns[name] = (ARROW[Kind(name[-1])], values)
-    if spreader.rest:
-        encoded = [
-            None if (left := spreader.rest.get(index)) is None else msgspec.json.encode(left).decode()
-            for index in range(count)
-        ]
-        columns[REST] = (SYSTEM[REST], encoded)
-    schema = Schema([Field(name, kind) for name, (kind, _) in columns.items()])
-    return RecordBatch.from_arrays([_array(values, kind) for kind, values in columns.values()], schema=schema)
+    return spreader.finish(received_ns, ids)
 
 
-def _array(values: list[Any], kind: DataType) -> Array:
+def _array(values: Any, kind: DataType) -> Array:
+    if isinstance(values, Array):
+        return values
     if kind == ARROW[Kind.TIME]:
         return Array(values, DataType.int64()).cast(kind)
     return Array(values, kind)
 
 
 def to_record(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record of one row (physical column to value): the sender's own nesting, instants as integers."""
+    """Return the record of one row as its sender wrote it (physical column to value); instants are integers."""
+    moved = _moved(text) if (text := row.get(ORIGIN)) else None
     record: dict[str, Any] = {}
+    for pointer, value in _leaves(row):
+        if moved and (sent := moved.get(pointer)) is not None:
+            _insert(record, sent, value)
+        elif not pointer.startswith(OWN):
+            _insert(record, pointer, value)
+    return record
+
+
+def as_stored(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of one row with the names and values that queries see, those we found out included."""
+    leaves = list(_leaves(row))
+    record: dict[str, Any] = {}
+    for pointer, value in leaves:
+        if not pointer.startswith(OWN):
+            _insert(record, pointer, value)
+    for pointer, value in leaves:
+        if pointer.startswith(OWN):
+            _insert(record, pointer.removeprefix(OWN), value)
+    return record
+
+
+@lru_cache(4096)
+def _moved(text: str) -> Mapping[str, str]:
+    moved: dict[str, str] = msgspec.json.decode(text)
+    return moved
+
+
+def _leaves(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in row.items():
         if value is None or name in SYSTEM:
             continue
         pointer, kind = split(name)
-        _insert(record, pointer, msgspec.json.decode(value) if kind is Kind.JSON else value)
+        yield pointer, msgspec.json.decode(value) if kind is Kind.JSON else value
     if rest := row.get(REST):
-        for pointer, value in msgspec.json.decode(rest).items():
-            _insert(record, pointer, value)
-    return record
+        yield from msgspec.json.decode(rest).items()
 
 
 def _insert(record: dict[str, Any], pointer: str, value: Any) -> None:
     *parents, last = [unescape(token) for token in pointer.split("/")]
     for step in parents:
-        record = record.setdefault(step, {})
+        below = record.setdefault(step, {})
+        if not isinstance(below, dict):  # ours beside a scalar of the sender's
+            below = record[step] = {}
+        record = below
     record[last] = value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from treering.model.columns import REST, SYSTEM, logical, split
+from treering.model.columns import OWN, REST, SYSTEM, Kind, logical, split
 from treering.model.schema import DYNAMIC_TYPES, FieldType, StreamSchema
 
 if TYPE_CHECKING:
@@ -26,18 +26,19 @@ def fields(properties: Mapping[str, Any], prefix: str = "") -> Iterator[FieldTyp
 
 
 def schema(mappings: Sequence[Mapping[str, Any]], physical: Iterable[str]) -> StreamSchema:
-    """Return the schema of streams with these mappings (`{"properties": …}`) and physical columns."""
+    """Return the schema of streams with these mappings (`{"properties": …}`) and physical columns.
+
+    A field that only we filled is in no object, comes last and is found by name alone (option `own`).
+    """
     found: dict[str, FieldType] = {}
     for mapping in mappings:
         for field in fields(mapping.get("properties", {})):
             found.setdefault(field.name, field)
     columns: dict[str, list[str]] = {}
-    for name in physical:
-        if name in SYSTEM:
-            continue
-        columns.setdefault(logical(split(name)[0]), [])
-        if name not in columns[logical(split(name)[0])]:
-            columns[logical(split(name)[0])].append(name)
+    for name in dict.fromkeys(physical):
+        if name not in SYSTEM:
+            columns.setdefault(logical(split(name)[0]), []).append(name)
+    own = {name: columns.pop(name) for name in list(columns) if _is_own(columns[name]) and name not in found}
     for name, names in columns.items():
         for parent in _parents(name):
             found.setdefault(parent, FieldType(parent, "object"))
@@ -50,7 +51,17 @@ def schema(mappings: Sequence[Mapping[str, Any]], physical: Iterable[str]) -> St
     members: dict[str, list[FieldType]] = {name: [] for name in top}
     for field in found.values():
         members[_root(field.name, found)].append(field)
-    return StreamSchema({field.name: field for name in top for field in members[name]})
+    last = {name: FieldType(name, _own_type(names), tuple(names), options={"own": True}) for name, names in own.items()}
+    return StreamSchema({field.name: field for name in top for field in members[name]} | last)
+
+
+def _is_own(physical: Iterable[str]) -> bool:
+    return all(name.startswith(OWN) for name in physical)
+
+
+def _own_type(physical: Sequence[str]) -> str:
+    kind = split(physical[0])[1]
+    return "keyword" if kind is Kind.STRING else DYNAMIC_TYPES[kind]
 
 
 def _with_members(found: Mapping[str, FieldType]) -> dict[str, FieldType]:

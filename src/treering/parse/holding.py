@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from treering.stage.parser import LineFormat, Record
 
 MAX_JOINED = 1 << 20
-_CLOSING = re.compile(r"[\])}]+[,;]?")
+CLOSING = re.compile(r"[\])}]+[,;]?")
 _SECOND = 1_000_000_000
 
 
@@ -38,7 +38,7 @@ class Held:
         """Add `line`, which no format explains, if it belongs to the record; tell whether it did."""
         if self._size + len(line) > MAX_JOINED:
             return False
-        goes_on = line[0] in " \t" or _CLOSING.fullmatch(line) is not None
+        goes_on = line[0] in " \t" or CLOSING.fullmatch(line) is not None
         if self._traced is not None:
             traced = goes_on = goes_on or stacktraces.continues(line, self._traced)
         elif stacktraces.is_frame(line):

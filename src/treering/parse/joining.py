@@ -101,6 +101,11 @@ class Node:
             out += child.rest()
         return out
 
+    def settle(self, out: list[Tagged]) -> None:
+        """Add the records that were held back outside wrappers to `out`: lines of others came after them."""
+        for key in list(self.held):
+            self._close(key, out)
+
     def _record(self, form: LineFormat, record: Record, tag: Record | None, key: str, out: list[Tagged]) -> None:
         self.count(self.path + form.name)
         if self.held and (held := self.held.get(key)) is not None:

@@ -6,7 +6,6 @@ are hashed together, with a handful of NumPy passes over their bytes and no Pyth
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RANDOM = np.random.default_rng(20260112)
-_BYTE = _RANDOM.integers(1, 2**63, 256, dtype=np.uint64) | np.uint64(1)
+BYTE = _RANDOM.integers(1, 2**63, 256, dtype=np.uint64) | np.uint64(1)
 _BASE = int(_RANDOM.integers(1, 2**63)) | 1
-_ORDER = _RANDOM.integers(1, 2**63, 1024, dtype=np.uint64) | np.uint64(1)
-_WILD, _MIX = _RANDOM.integers(1, 2**63, 2, dtype=np.uint64) | np.uint64(1)
-_SEPARATOR = np.zeros(256, dtype=bool)
-_SEPARATOR[list(b" \t\r\n\x0b\x0c=:,;()[]{}\"'|<>")] = True
-_NEWLINE = 10
+ORDER = _RANDOM.integers(1, 2**63, 1024, dtype=np.uint64) | np.uint64(1)
+WILD, MIX = _RANDOM.integers(1, 2**63, 2, dtype=np.uint64) | np.uint64(1)
+SEPARATORS = " \t\r\n\x0b\x0c=:,;()[]{}\"'|<>"
+SEPARATOR = np.zeros(256, dtype=bool)
+SEPARATOR[list(SEPARATORS.encode())] = True
+NEWLINE = 10
 _CHUNK = 1 << 18
 _LONG = 1200
 
@@ -42,18 +42,20 @@ def shape_hashes(messages: Sequence[str]) -> NDArray[np.uint64]:
     return out
 
 
-@lru_cache(maxsize=4)
-def _all_powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    up = np.full(size, _BASE, dtype=np.uint64)
-    down = np.full(size, pow(_BASE, -1, 2**64), dtype=np.uint64)
-    up[0] = down[0] = 1
-    return np.cumprod(up, dtype=np.uint64), np.cumprod(down, dtype=np.uint64)
+# Replaced as a whole when longer ones are needed, so that threads always see a pair.
+_held: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
 
 
-def _powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return the powers of the base and of its inverse modulo 2^64, one per byte."""
-    up, down = _all_powers(1 << max(16, (size - 1).bit_length()))
-    return up[:size], down
+def powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return the powers of the base and of its inverse modulo 2^64, one per byte; the second may be longer."""
+    pair = _held[0] if _held else None
+    if pair is None or len(pair[0]) < size:
+        length = 1 << max(16, (size - 1).bit_length())
+        up, down = np.full(length, _BASE, dtype=np.uint64), np.full(length, pow(_BASE, -1, 2**64), dtype=np.uint64)
+        up[0] = down[0] = 1
+        pair = np.cumprod(up, dtype=np.uint64), np.cumprod(down, dtype=np.uint64)
+        _held[:] = [pair]
+    return pair[0][:size], pair[1]
 
 
 def _hash(messages: Sequence[str]) -> NDArray[np.uint64]:
@@ -62,19 +64,19 @@ def _hash(messages: Sequence[str]) -> NDArray[np.uint64]:
         text = "\n".join([message[:_LONG].partition("\n")[0] for message in messages])
     # The line end in front gives an empty message a token of its own.
     data = np.frombuffer(("\n" + text).encode("utf-8", "surrogatepass"), dtype=np.uint8)
-    separator = _SEPARATOR[data]
+    separator = SEPARATOR[data]
     first = separator.copy()
     first[1:] |= separator[:-1]
     starts = np.flatnonzero(first)
     # A word's hash is a polynomial in the base; divided by the power of its start it is the same wherever it stands.
-    up, down = _powers(len(data))
-    words = np.add.reduceat(_BYTE[data] * up, starts) * down[starts]
+    up, down = powers(len(data))
+    words = np.add.reduceat(BYTE[data] * up, starts) * down[starts]
     digits = np.bitwise_or.reduceat(((data - np.uint8(48)) < 10).view(np.uint8), starts).view(bool)
     words ^= words >> np.uint64(29)
-    words *= _MIX
+    words *= MIX
     words ^= words >> np.uint64(32)
-    words[digits] = _WILD
-    lines = np.flatnonzero(data[starts] == _NEWLINE)
+    words[digits] = WILD
+    lines = np.flatnonzero(data[starts] == NEWLINE)
     order = np.arange(len(starts)) - np.repeat(lines, np.diff(lines, append=len(starts)))
-    words *= _ORDER[np.minimum(order, 1023)]
+    words *= ORDER[np.minimum(order, 1023)]
     return np.add.reduceat(words, lines)

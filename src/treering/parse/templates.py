@@ -21,7 +21,7 @@ from treering.parse.shapes import shape_hashes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_VERSION = 1
+_VERSION = 2
 _MAX_HASHES = 200_000
 
 
@@ -41,6 +41,7 @@ class _Saved(msgspec.Struct):
     wild: list[int]
     root: int
     count: int
+    hashes: list[int] = []
 
 
 class _State(msgspec.Struct):
@@ -72,15 +73,25 @@ class Miner:
         hashes, first, inverse, counts = np.unique(
             shape_hashes(messages), return_index=True, return_inverse=True, return_counts=True
         )
-        numbers = [0] * len(hashes)
         # In order of appearance, so that the same messages make the same templates.
-        for at in np.argsort(first).tolist():
-            numbers[at] = self._number(int(hashes[at]), messages[int(first[at])])
-        roots = [self._clusters.root(number) for number in numbers]
-        for root, count in zip(roots, counts.tolist(), strict=True):
-            self._counts[root] = self._counts.get(root, 0) + count
-        names = np.array([self._ids[root] for root in roots], dtype=object)
+        order = np.argsort(first)
+        examples = [messages[place] for place in first[order].tolist()]
+        names = np.empty(len(hashes), dtype=object)
+        names[order] = self.place(hashes[order].tolist(), examples, counts[order].tolist())
         found: list[str] = names[inverse].tolist()
+        return found
+
+    def knows(self, shape_hash: int) -> bool:
+        """Whether messages with this hash (`treering.parse.shapes`) have a template, so that `place` is quick."""
+        return shape_hash in self._by_hash
+
+    def place(self, hashes: Sequence[int], examples: Sequence[str], counts: Sequence[int]) -> list[str]:
+        """Return the template id of each shape, of which `examples` has a message; count its messages."""
+        numbers = [self._number(one, message) for one, message in zip(hashes, examples, strict=True)]
+        roots = [self._clusters.root(number) for number in numbers]
+        for root, count in zip(roots, counts, strict=True):
+            self._counts[root] = self._counts.get(root, 0) + count
+        found = [self._ids[root] for root in roots]
         if len(self._clusters) > self.max_shapes:
             self._forget()
         return found
@@ -104,11 +115,16 @@ class Miner:
     def dump(self) -> bytes:
         """Return the state as JSON for `load`."""
         self._settle()
-        saved = [
-            _Saved(self._ids[root], list(shape), wild, root, self._counts.get(root, 0))
+        return msgspec.json.encode(_State(_VERSION, self._saved(), self.aliases))
+
+    def _saved(self) -> list[_Saved]:
+        hashes: dict[int, list[int]] = {}
+        for one, number in self._by_hash.items():
+            hashes.setdefault(self._clusters.root(number), []).append(one)
+        return [
+            _Saved(self._ids[root], list(shape), wild, root, self._counts.get(root, 0), hashes.pop(root, []))
             for shape, wild, root in self._clusters.openings()
         ]
-        return msgspec.json.encode(_State(_VERSION, saved, self.aliases))
 
     @classmethod
     def load(cls, state: bytes, max_shapes: int = 20_000) -> Miner:
@@ -156,10 +172,7 @@ class Miner:
     def _forget(self) -> None:
         """Begin anew with the more frequent half of the templates."""
         self._settle()
-        saved = [
-            _Saved(self._ids[root], list(shape), wild, root, self._counts.get(root, 0))
-            for shape, wild, root in self._clusters.openings()
-        ]
+        saved = self._saved()
         saved.sort(key=lambda one: (-one.count, one.root))
         kept = sorted(saved[: self.max_shapes // 2], key=lambda one: one.root)
         self._clusters, self._ids, self._counts = Clusters(), [], {}
@@ -175,6 +188,7 @@ class Miner:
             if number == len(self._ids):
                 self._ids.append(one.id)
             root = roots.setdefault(one.root, number)
+            self._by_hash.update(dict.fromkeys(one.hashes, root))
             if root == number:
                 self._counts[number] = one.count
             else:

@@ -11,9 +11,19 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.model.columns import TIME
 from treering.model.schema import FieldType
-from treering.query import coerce, instants, output, pushdown
+from treering.query import coerce, events, instants, naming, output, pushdown
 from treering.query.function import Context, Typed
-from treering.query.relation import METADATA, SEQUENCE, Column, Relation, Source, aliased, computed, named, nested
+from treering.query.relation import (
+    METADATA,
+    SEQUENCE,
+    Column,
+    Relation,
+    Source,
+    aliased,
+    computed,
+    named,
+    nested,
+)
 from treering.query.scope import Scope
 from treering.query.types import Type, type_of
 from treering.stage.store import Query, Scan
@@ -96,6 +106,7 @@ class Compiler:
             if self.default_source is None:
                 raise UserError("the query names no stream", hint="begin with source=<stream>")
             streams = (self.default_source,)
+        asked, streams = streams, naming.streams(streams)
         try:
             schema = self.schema(streams)
         except UserError as error:
@@ -108,7 +119,9 @@ class Compiler:
         self.sources.append(source)
         columns = {field.name: self._field_column(source, field) for field in schema}
         metadata = {name: _metadata(source, name, kind) for name, kind in METADATA.items()}
-        return Relation(select, columns, (), _metadata(source, SEQUENCE, Type.BIGINT), metadata, frozenset(streams))
+        metadata |= {field.name: columns.pop(field.name) for field in schema if "own" in field.options}
+        sequence = _metadata(source, SEQUENCE, Type.BIGINT)
+        return naming.restricted(Relation(select, columns, (), sequence, metadata, frozenset(asked)), asked)
 
     def _field_column(self, source: Source, field: FieldType) -> Column:
         target = source.schema.get(field.path) if field.type == "alias" and field.path else field
@@ -118,9 +131,13 @@ class Compiler:
         return Column(f"{source.name}.{target.name}", kind, None, source, target, target.name, many)
 
     def column(self, relation: Relation, name: str) -> Column | None:
-        """Return the column that a field name means: itself, a multi-field's parent, or a member of an object."""
-        if (found := relation.find(name)) is not None:
-            return found
+        """Return the column that a field name means.
+
+        That is itself, its GenAI synonyms, a multi-field's parent, or a member of an object.
+        """
+        found = naming.column(relation, name, relation.find(name))
+        if found is not None:
+            return events.column(relation, name, found, self.schema, self.sources.append)
         parent, _, last = name.rpartition(".")
         while parent:
             column = relation.find(parent)
@@ -237,19 +254,40 @@ def _metadata(source: Source, name: str, kind: Type) -> Column:
 
 def scan(source: Source) -> Scan:
     """Return what a source turned out to need, and fill in the SELECT over it."""
-    expressions: list[exp.Expression] = [
-        aliased(named(stored) if stored not in _ABSENT else exp.Null(), ref) for ref, stored in source.used.items()
-    ]
+    expressions: list[exp.Expression] = [aliased(_value(source, stored), ref) for ref, stored in source.used.items()]
     source.select.set("expressions", expressions or [exp.Literal.number(1)])
-    fields = tuple(dict.fromkeys(stored for stored in source.used.values() if stored not in _ABSENT))
-    where: exp.Expression | None = None
-    newest = source.newest
-    if newest is not None and any(condition.find(exp.Query) for condition in source.conditions):
-        newest = None
-    if newest is not None and source.conditions:
-        own: list[exp.Expression] = [exp.Paren(this=_own(source, condition)) for condition in source.conditions]
-        where = functools.reduce(_and, own)
-    return Scan(source.streams, fields, source.start_ns, source.end_ns, pushdown.every(source.tokens), where, newest)
+    fields = tuple(dict.fromkeys(field for stored in source.used.values() for field in _read(source, stored)))
+    if source.follows is not None:
+        source.start_ns, source.end_ns = source.follows.start_ns, source.follows.end_ns
+        if source.end_ns is not None:
+            source.end_ns += events.LATEST_NS
+    plain = [condition for condition in source.conditions if not events.needed(source, condition)]
+    own: list[exp.Expression] = [exp.Paren(this=_own(source, condition)) for condition in plain]
+    where = functools.reduce(_and, own) if own else None
+    newest = source.newest if len(plain) == len(source.conditions) and not _asks(where) else None
+    if source.joined is not None:
+        events.join(source, source.joined, None if _asks(where) else where)
+        scan(source.joined.source)
+    tokens = pushdown.every(source.tokens)
+    bound = where if newest is not None else None
+    return Scan(source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest)
+
+
+def _asks(condition: exp.Expression | None) -> bool:
+    """Whether a condition has a query of its own inside."""
+    return condition is not None and condition.find(exp.Query) is not None
+
+
+def _value(source: Source, stored: str) -> exp.Expression:
+    if (composed := source.composed.get(stored)) is not None:
+        return composed.sql.copy()
+    return exp.Null() if stored in _ABSENT else named(stored)
+
+
+def _read(source: Source, stored: str) -> tuple[str, ...]:
+    if (composed := source.composed.get(stored)) is not None:
+        return composed.fields
+    return () if stored in _ABSENT else (stored,)
 
 
 def _and(left: exp.Expression, right: exp.Expression) -> exp.Expression:
@@ -261,6 +299,6 @@ def _own(source: Source, condition: exp.Expression) -> exp.Expression:
 
     def renamed(node: exp.Expression) -> exp.Expression:
         stored = source.used.get(node.name) if isinstance(node, exp.Column) else None
-        return named(stored) if stored is not None else node
+        return _value(source, stored) if stored is not None else node
 
     return condition.copy().transform(renamed)

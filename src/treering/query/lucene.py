@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from treering.query.compiler import Compiler
     from treering.query.relation import Column, Relation
+    from treering.stage.store import Tokens
 
 _TEXT_TYPES = frozenset({"text", "match_only_text"})
 
@@ -90,7 +92,19 @@ class Everything:
     """Every record."""
 
 
-Query = Boolean | Words | Wildcard | Range | Exists | Everything
+class Leaf(ABC):
+    """A question that Lucene's syntax has no form for; it lowers itself."""
+
+    @abstractmethod
+    def condition(self, lowering: Lowering) -> exp.Expression:
+        """Return the condition that a record satisfies when it matches."""
+
+    @abstractmethod
+    def tokens(self, lowering: Lowering) -> Tokens | None:
+        """Return what words a matching record cannot do without, or None."""
+
+
+Query = Boolean | Words | Wildcard | Range | Exists | Everything | Leaf
 
 
 class Lowering:
@@ -102,26 +116,28 @@ class Lowering:
         self.compiler = compiler
         self.default = default
 
-    def condition(self, query: Query) -> exp.Expression:
+    def condition(self, query: Query) -> exp.Expression:  # noqa: PLR0911  one branch per kind of query
         """Return the condition that a record satisfies when it matches; NULL counts as not."""
         match query:
             case Boolean():
                 return self._boolean(query)
             case Everything():
                 return exp.true()
+            case Leaf():
+                return query.condition(self)
             case Exists():
                 tests = [_not_null(column) for column in self.columns(query.field)]
-                return _any(tests)
+                return any_of(tests)
             case Range():
-                return _any([self._range(query, column) for column in self.columns(query.field)])
+                return any_of([self._range(query, column) for column in self.columns(query.field)])
             case Words():
                 texts, others = _parted(self.columns(query.field), together=_of_one_word(query))
                 tests = [self._text_words(query, text) for text in texts]
-                return _any([*tests, *(self._words(query, column) for column in others)])
+                return any_of([*tests, *(self._words(query, column) for column in others)])
             case Wildcard():
                 texts, others = _parted(self.columns(query.field), together=query.pattern.strip("*") != "")
                 tests = [_text_wildcard(query, text) for text in texts]
-                return _any([*tests, *(self._wildcard(query, column) for column in others)])
+                return any_of([*tests, *(self._wildcard(query, column) for column in others)])
 
     def columns(self, field: str | None) -> list[Column]:
         """Return the columns that a query over `field` asks."""
@@ -146,11 +162,11 @@ class Lowering:
         parts = list(by["must"])
         least = query.least if query.least is not None else 0 if by["must"] or not by["should"] else 1
         if by["should"] and least == 1:
-            parts.append(_any(by["should"]))
+            parts.append(any_of(by["should"]))
         elif by["should"] and least > 1:
             parts.append(_at_least(by["should"], least))
-        parts.extend(exp.Not(this=_known(test)) for test in by["not"])
-        return _all(parts)
+        parts.extend(exp.Not(this=known(test)) for test in by["not"])
+        return all_of(parts)
 
     def _words(self, query: Words, column: Column) -> exp.Expression:
         if column.type is not Type.STRING:
@@ -170,9 +186,9 @@ class Lowering:
         if query.prefix:
             tests[-1] = analyzer.matches(lowered, terms[-1:], prefix=True)
         if query.operator == "and":
-            return _all(tests)
+            return all_of(tests)
         least = least_of(query.least, len(tests))
-        return _any(tests) if least <= 1 else _at_least(tests, least)
+        return any_of(tests) if least <= 1 else _at_least(tests, least)
 
     def _word(self, lowered: exp.Expression, term: str, query: Words) -> exp.Expression:
         edits = min(query.fuzzy, 0 if len(term) < 3 else 1 if len(term) < 6 else 2) if query.fuzzy >= 9 else query.fuzzy
@@ -225,7 +241,7 @@ class Lowering:
             node: Any = {(True, True): exp.GTE, (True, False): exp.GT, (False, True): exp.LTE, (False, False): exp.LT}
             raw = whole_text(column) if column.type is Type.STRING else column_value(column).sql
             bounds.append(node[above, included](this=raw, expression=coerce.operand(limit)))
-        return _all(bounds)
+        return all_of(bounds)
 
 
 def _of_one_word(query: Words) -> bool:
@@ -326,18 +342,21 @@ def _not_null(column: Column) -> exp.Expression:
     return exp.Paren(this=exp.Not(this=exp.Paren(this=exp.Is(this=column.raw, expression=exp.Null()))))
 
 
-def _known(test: exp.Expression) -> exp.Expression:
+def known(test: exp.Expression) -> exp.Expression:
+    """Return the test with NULL counting as not."""
     return exp.Coalesce(this=test, expressions=[exp.false()])
 
 
-def _any(tests: list[exp.Expression]) -> exp.Expression:
+def any_of(tests: list[exp.Expression]) -> exp.Expression:
+    """Return that one of the tests holds; none of none does."""
     tests = [test for test in tests if not (isinstance(test, exp.Boolean) and not test.this)]
     if not tests:
         return exp.false()
     return exp.Paren(this=functools.reduce(lambda a, b: exp.Or(this=a, expression=b), tests))
 
 
-def _all(tests: list[exp.Expression]) -> exp.Expression:
+def all_of(tests: list[exp.Expression]) -> exp.Expression:
+    """Return that all tests hold."""
     tests = [test for test in tests if not (isinstance(test, exp.Boolean) and test.this)]
     if not tests:
         return exp.true()
@@ -345,6 +364,6 @@ def _all(tests: list[exp.Expression]) -> exp.Expression:
 
 
 def _at_least(tests: list[exp.Expression], least: int) -> exp.Expression:
-    counts = [coerce.sql_cast(_known(test), Type.INT) for test in tests]
+    counts = [coerce.sql_cast(known(test), Type.INT) for test in tests]
     total = functools.reduce(lambda a, b: exp.Add(this=a, expression=b), counts)
     return exp.GTE(this=exp.Paren(this=total), expression=exp.Literal.number(least))

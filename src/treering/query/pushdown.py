@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.model import times
-from treering.query import analyzer, instants, relevance
-from treering.query.lucene import Boolean, Query, Range, Wildcard, Words
+from treering.query import analyzer, instants, naming, relevance
+from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
 from treering.query.syntax import Between, Binary, In, Literal, Name, Node, Relevance
 from treering.query.types import Type
 from treering.stage.store import Tokens
@@ -165,14 +165,14 @@ def _field(relation: Relation, name: Name, compiler: Compiler) -> Column | None:
     column = compiler.column(relation, name.name)
     if column is None or column.type is not Type.STRING or column.source is not _source(relation):
         return None
-    return column
+    return None if column.stored.startswith(naming.MARK) else column
 
 
 def _equal(relation: Relation, name: Name, value: str, compiler: Compiler) -> Tokens | None:
     column = _field(relation, name, compiler)
     if column is None:
         return None
-    return every([Tokens("token", piece, column.stored) for piece in _PIECE.findall(value.lower())])
+    return every([Tokens("token", piece, column.stored) for piece in pieces(value)])
 
 
 def _parts(relation: Relation, name: Name, pieces: list[str], compiler: Compiler) -> Tokens | None:
@@ -210,8 +210,15 @@ def of_query(query: Query, lowering: Lowering) -> Tokens | None:
             field = _only(query.field, lowering)
             parts = _long_parts(re.split(r"\\.|[*?]", query.pattern), certain=field is not None)
             return every([Tokens("substring", part, field) for part in parts])
+        case Leaf():
+            return query.tokens(lowering)
         case _:
             return None
+
+
+def pieces(text: str) -> list[str]:
+    """Return the words of a whole value as the token index holds them."""
+    return _PIECE.findall(text.lower())
 
 
 def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
@@ -235,7 +242,9 @@ def _only(field: str | None, lowering: Lowering) -> str | None:
     if field is None or "*" in field:
         return None
     column = lowering.compiler.column(lowering.relation, field)
-    return column.stored if column is not None and column.type is Type.STRING else None
+    if column is None or column.type is not Type.STRING or column.stored.startswith(naming.MARK):
+        return None
+    return column.stored
 
 
 def every(parts: Iterable[Tokens | None]) -> Tokens | None:

@@ -32,11 +32,30 @@ METADATA = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A column of a scan that is no stored field itself: an expression over stored fields and what is joined."""
+
+    sql: exp.Expression
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Another scan, and the table made of it whose rows are joined to a scan's by `keys` (a space before them)."""
+
+    source: Source
+    table: exp.Select
+    keys: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Source:
     """A scan being described while the query is lowered: the fields that turn out to be needed, and its bounds.
 
-    `used` maps the SQL column of each needed field to the field; `select` is filled from it at the end.
+    `used` maps the SQL column of each needed field to the field; `select` is filled from it at the end. `composed` are
+    columns made of several fields or of none, under names that no field has; `joined` is what they need beside the
+    scan's own rows, and such a scan `follows` the one it is joined to.
     """
 
     name: str
@@ -49,6 +68,9 @@ class Source:
     tokens: list[Tokens] = field(default_factory=list)
     conditions: list[exp.Expression] = field(default_factory=list)
     newest: int | None = None
+    composed: dict[str, Composed] = field(default_factory=dict)
+    joined: Joined | None = None
+    follows: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

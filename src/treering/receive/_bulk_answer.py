@@ -9,6 +9,7 @@ import msgspec
 from treering.core.errors import Retryable
 from treering.core.ids import row_id
 from treering.receive import _elastic, _filter_path
+from treering.receive._bulk_alike import AlikePlan
 from treering.receive._bulk_plan import Failure
 from treering.stage.source import Response
 
@@ -63,6 +64,8 @@ def _filtered(plan: Plan, items: list[str], path: str) -> list[str]:
 
 def done_items(plan: Plan, forced: str = "") -> list[str]:
     """Return the answer of each item as JSON, `forced` being a part to put into it."""
+    if isinstance(plan, AlikePlan) and not plan.failures:
+        return _alike_items(plan, forced)
     out = []
     heads: dict[tuple[str, str], str] = {}
     for (action, _, _), place in zip(plan.items, plan.places, strict=True):
@@ -72,8 +75,7 @@ def done_items(plan: Plan, forced: str = "") -> list[str]:
             continue
         head = heads.get((operation, target))
         if head is None:
-            stream = _quote(plan.group(target).stream)
-            head = heads[operation, target] = f'{{"{operation}":{{"_index":{stream},"_id":'
+            head = heads[operation, target] = _head(plan, operation, target)
         seq = place.seq
         shown = f'"{row_id(seq)}"' if identifier is None else _quote(identifier)
         _, _, result, status, version = place
@@ -82,6 +84,17 @@ def done_items(plan: Plan, forced: str = "") -> list[str]:
             f'"_seq_no":{seq},"_primary_term":1,"status":{status}}}}}'
         )
     return out
+
+
+def _head(plan: Plan, operation: str, target: str) -> str:
+    return f'{{"{operation}":{{"_index":{_quote(plan.group(target).stream)},"_id":'
+
+
+def _alike_items(plan: AlikePlan, forced: str) -> list[str]:
+    operation, target, _ = plan.items[0].action
+    head = f'{_head(plan, operation, target)}"'
+    middle = f'","_version":1,"result":"created"{forced},{_SHARDS},"_seq_no":'
+    return [f'{head}{row_id(seq)}{middle}{seq},"_primary_term":1,"status":201}}}}' for seq in plan.seqs]
 
 
 def refused_items(plan: Plan, failed: TreeringError) -> list[str]:

@@ -57,7 +57,7 @@ def parse(body: bytes, default_index: str | None = None) -> list[Item]:
         if action is None:
             if not line.strip():
                 continue
-            action = _action(line, position, default_index)
+            action = read_action(line, position, default_index)
             if action.id is None:
                 known[line] = action
         if action.operation == "delete":
@@ -82,7 +82,8 @@ def _item(action: Action, line: bytes) -> Item:
     return Item(action, document)
 
 
-def _action(line: bytes, number: int, default_index: str | None) -> Action:
+def read_action(line: bytes, number: int, default_index: str | None) -> Action:
+    """Return the action of a line; `number` is told when it is wrong. Raises `UserError`."""
     try:
         parsed = _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -91,7 +91,7 @@ class Group:
 
 
 class Plan:
-    """A request's items, where each went, and what to store. Subclasses fill `places`."""
+    """A request's items, where each went, and what to store."""
 
     def __init__(self, items: list[Item], indices: Indices | None, now_ns: int) -> None:
         """Place every item."""
@@ -100,9 +100,14 @@ class Plan:
         self.now_ns = now_ns
         self.groups: dict[str, Group] = {}
         self.tombstones: dict[str, list[int]] = {}
-        self.places: list[Place | Failure] = self.place_all()
+        self._places = self.place_all()
         made = [(group, group.batch(now_ns)) for group in self.groups.values()]
         self._stored = [(group, rows) for group, rows in made if rows is not None]
+
+    @property
+    def places(self) -> list[Place | Failure]:
+        """What becomes of each item."""
+        return self._places
 
     @property
     def batches(self) -> list[Batch]:

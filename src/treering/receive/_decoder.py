@@ -19,6 +19,8 @@ from treering.receive._json_lines import PREVIEW, JsonLines, Lines, Rejected
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from treering.parse.reader import Reader
+
 SNIFF = 64 << 10
 FORMATS = ("auto", "json", "otlp", "log")
 _OTLP_KEYS = {"resourceLogs": Signal.LOGS, "resourceSpans": Signal.TRACES, "resourceMetrics": Signal.METRICS}
@@ -66,10 +68,11 @@ class Records:
         kind: str = "auto",
         name: str = "",
         defaults: Mapping[str, Any] | None = None,
+        reader: Callable[..., Reader] | None = None,
     ) -> None:
         """Read content of `kind`, one of `FORMATS`; `name` is the file's. Raises `UserError` for another kind.
 
-        Log records take from `defaults` what they do not say themselves.
+        Log records take from `defaults` what they do not say themselves; `reader` makes their reader.
         """
         if kind not in FORMATS:
             raise UserError(f"unknown format {kind[:40]!r}", hint=f"known: {', '.join(FORMATS)}")
@@ -78,6 +81,7 @@ class Records:
         self._kind = kind
         self._name = name
         self._defaults = defaults or {}
+        self._reader = reader
         self._head = b""
         self.content: Content | None = None
 
@@ -118,7 +122,7 @@ class Records:
             return OtlpLines(self._now_ns)
         if self._kind == "json" or (self._kind == "auto" and first is not None and self.stream != "logs"):
             return Documents(self.stream)
-        return Logs(self.stream, self._now_ns(), self._name, self._defaults)
+        return Logs(self.stream, self._now_ns(), self._name, self._defaults, self._reader)
 
 
 class Documents:
@@ -206,12 +210,19 @@ class Logs:
 
     name = "log"
 
-    def __init__(self, stream: str, now_ns: int, file_name: str, defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        stream: str,
+        now_ns: int,
+        file_name: str,
+        defaults: Mapping[str, Any],
+        reader: Callable[..., Reader] | None = None,
+    ) -> None:
         """Put records into `stream`; `now_ns` dates lines without a year."""
         from treering.parse.reader import Reader
 
         self._stream = stream
-        self.reader = Reader(defaults, now_ns=now_ns, file_name=file_name)
+        self.reader = (reader or Reader)(defaults, now_ns=now_ns, file_name=file_name)
         self.held = 0
 
     def feed(self, data: bytes) -> Found:

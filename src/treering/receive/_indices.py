@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from treering.core.clock import Clock
     from treering.model.batch import Batch
     from treering.model.schema import StreamSchema
-    from treering.stage.store import StreamInfo
+    from treering.stage.store import Limits, Query, Result, StreamInfo
 
 MAX_ENTRIES = 2000
 
@@ -42,6 +42,18 @@ class Documents(Protocol):
 
     def record(self, stream: str, seq: int) -> Mapping[str, Any] | None:
         """Return one record as its sender wrote it, or None."""
+        ...
+
+    def records(self, stream: str, seqs: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return the records with these numbers as their senders wrote them."""
+        ...
+
+    def run(self, query: Query, limits: Limits, cancel: threading.Event | None = None) -> Result:
+        """Answer a query. Raises `UserError` at a limit."""
+        ...
+
+    def newest_seq(self) -> int:
+        """Return the `_seq` of the record appended last, -1 before the first."""
         ...
 
     def streams(self, pattern: str = "*") -> list[StreamInfo]:

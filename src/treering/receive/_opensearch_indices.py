@@ -50,8 +50,8 @@ def delete(indices: Indices, request: Request) -> Response:
 
 def describe(indices: Indices, request: Request) -> Response:
     """`GET /{index}`: aliases, mappings and settings; also the answer of HEAD."""
-    found = _found(indices, request)
-    if not found:
+    infos = found(indices, request)
+    if not infos:
         return no_index(request, request.params["index"])
     body = {
         info.name: {
@@ -59,56 +59,34 @@ def describe(indices: Indices, request: Request) -> Response:
             "mappings": mapping(indices, info),
             "settings": {"index": {"number_of_shards": "1", "number_of_replicas": "0", "provided_name": info.name}},
         }
-        for info in found
+        for info in infos
     }
     return _elastic.answer(request, body)
 
 
 def get_mapping(indices: Indices, request: Request) -> Response:
     """`GET /{index}/_mapping`: the declared fields and those that records brought."""
-    found = _found(indices, request)
-    if not found and "*" not in request.params.get("index", "*"):
+    infos = found(indices, request)
+    if not infos and "*" not in request.params.get("index", "*"):
         return no_index(request, request.params["index"])
-    return _elastic.answer(request, {info.name: {"mappings": mapping(indices, info)} for info in found})
+    return _elastic.answer(request, {info.name: {"mappings": mapping(indices, info)} for info in infos})
 
 
 def put_mapping(indices: Indices, request: Request) -> Response:
     """`PUT /{index}/_mapping`: more fields."""
     mapping = _mappings.checked(_elastic.json_object(request))
-    found = _found(indices, request)
-    if not found:
+    infos = found(indices, request)
+    if not infos:
         return no_index(request, request.params["index"])
-    for info in found:
+    for info in infos:
         indices.store.put_mapping(info.name, mapping)
     return _elastic.acknowledged(request)
-
-
-def count(indices: Indices, request: Request) -> Response:
-    """`_count` of all documents of indexes; a query other than `match_all` is refused."""
-    body = _elastic.json_object(request)
-    query = body.get("query", {"match_all": {}})
-    if request.query.get("q") or not isinstance(query, dict) or list(query) != ["match_all"]:
-        reason = "_count takes no query but match_all here; ask /_plugins/_ppl: source=… | where … | stats count()"
-        return _elastic.failure(request, 400, _elastic.ILLEGAL, reason)
-    found = _found(indices, request)
-    pattern = request.params.get("index", "*")
-    if not found and "*" not in pattern and request.query.get("ignore_unavailable") != "true":
-        return no_index(request, pattern)
-    shards = {"total": len(found), "successful": len(found), "skipped": 0, "failed": 0}
-    return _elastic.answer(request, {"count": sum(info.rows for info in found), "_shards": shards})
-
-
-def search(_indices: Indices, request: Request) -> Response:
-    """`_search`: refused, with the way to ask the same."""
-    source = request.params.get("index", "logs")
-    reason = f'_search is not supported; POST /_plugins/_ppl {{"query": "source={source} | where … | head 10"}}'
-    return _elastic.failure(request, 400, _elastic.ILLEGAL, reason)
 
 
 def cat_indices(indices: Indices, request: Request) -> Response:
     """`GET /_cat/indices`: every stream with its count, as JSON or as an aligned table."""
     exact = request.query.get("bytes")
-    rows = [_cat_row(info, exact) for info in sorted(_found(indices, request), key=lambda info: info.name)]
+    rows = [_cat_row(info, exact) for info in sorted(found(indices, request), key=lambda info: info.name)]
     wanted = [name for name in request.query.get("h", "").split(",") if name] or list(rows[0] if rows else _CAT_COLUMNS)
     return _table(request, wanted, rows)
 
@@ -154,11 +132,12 @@ def _entry(kind: str, form: str | None, path: str | None, options: Mapping[str, 
     return {**out, **{name: value for name, value in options.items() if name not in _DERIVED}}
 
 
-def _found(indices: Indices, request: Request) -> list[StreamInfo]:
-    found: dict[str, StreamInfo] = {}
+def found(indices: Indices, request: Request) -> list[StreamInfo]:
+    """Return the streams that the request's path selects: names, patterns, several with commas, all without one."""
+    out: dict[str, StreamInfo] = {}
     for part in request.params.get("index", "*").split(","):
-        found.update((info.name, info) for info in indices.matching(part))
-    return list(found.values())
+        out.update((info.name, info) for info in indices.matching(part))
+    return list(out.values())
 
 
 def _cat_row(info: StreamInfo, exact: str | None) -> dict[str, str]:

@@ -16,18 +16,21 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import TreeringError, UserError
 from treering.receive import _bulk_answer, _bulk_lines, _elastic
+from treering.receive._bulk_alike import AlikePlan, Shapes
 from treering.receive._bulk_keyed import KeyedPlan, is_keyed
 from treering.receive._bulk_plan import Plan
 from treering.receive._intake import off_loop, refuse, store
 from treering.stage.source import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from treering.model.batch import Batch
     from treering.receive._bulk_lines import Item
     from treering.receive._indices import Indices
     from treering.stage.source import Context, Request, Response
+
+    # A plan, or the items of one that has to look documents up first.
+    Begun = Plan | tuple[list[Item], Indices]
 
 NAME = "bulk"
 _METHODS = frozenset({"POST", "PUT"})
@@ -56,6 +59,7 @@ class Bulk:
         self._patience_s = patience_s
         self._context = context
         self._indices = indices
+        self._shapes = Shapes()
 
     async def handle(self, request: Request) -> Response:
         """Store the documents of one request and answer for each."""
@@ -65,11 +69,9 @@ class Bulk:
         clock = self._context.clock
         started = clock.monotonic()
 
-        def parse() -> list[Item]:
-            return _bulk_lines.parse(request.body, request.params.get("index"))
-
+        begin = partial(self._read, request.body, request.params.get("index"))
         try:
-            plan, failed = await self.apply(parse, len(request.body))
+            plan, failed = await self._apply(begin, len(request.body))
         except UserError as error:
             refuse(self._context, NAME, "unreadable")
             return _elastic.failure(request, 400, _elastic.ILLEGAL, error.message)
@@ -81,8 +83,11 @@ class Bulk:
 
         The error, if any, is the store's, and then nothing was done. Raises what `parse` raises.
         """
+        return await self._apply(lambda now_ns: self._begin(parse(), now_ns), size)
+
+    async def _apply(self, begin: Callable[[int], Begun], size: int) -> tuple[Plan, TreeringError | None]:
         now = self._context.clock.now_ns()
-        items_or_plan = await off_loop(size, partial(self._begin, parse, now))
+        items_or_plan = await off_loop(size, partial(begin, now))
         if isinstance(items_or_plan, Plan):
             return items_or_plan, await self._finish(items_or_plan)
         # Between looking an id up and appending, nobody else may write it.
@@ -91,14 +96,20 @@ class Bulk:
             plan = await asyncio.to_thread(KeyedPlan, items, indices, now)
             return plan, await self._finish(plan)
 
-    def _begin(self, parse: Callable[[], list[Item]], now_ns: int) -> Plan | tuple[list[Item], Indices]:
-        items = parse()
+    def _read(self, body: bytes, index: str | None, now_ns: int) -> Begun:
+        if (alike := self._shapes.read(body, index)) is not None:
+            return AlikePlan(*alike, self._indices, now_ns)
+        items = _bulk_lines.parse(body, index)
+        self._shapes.learn(items)
+        return self._begin(items, now_ns)
+
+    def _begin(self, items: list[Item], now_ns: int) -> Begun:
         if self._indices is not None and any(is_keyed(item.action) for item in items):
             return items, self._indices
         return Plan(items, self._indices, now_ns)
 
     async def _finish(self, plan: Plan) -> TreeringError | None:
-        append = partial(self._append_and_delete, plan.tombstones) if plan.tombstones else None
+        append = partial(self._context.sink.append, tombstones=plan.tombstones) if plan.tombstones else None
         try:
             first = await store(
                 self._context,
@@ -112,9 +123,3 @@ class Bulk:
             return error
         plan.number(first)
         return None
-
-    async def _append_and_delete(self, tombstones: dict[str, list[int]], batches: Sequence[Batch]) -> int:
-        indices = self._indices
-        if indices is None:
-            return 0
-        return await asyncio.to_thread(indices.store.append, batches, tombstones)

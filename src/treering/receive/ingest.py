@@ -18,7 +18,7 @@ from arro3.io import read_ipc_stream
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import Retryable, TreeringError, UserError
 from treering.model.batch import Batch
-from treering.model.columns import ARROW, REST, SEQUENCE, SYSTEM, TIME, Kind, split
+from treering.model.columns import ARROW, ORIGIN, OWN, REST, SEQUENCE, SYSTEM, TIME, Kind, split
 from treering.receive._decoder import Decoded, Decoder
 from treering.stage.source import Response, Route
 
@@ -124,7 +124,8 @@ def arrow(body: bytes) -> list[RecordBatch]:
 
 
 def _check_column(name: str, kind: Any) -> None:
-    if name == SEQUENCE or (name.startswith("_") and name not in SYSTEM and ":" not in name):
+    unknown = name.startswith("_") and name not in SYSTEM and ":" not in name
+    if name in {SEQUENCE, ORIGIN} or name.startswith(OWN) or unknown:
         raise UserError(f"the column {name[:80]!r} is not the sender's to set")
     try:
         expected = SYSTEM.get(name) or ARROW[split(name)[1]]
@@ -144,3 +145,5 @@ def _check_json(name: str, values: list[str | None]) -> None:
             raise UserError(f"the column {name[:80]!r} holds text that is not JSON") from error
         if name == REST and not isinstance(decoded, dict):
             raise UserError(f"the column {REST} holds JSON that is no object")
+        if name == REST and any(pointer.startswith(OWN) for pointer in decoded):
+            raise UserError(f"the column {REST} has a name beginning with {OWN!r}, which is not the sender's to set")

@@ -1,6 +1,6 @@
 """The OpenSearch API around `_bulk`: what real clients ask before, between and after.
 
-Elasticsearch's clients are answered too. Searching is `/_plugins/_ppl`, one of `treering.api`'s operations.
+Elasticsearch's clients are answered too. PPL (`/_plugins/_ppl`) is one of `treering.api`'s operations.
 """
 
 from __future__ import annotations
@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import TreeringError
-from treering.receive import _elastic, _opensearch_cluster, _opensearch_documents, _opensearch_indices
+from treering.receive import (
+    _elastic,
+    _opensearch_cluster,
+    _opensearch_documents,
+    _opensearch_fields,
+    _opensearch_indices,
+    _opensearch_search,
+)
 from treering.receive import _opensearch_templates as templates
 from treering.receive._indices import Indices
 from treering.receive.bulk import Bulk
@@ -90,7 +97,8 @@ def _templates(indices: Indices) -> list[Route]:
 
 
 def _indexes(indices: Indices) -> list[Route]:
-    handlers = _opensearch_indices
+    handlers, search = _opensearch_indices, _opensearch_search
+    field_caps = _opensearch_fields.field_caps
     table: tuple[tuple[str, str, Handler, str], ...] = (
         ("PUT", "/{index}", handlers.create, "ingest"),
         ("DELETE", "/{index}", handlers.delete, "admin"),
@@ -98,10 +106,16 @@ def _indexes(indices: Indices) -> list[Route]:
         ("GET", "/_mapping", handlers.get_mapping, "viewer"),
         ("GET", "/{index}/_mapping", handlers.get_mapping, "viewer"),
         ("PUT POST", "/{index}/_mapping", handlers.put_mapping, "ingest"),
-        ("GET POST", "/_count", handlers.count, "viewer"),
-        ("GET POST", "/{index}/_count", handlers.count, "viewer"),
-        ("GET POST", "/_search", handlers.search, "viewer"),
-        ("GET POST", "/{index}/_search", handlers.search, "viewer"),
+        ("GET POST", "/_count", search.count, "viewer"),
+        ("GET POST", "/{index}/_count", search.count, "viewer"),
+        ("GET POST", "/_search", search.search, "viewer"),
+        ("GET POST", "/{index}/_search", search.search, "viewer"),
+        ("GET POST", "/_msearch", search.several, "viewer"),
+        ("GET POST", "/{index}/_msearch", search.several, "viewer"),
+        ("GET POST", "/_search/scroll", search.scroll, "viewer"),
+        ("DELETE", "/_search/scroll", search.end_scroll, "viewer"),
+        ("GET POST", "/_field_caps", field_caps, "viewer"),
+        ("GET POST", "/{index}/_field_caps", field_caps, "viewer"),
         ("GET", "/_cat/indices", handlers.cat_indices, "viewer"),
         ("GET", "/_cat/indices/{index}", handlers.cat_indices, "viewer"),
         ("GET", "/_cat/health", handlers.cat_health, "any"),

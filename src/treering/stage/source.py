@@ -12,6 +12,7 @@ lengths, names or texts of the sender. May: delay an answer while the store is b
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
     from treering.core.telemetry import Telemetry
     from treering.model.batch import Batch
 
+NO_TOMBSTONES: Mapping[str, Sequence[int]] = MappingProxyType({})
+
 
 class Sink(Protocol):
     """Where a receiver puts its batches."""
 
-    async def append(self, batches: Sequence[Batch]) -> int:
-        """Make all rows durable and return the `_seq` of the first one. Raises `Retryable` or `Permanent`."""
+    async def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
+        """Make all rows durable and return the `_seq` of the first one. Raises `Retryable` or `Permanent`.
+
+        `tombstones` maps streams to the `_seq`s of records that cease to be in the same step.
+        """
         ...
 
 
@@ -66,7 +72,8 @@ class Route:
     """A path (`/{index}/_bulk`) and the methods that `handle` answers.
 
     A parameter stands for one whole step that does not begin with `_`. `role` is what a caller needs where the
-    listener asks for authentication: `any`, `ingest`, `viewer`, `analyst` or `admin`.
+    listener asks for authentication: `any`, `ingest`, `viewer`, `analyst` or `admin`;
+    `public` is answered to everybody.
     """
 
     methods: frozenset[str]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from treering.core.errors import Permanent, Retryable
 from treering.model.columns import ARROW, Kind, to_record
+from treering.stage.source import NO_TOMBSTONES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from treering.core.errors import TreeringError
     from treering.model.batch import Batch
@@ -37,11 +38,14 @@ class RecordingSink:
     def __init__(self) -> None:
         """Start empty."""
         self.appends: list[tuple[Batch, ...]] = []
+        self.tombstones: dict[str, list[int]] = {}
         self._next = 0
 
-    async def append(self, batches: Sequence[Batch]) -> int:
-        """Keep `batches` and return the `_seq` of their first row."""
+    async def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
+        """Keep `batches` and return the `_seq` of their first row; `tombstones` are kept too."""
         first = self._next
+        for stream, numbers in tombstones.items():
+            self.tombstones.setdefault(stream, []).extend(numbers)
         self.appends.append(tuple(batches))
         self._next += sum(batch.rows for batch in batches)
         return first
@@ -78,13 +82,13 @@ class FailingSink:
         self._rate = rate
         self._errors = tuple(errors)
 
-    async def append(self, batches: Sequence[Batch]) -> int:
+    async def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
         """Pass `batches` on, or raise."""
         if self._random.random() < self._rate:
             self.refused += 1
             error = self._random.choice(self._errors)()
             raise error
-        return await self.inner.append(batches)
+        return await self.inner.append(batches, tombstones)
 
 
 class SlowSink:
@@ -96,14 +100,14 @@ class SlowSink:
         self.waiting = 0
         self._seconds = seconds
 
-    async def append(self, batches: Sequence[Batch]) -> int:
+    async def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
         """Wait, then pass `batches` on."""
         self.waiting += 1
         try:
             await asyncio.sleep(self._seconds)
         finally:
             self.waiting -= 1
-        return await self.inner.append(batches)
+        return await self.inner.append(batches, tombstones)
 
 
 class FullSink:
@@ -115,11 +119,11 @@ class FullSink:
         self.room = room
         self._error: type[Retryable | Permanent] = Permanent if permanent else Retryable
 
-    async def append(self, batches: Sequence[Batch]) -> int:
+    async def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = NO_TOMBSTONES) -> int:
         """Pass `batches` on if they fit, else raise."""
         count = sum(batch.rows for batch in batches)
         if count > self.room:
             raise self._error(f"no room for {count} records")
-        first = await self.inner.append(batches)
+        first = await self.inner.append(batches, tombstones)
         self.room -= count
         return first

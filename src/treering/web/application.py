@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from treering.core.errors import Permanent, Retryable, TreeringError, UserError
+from treering.core import encoding
+from treering.core.errors import DecodeError, Permanent, Retryable, TreeringError, UserError
 from treering.stage.source import Request, Response
-from treering.web.encoding import unpack
 from treering.web.guard import HEADERS
 from treering.web.problem import Problem
 from treering.web.router import Router
@@ -113,12 +113,12 @@ class Application:
                 body = await self._read(receive)
         except TimeoutError:
             raise Problem(408, f"the body did not arrive within {self.body_timeout_s:g} seconds") from None
-        encoding = headers.get("content-encoding", "")
-        if not encoding or not body:
+        coding = headers.get("content-encoding", "")
+        if not coding or not body:
             return body
         if len(body) < _INLINE_BYTES:
-            return unpack(encoding, body, self.max_body)
-        return await asyncio.to_thread(unpack, encoding, body, self.max_body)
+            return _unpack(coding, body, self.max_body)
+        return await asyncio.to_thread(_unpack, coding, body, self.max_body)
 
     def _declared(self, length: str | None) -> int | None:
         if length is None:
@@ -148,6 +148,17 @@ class Application:
 
     def _count(self, reason: str) -> None:
         self.telemetry.add("treering_http_refused_total", reason=reason)
+
+
+def _unpack(coding: str, body: bytes, limit: int) -> bytes:
+    try:
+        return encoding.unpack(coding, body, limit)
+    except encoding.UnknownEncoding as error:
+        raise Problem(415, error.message, {"accept-encoding": ", ".join(encoding.KNOWN)}) from error
+    except encoding.TooLarge as error:
+        raise Problem(413, error.message) from error
+    except DecodeError as error:
+        raise Problem(400, error.message) from error
 
 
 def _find(site: Site, method: str, scope: Scope, headers: Mapping[str, str]) -> tuple[Route, Mapping[str, str]]:

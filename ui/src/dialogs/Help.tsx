@@ -1,10 +1,13 @@
 import { IconButton } from "../parts/Button";
+import { SITES } from "../shell/sites";
 import { Dialog } from "./Dialog";
 
 const MOD = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl";
 
 const KEYS: readonly [string, readonly [string, string][]][] = [
-  ["Anywhere", [["/", "go to the query"], [`${MOD} K`, "command palette"], [`${MOD} Enter`, "run the query"], ["d", "time range"], ["r", "refresh"], ["g l", "logs"], ["g s", "spans"], ["g m", "metrics"], ["?", "this help"]]],
+  ["Anywhere", [["/", "go to the query"], [`${MOD} K`, "command palette"], [`${MOD} Enter`, "run the query"], ["d", "time range"], ["r", "refresh"], ["?", "this help"]]],
+  ["Pages", [...SITES.map((site): [string, string] => [`g ${site.key}`, site.title]), ["g l", "logs"], ["g s", "spans"], ["g m", "metrics"]]],
+  ["Lists", [["j  k", "next, previous"], ["Enter", "open"], ["Esc", "close"], ["c  x  u", "finding: confirm, dismiss, new again"], ["o", "incident: acknowledge"]]],
   ["Records", [["j  k", "next, previous record"], ["Enter", "open the record"], ["x", "exclude records with this message"], ["c", "what happened around it"], ["t", "open its trace"], ["Esc", "close"]]],
   ["Query", [["Enter", "run"], ["Shift Enter", "new line"], ["Tab", "take the suggestion"], ["↑  ↓", "earlier, later queries"]]],
 ];

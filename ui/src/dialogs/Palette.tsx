@@ -1,9 +1,10 @@
 /** Every command by name; a trace id typed here opens that trace. */
 import { useState } from "react";
-import { go } from "../address/address";
+import { EXPLORE, go, visit } from "../address/address";
 import { prefer, usePrefs } from "../address/prefs";
 import type { Stream } from "../server/types";
 import { PRESETS, spoken } from "../time/times";
+import { SITES } from "../shell/sites";
 import { Dialog } from "./Dialog";
 
 interface Command {
@@ -30,10 +31,11 @@ export function Palette({ streams, onRun, onRefresh, onHelp, onClose }: Props) {
   const [at, setAt] = useState(0);
   const typed = wanted.trim();
   const commands: Command[] = [
-    ...(TRACE_ID.test(typed) ? [{ title: `Open trace ${typed}`, group: "go", act: () => go({ trace: typed, span: null }) }] : []),
-    ...streams.map((stream) => ({ title: `Stream ${stream.name}`, group: "go", act: () => go({ stream: stream.name, open: null, trace: null, cols: null }) })),
+    ...(TRACE_ID.test(typed) ? [{ title: `Open trace ${typed}`, group: "go", act: () => visit(EXPLORE, { trace: typed }) }] : []),
+    ...SITES.map((site) => ({ title: `${site.title}: ${site.about}`, group: "page", keys: `g ${site.key}`, act: () => visit(site.path) })),
+    ...streams.map((stream) => ({ title: `Stream ${stream.name}`, group: "go", act: () => visit(EXPLORE, { stream: stream.name }) })),
     { title: "Refresh", group: "do", keys: "r", act: onRefresh },
-    { title: "Follow live", group: "do", act: () => go({ live: true, open: null, trace: null }) },
+    { title: "Follow live", group: "do", act: () => visit(EXPLORE, { live: true }) },
     { title: "Copy link to this view", group: "do", act: () => void navigator.clipboard?.writeText(window.location.href) },
     ...PRESETS.map((preset) => ({ title: `Time: ${spoken(preset)}`, group: "time", act: () => go({ from: `now-${preset}`, to: "now", live: false }) })),
     { title: saved.wrap ? "Cut long lines" : "Wrap long lines", group: "look", act: () => prefer({ wrap: !saved.wrap }) },

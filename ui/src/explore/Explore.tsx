@@ -17,6 +17,7 @@ import { Results } from "../results/Results";
 import { Failure } from "../server/client";
 import { isEmpty, useCounts, useFields, useParsed, useRecords, useStreams, useTable } from "../server/queries";
 import type { Json, Row } from "../server/types";
+import { siteKeys } from "../shell/sites";
 import { useTail } from "../tail/tail";
 import { isRelative, rangeOver } from "../time/times";
 import { TimePicker } from "../time/TimePicker";
@@ -24,12 +25,12 @@ import { TraceView } from "../trace/TraceView";
 import { FirstSteps } from "./Empty";
 import { Header } from "./Header";
 import { Records } from "./Records";
-import { useKeys } from "./keys";
+import { useKeys } from "../address/keys";
 
 const LIVE_COUNTS_MS = 5000;
 const MESSAGES = ["body", "message", "msg", "log", "event", "name"];
 
-export function Explore({ dark }: { dark: boolean }) {
+export default function Explore({ dark }: { dark: boolean }) {
   const address = useAddress();
   const saved = usePrefs();
   const [tick, setTick] = useState(0);
@@ -116,7 +117,6 @@ export function Explore({ dark }: { dark: boolean }) {
     else if (address.open) go({ open: null });
     else setCursor(-1);
   };
-  const visit = (name: string) => () => go({ stream: name, q: "", open: null, trace: null, span: null, cols: null });
   const inList = (act: () => void) => () => !address.trace && act();
   useKeys({
     "/": () => editor.current.focus(),
@@ -138,10 +138,11 @@ export function Explore({ dark }: { dark: boolean }) {
       const id = row && traceOf(row.record);
       if (id) trace(id);
     }),
-    "g l": visit("logs"),
-    "g s": visit("spans"),
-    "g m": visit("metrics"),
+    ...siteKeys(),
   });
+  useEffect(() => {
+    document.title = "Explore · treering";
+  }, []);
 
   const total = (counts.data ?? totals.data)?.total ?? null;
   const busy = parsed.isFetching || search.isFetching || table.isFetching;

@@ -1,7 +1,8 @@
 import { prefer } from "../address/prefs";
 import { brief } from "../histogram/plot";
 import { IconButton } from "../parts/Button";
-import { Icon, Mark } from "../parts/Icon";
+import { Icon } from "../parts/Icon";
+import { bytes } from "../parts/units";
 import type { Stream } from "../server/types";
 
 interface Props {
@@ -12,21 +13,12 @@ interface Props {
   onHelp: () => void;
 }
 
-const bytes = (count: number): string => {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  const step = count > 0 ? Math.min(Math.floor(Math.log10(count) / 3), units.length - 1) : 0;
-  return `${Number((count / 1000 ** step).toPrecision(3))} ${units[step]}`;
-};
-
 export function Header({ streams, failed, dark, onPalette, onHelp }: Props) {
   const rows = streams.reduce((sum, stream) => sum + stream.rows, 0);
   const size = streams.reduce((sum, stream) => sum + stream.bytes, 0);
   return (
     <header className="top">
-      <a className="brand" href={window.location.pathname} aria-label="treering, start again">
-        <Mark />
-        treering
-      </a>
+      <h1>Explore</h1>
       <span className={`store ${failed ? "bad" : ""}`} role="status">
         {failed ? "the server does not answer" : `${brief(rows)} records in ${streams.length} ${streams.length === 1 ? "stream" : "streams"}, ${bytes(size)} on disk`}
       </span>

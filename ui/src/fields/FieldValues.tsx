@@ -5,6 +5,7 @@ import { useValues } from "../server/queries";
 import type { Question } from "../server/queries";
 import type { Field, Json } from "../server/types";
 import { brief } from "../histogram/plot";
+import { shown } from "../parts/Text";
 
 interface Props {
   question: Question;
@@ -36,7 +37,7 @@ export function FieldValues({ question, field, onFilter }: Props) {
               onClick={(event) => onFilter(field.name, value, event.altKey)}
             >
               <span className="bar" style={{ width: `${Math.max(1, share)}%` }} aria-hidden="true" />
-              <span className="name">{text.slice(0, 200)}</span>
+              <span className="name">{shown(text.slice(0, 200))}</span>
               <span className="count">{brief(count)}</span>
             </button>
             <IconButton icon="minus" label={`Exclude ${text.slice(0, 80)}`} onClick={() => onFilter(field.name, value, true)} />

@@ -50,10 +50,10 @@ const font = () => `11px ${getComputedStyle(document.documentElement).getPropert
 /** Steps between ticks of a count. */
 const WHOLE = [1, 2, 5].flatMap((step) => Array.from({ length: 13 }, (_item, power) => step * 10 ** power)).sort((a, b) => a - b);
 
-/** The two axes, quiet; `whole` where a value is a count. */
-export const axes = (whole = false): uPlot.Axis[] => [
+/** The two axes, quiet; `whole` where a value is a count, `write` where it has a unit. */
+export const axes = (whole = false, write: (value: number) => string = brief): uPlot.Axis[] => [
   { stroke: colour("--ink-3"), font: font(), size: 34, gap: 4, space: 90, grid: { show: false }, ticks: { stroke: colour("--line"), size: 4 }, values: TICKS },
-  { stroke: colour("--ink-3"), font: font(), size: 46, gap: 6, space: 26, grid: { stroke: colour("--grid"), width: 1 }, ticks: { show: false }, ...(whole ? { incrs: WHOLE } : {}), values: (_plot, values) => values.map(brief) },
+  { stroke: colour("--ink-3"), font: font(), size: 52, gap: 6, space: 26, grid: { stroke: colour("--grid"), width: 1 }, ticks: { show: false }, ...(whole ? { incrs: WHOLE } : {}), values: (_plot, values) => values.map((value: number | null) => (value === null ? "" : write(value))) },
 ];
 
 /** Keep a uPlot in `host`: made anew when `build` changes, sized with its box. */

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "react";
 import { Failure } from "../server/client";
 import { Icon } from "./Icon";
+import { shown } from "./Text";
 
 const SLOW_MS = 4000;
 
@@ -25,8 +26,8 @@ export function Broken({ error, again }: { error: unknown; again?: () => void })
   return (
     <div className="state" role="alert">
       <Icon name="alert" />
-      <p>{failure.message}</p>
-      {failure.hint && <p className="quiet">{failure.hint}</p>}
+      <p>{shown(failure.message)}</p>
+      {failure.hint && <p className="quiet">{shown(failure.hint)}</p>}
       {again && (
         <button type="button" className="button" onClick={again}>
           Try again

@@ -3,6 +3,7 @@ import { go } from "../address/address";
 import { Broken, Waiting } from "../parts/State";
 import { useContext } from "../server/queries";
 import { exact, short } from "../time/times";
+import { shown } from "../parts/Text";
 
 const STEP = 20;
 const MOST = 200;
@@ -33,7 +34,7 @@ export function Context({ reference }: { reference: string }) {
             <button type="button" onClick={() => go({ open: row.ref })}>
               <span className="stripe" />
               <time dateTime={row.time} title={exact(row.time)}>{short(row.time).slice(7)}</time>
-              <span className="message">{(row.message ?? "").slice(0, 600)}</span>
+              <span className="message">{shown((row.message ?? "").slice(0, 600))}</span>
             </button>
           </li>
         ))}

@@ -1,5 +1,6 @@
 /** The records, newest first, only as many in the document as are on the screen. */
 import { columnResizingFeature, columnSizingFeature, createColumnHelper, tableFeatures, useTable } from "@tanstack/react-table";
+import { shown } from "../parts/Text";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";
 import type { ReactNode } from "react";
@@ -35,10 +36,10 @@ const TITLES: Record<string, string> = { serviceName: "service", durationInNanos
 
 /** The text of one cell, bounded. */
 function cellText(row: Row, column: string): string {
-  if (column === "message") return (row.message ?? JSON.stringify(row.record)).slice(0, PREVIEW);
+  if (column === "message") return shown((row.message ?? JSON.stringify(row.record)).slice(0, PREVIEW));
   const value = fieldAt(row.record, column);
   if (/InNanos$/.test(column) && value !== undefined && value !== null) return duration(Number(value));
-  return asText(value).slice(0, PREVIEW);
+  return shown(asText(value).slice(0, PREVIEW));
 }
 
 export function RecordTable({ lines, columns, open, cursor, order, onOpen, onOrder, onEnd, foot }: Props) {

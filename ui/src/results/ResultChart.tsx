@@ -2,6 +2,7 @@ import uPlot from "uplot";
 import { usePrefs } from "../address/prefs";
 import { axes, brief, colour, tint, usePlot, zoned } from "../histogram/plot";
 import type { ByName, OverTime } from "./pivot";
+import { shown } from "../parts/Text";
 
 /** Lines or bars over time. */
 export function TimeChart({ drawn, bars, dark }: { drawn: OverTime; bars: boolean; dark: boolean }) {
@@ -38,7 +39,7 @@ export function TimeChart({ drawn, bars, dark }: { drawn: OverTime; bars: boolea
         {drawn.series.map((series, index) => (
           <li key={series.name}>
             <i className={`swatch ${tint(series.name, index).slice(2)}`} aria-hidden="true" />
-            {series.name.slice(0, 80)}
+            {shown(series.name.slice(0, 80))}
           </li>
         ))}
         {drawn.more > 0 && <li className="quiet">and {drawn.more} smaller, in the table</li>}
@@ -56,7 +57,7 @@ export function NameChart({ drawn }: { drawn: ByName }) {
         <tbody>
           {drawn.bars.map((bar, index) => (
             <tr key={index}>
-              <th scope="row" title={bar.name.slice(0, 500)}>{bar.name.slice(0, 120)}</th>
+              <th scope="row" title={bar.name.slice(0, 500)}>{shown(bar.name.slice(0, 120))}</th>
               <td>
                 <i style={{ width: `${(Math.abs(bar.value) / most) * 100}%` }} aria-hidden="true" />
               </td>

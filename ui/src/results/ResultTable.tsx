@@ -6,6 +6,7 @@ import { asText } from "../records/paths";
 import type { Answer, Json } from "../server/types";
 import { exact, nanos } from "../time/times";
 import { isNumber } from "./pivot";
+import { shown } from "../parts/Text";
 
 type Cells = Json[];
 const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel() });
@@ -22,7 +23,7 @@ function compare(a: Json, b: Json): number {
 
 /** A cell as text; instants, which come in UTC, in the page's zone. */
 const cellText = (value: Json, type: string): string =>
-  type === "timestamp" && typeof value === "string" && nanos(value) !== null ? exact(value).replace(/\.000 /, " ") : asText(value).slice(0, PREVIEW);
+  type === "timestamp" && typeof value === "string" && nanos(value) !== null ? exact(value).replace(/\.000 /, " ") : shown(asText(value).slice(0, PREVIEW));
 
 /** The rows of a table answer; a click on a heading sorts them. */
 export function ResultTable({ answer }: { answer: Answer }) {

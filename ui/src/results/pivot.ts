@@ -52,9 +52,9 @@ function overTime(answer: Answer, at: number, numbers: readonly number[], by: re
   };
 }
 
-/** How `answer` can be drawn, or null when it cannot. */
-export function drawable(answer: Answer): OverTime | ByName | null {
-  if (answer.datarows.length < 2) return null;
+/** How `answer` can be drawn, or null when it cannot; `few` also draws a single row or instant. */
+export function drawable(answer: Answer, few = false): OverTime | ByName | null {
+  if (answer.datarows.length < (few ? 1 : 2)) return null;
   const columns = answer.schema.map((column, index) => ({ ...column, index }));
   const time = columns.find((column) => isTime(column.type));
   const numbers = columns.filter((column) => isNumber(column.type)).map((column) => column.index);
@@ -62,7 +62,7 @@ export function drawable(answer: Answer): OverTime | ByName | null {
   if (numbers.length === 0 || by.length > 2) return null;
   if (time) {
     const drawn = overTime(answer, time.index, numbers, by);
-    return drawn.times.length > 1 ? drawn : null;
+    return drawn.times.length > (few ? 0 : 1) ? drawn : null;
   }
   if (by.length === 0) return null;
   const value = numbers[0]!;

@@ -11,7 +11,8 @@ interface Props {
   from: string;
   to: string;
   live: boolean;
-  canLive: boolean;
+  /** Null where nothing can be followed. */
+  canLive: boolean | null;
   onRefresh: () => void;
 }
 
@@ -35,17 +36,19 @@ export function TimePicker({ from, to, live, canLive, onRefresh }: Props) {
       </Popover>
       <IconButton icon="zoomOut" label="Zoom out" onClick={() => go(zoomedOut(from, to))} />
       <IconButton icon="refresh" label="Refresh" keys="r" onClick={onRefresh} />
-      <button
-        type="button"
-        className={`button live ${live ? "on" : ""}`}
-        aria-pressed={live}
-        disabled={!canLive}
-        title={canLive ? "Show records as they arrive" : "Only a query of search and where can be followed live"}
-        onClick={() => go({ live: !live, open: null })}
-      >
-        <span className="dot" aria-hidden="true" />
-        Live
-      </button>
+      {canLive !== null && (
+        <button
+          type="button"
+          className={`button live ${live ? "on" : ""}`}
+          aria-pressed={live}
+          disabled={!canLive}
+          title={canLive ? "Show records as they arrive" : "Only a query of search and where can be followed live"}
+          onClick={() => go({ live: !live, open: null })}
+        >
+          <span className="dot" aria-hidden="true" />
+          Live
+        </button>
+      )}
     </div>
   );
 }

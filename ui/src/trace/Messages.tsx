@@ -1,5 +1,5 @@
 /** What was said to a model and what it answered. Everything here is text from a log: it is shown, never interpreted. */
-import { Text } from "../parts/Text";
+import { Text, shown } from "../parts/Text";
 import type { Fields, Json } from "../server/types";
 
 interface Message {
@@ -59,10 +59,10 @@ export function Messages({ attributes }: { attributes: Fields }) {
     <section className="messages" aria-label="Messages">
       {messages.map((item, index) => (
         <article key={index} className={`said ${item.role.replace(/\W/g, "-")}`}>
-          <h4>{item.role}</h4>
+          <h4>{shown(item.role)}</h4>
           {item.parts.map((piece, at) => (
             <div key={at} className={piece.kind === "text" ? "prose" : "code"}>
-              {piece.kind !== "text" && <span className="quiet">{piece.kind.replace(/_/g, " ")} </span>}
+              {piece.kind !== "text" && <span className="quiet">{shown(piece.kind.replace(/_/g, " "))} </span>}
               <Text text={piece.text} limit={1200} />
             </div>
           ))}

@@ -1,6 +1,6 @@
 /** Everything about one span. */
 import { CopyButton } from "../parts/CopyButton";
-import { Text } from "../parts/Text";
+import { Text, shown } from "../parts/Text";
 import { FieldTable } from "../records/FieldTable";
 import { asText } from "../records/paths";
 import type { Fields, Json } from "../server/types";
@@ -31,7 +31,7 @@ export function SpanDetail({ node, onFilter }: Props) {
   return (
     <div className="span-detail" data-testid="span">
       <h3>
-        <span className="name">{span.name}</span>
+        <span className="name">{shown(span.name)}</span>
         {node.failed && <span className="tag bad">error</span>}
         <CopyButton label="Copy span id" text={() => span.span_id} />
       </h3>
@@ -39,7 +39,7 @@ export function SpanDetail({ node, onFilter }: Props) {
         {facts.filter(([, value]) => value).map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd>{shown(value)}</dd>
           </div>
         ))}
       </dl>

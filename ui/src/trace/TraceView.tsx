@@ -11,6 +11,7 @@ import { duration, exact, short } from "../time/times";
 import { SpanDetail } from "./SpanDetail";
 import { Waterfall } from "./Waterfall";
 import { buildTree, visible } from "./tree";
+import { shown } from "../parts/Text";
 
 interface Props {
   id: string;
@@ -105,7 +106,7 @@ function TraceLogs({ rows, span }: { rows: readonly Row[]; span: string | null }
           <button type="button" title="Open this record" onClick={() => go({ trace: null, span: null, stream: row.stream, open: row.ref, tab: "fields" })}>
             <span className="stripe" />
             <time dateTime={row.time} title={exact(row.time)}>{short(row.time).slice(7)}</time>
-            <span className="message">{(row.message ?? "").slice(0, 600)}</span>
+            <span className="message">{shown((row.message ?? "").slice(0, 600))}</span>
           </button>
         </li>
       ))}

@@ -7,6 +7,7 @@ import { Icon } from "../parts/Icon";
 import { duration } from "../time/times";
 import { kindOf, modelOf } from "./tree";
 import type { Node, SpanKind, Tree } from "./tree";
+import { shown } from "../parts/Text";
 
 interface Props {
   tree: Tree;
@@ -93,11 +94,11 @@ export function Waterfall({ tree, nodes, closed, selected, onSelect, onFold }: P
                   <span className="fold" />
                 )}
                 <span className={`kind ${kind}`} title={kind} aria-hidden="true">{SIGN[kind]}</span>
-                <span className="name" title={title}>{span.name.slice(0, 200)}</span>
-                {used?.model && !span.name.includes(used.model) && <span className="tag model-name">{used.model.slice(0, 60)}</span>}
+                <span className="name" title={title}>{shown(span.name.slice(0, 200))}</span>
+                {used?.model && !span.name.includes(used.model) && <span className="tag model-name">{shown(used.model.slice(0, 60))}</span>}
                 {node.orphan && <span className="tag" title="its parent is not among these spans">no parent</span>}
                 {node.failed && <span className="tag bad">error</span>}
-                <span className="service">{span.service}</span>
+                <span className="service">{shown(span.service ?? "")}</span>
               </span>
               <span className="lane">
                 <i className={`bar hue-${tree.services.indexOf(span.service ?? "unknown") % HUES}`} style={{ left: `${left}%`, width: `max(2px, ${width}%)` }} />

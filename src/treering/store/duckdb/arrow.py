@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from arro3.core import Array, DataType, Field, RecordBatch, Schema, Table
 
-from treering.model.columns import ARROW, REST, SEQUENCE, SYSTEM, TIME, Kind, escape, split
+from treering.model.columns import ARROW, REST, SEQUENCE, SYSTEM, TIME, Kind, escape, of_sender, split
 from treering.store.duckdb.names import EMPTY, Names, interned
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def typed(table: Table) -> Table:
 def merged(batches: Sequence[RecordBatch], most: int) -> Table:
     """Return the rows of all batches with at most `most` field columns; the rarest go to `_rest`."""
     names = union(batches)
-    fields = [name for name in names if name not in SYSTEM]
+    fields = [name for name in names if of_sender(name)]
     if len(fields) <= most:
         return aligned(batches, names)
     filled: Counter[str] = Counter(dict.fromkeys(fields, 0))
@@ -80,13 +80,13 @@ def merged(batches: Sequence[RecordBatch], most: int) -> Table:
                 filled[name] += data.num_rows - data.column(name).null_count
     kept = {name for name, _ in filled.most_common(most)}
     slim = [_overflow(data, kept) for data in batches]
-    return aligned(slim, [name for name in union(slim) if name in kept or name in SYSTEM])
+    return aligned(slim, [name for name in union(slim) if name in kept or not of_sender(name)])
 
 
 def _overflow(data: RecordBatch, kept: Collection[str]) -> RecordBatch:
     """Move the columns that are not `kept` into `_rest`."""
     names = data.schema.names
-    moved = [name for name in names if name not in kept and name not in SYSTEM]
+    moved = [name for name in names if name not in kept and of_sender(name)]
     if not moved:
         return data
     rest: list[dict[str, Any] | None] = [None] * data.num_rows

@@ -13,7 +13,7 @@ from arro3.core import Table
 from sqlglot import exp
 
 from treering.core.errors import Bug
-from treering.model.columns import ID, REST, SEQUENCE, SYSTEM, TIME
+from treering.model.columns import ID, REST, SEQUENCE, TIME, of_sender
 from treering.store.duckdb import arrow, ids, index, memtable, relation, segment
 from treering.store.duckdb.catalog import matching
 from treering.store.duckdb.manifest import Segment, side
@@ -71,7 +71,7 @@ def _fit(run: Sequence[Segment], item: Segment, config: Config, *, aged: bool) -
 
 def _wide(items: Sequence[Segment], config: Config) -> bool:
     """Whether some columns have to be moved into `_rest` when these segments become one."""
-    return len(set(union(item.columns for item in items).order) - SYSTEM.keys()) > config.columns
+    return sum(map(of_sender, union(item.columns for item in items).order)) > config.columns
 
 
 def compact(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.model import dateformats
-from treering.model.columns import ID, REST, SEQUENCE, TIME, Kind, logical, split
+from treering.model.columns import ID, REST, SEQUENCE, TIME, Kind, logical, of_sender, split
 from treering.query.types import SQL, Type, type_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ORDER = (Kind.TIME, Kind.STRING, Kind.LONG, Kind.DOUBLE, Kind.BOOLEAN, Kind.JSON)
 _INSTANTS = (Type.TIMESTAMP, Type.DATE, Type.TIME)
 _DOCUMENTS = (Type.STRUCT, Type.ARRAY)
+_TABLE = {ID: "VARCHAR", SEQUENCE: "BIGINT", TIME: "TIMESTAMP_NS"}
 _SAME = {
     Kind.LONG: ("BIGINT",),
     Kind.DOUBLE: ("DOUBLE",),
@@ -31,7 +32,7 @@ _SAME = {
 def column(field: FieldType, available: Collection[str], stream: str) -> exp.Expression:
     """Return the SQL expression of `field` over a table that has the physical columns `available`."""
     if field.name in {ID, SEQUENCE, TIME}:
-        return _named(field.name) if field.name in available else _null("VARCHAR")
+        return _named(field.name) if field.name in available else _null(_TABLE[field.name])
     if field.name == "_index":
         return exp.Literal.string(stream)
     kind = type_of(field)
@@ -41,7 +42,7 @@ def column(field: FieldType, available: Collection[str], stream: str) -> exp.Exp
         return _point(field, available)
     target = "JSON" if field.holds_lists and kind not in _INSTANTS else SQL[kind]
     present = [name for name in field.physical if name in available and _pointer_name(name) == field.name]
-    present.sort(key=lambda name: _ORDER.index(Kind(name[-1])))
+    present.sort(key=lambda name: (of_sender(name), _ORDER.index(Kind(name[-1]))))
     parts = [_converted(name, target, field, kind) for name in present]
     parts.extend(_in_list(field, parent, target) for parent in field.options.get("lists", ()) if parent in available)
     if not parts and "value" in field.options and field.type == "constant_keyword":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from arro3.core import ChunkedArray, Table
 from sqlglot import exp
 
-from treering.model.columns import ID, REST, SEQUENCE, TIME
+from treering.model.columns import ID, ORIGIN, REST, SEQUENCE, TIME
 from treering.store.duckdb import arrow, ids, index, relation, tokens
 from treering.store.duckdb.manifest import Segment, side
 from treering.store.duckdb.names import Names, interned
@@ -109,7 +109,7 @@ def _is_stamp(table: Table, stamps: Any) -> bool:
 
 
 def _empty(table: Table, name: str) -> bool:
-    return name in {ID, REST} and bool(table.column(name).null_count == table.num_rows)
+    return name in {ID, ORIGIN, REST} and bool(table.column(name).null_count == table.num_rows)
 
 
 def _sync(path: Path) -> None:

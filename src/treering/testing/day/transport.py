@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from google.protobuf.duration_pb2 import Duration
@@ -16,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from treering.core.errors import Permanent, Retryable, UserError
+from treering.testing.grpc import Client
 
 _PATHS: dict[str, tuple[str, type[Message], str]] = {
     "otlp_traces": ("/v1/traces", ExportTraceServiceResponse, "rejected_spans"),
@@ -24,6 +24,9 @@ _PATHS: dict[str, tuple[str, type[Message], str]] = {
     "otlp_metrics": ("/v1/metrics", ExportMetricsServiceResponse, "rejected_data_points"),
 }
 _AGAIN = frozenset((429, 502, 503, 504))
+# google.rpc.Code: cancelled, deadline exceeded, aborted, out of range, unavailable, data loss
+_GRPC_AGAIN = frozenset((1, 4, 10, 11, 14, 15))
+_EXHAUSTED = 8
 _RETRY_INFO = b"google.rpc.RetryInfo"
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
@@ -127,46 +130,33 @@ class GrpcSender:
 
     def __init__(self, address: str, headers: Mapping[str, str], patience: Patience) -> None:
         """Send to `address` (host:port) without TLS."""
-        import grpc
-
-        self._grpc = grpc
-        self._channel = grpc.insecure_channel(address)
-        self._export = self._channel.unary_unary(_EXPORT)
-        self._metadata = [(name.lower(), value) for name, value in headers.items()]
+        self._client = Client(address)
+        self._metadata = dict(headers)
         self._patience = patience
-        code = grpc.StatusCode
-        self._again = {
-            code.CANCELLED,
-            code.DEADLINE_EXCEEDED,
-            code.ABORTED,
-            code.OUT_OF_RANGE,
-            code.UNAVAILABLE,
-            code.DATA_LOSS,
-        }
 
     def close(self) -> None:
-        """Close the channel."""
-        self._channel.close()
+        """Close the connection."""
+        self._client.close()
 
     def otlp(self, payload: bytes) -> int:
         """Send an ExportTraceServiceRequest; returns how many spans the server rejected for good."""
         self._patience.begin()
         while True:
             try:
-                answer = self._export(payload, timeout=30, metadata=self._metadata)
-            except self._grpc.RpcError as error:
-                delay_s = retry_delay_s(error.trailing_metadata())
-                exhausted = error.code() is self._grpc.StatusCode.RESOURCE_EXHAUSTED
-                if error.code() not in self._again and not (exhausted and delay_s is not None):
-                    raise Permanent(f"gRPC answered {error.code().name}: {error.details()}") from error
-                self._patience.wait(f"gRPC answered {error.code().name}", delay_s or 0.0)
+                outcome = self._client.call(_EXPORT, payload, self._metadata)
+            except OSError as error:
+                self._patience.wait(f"gRPC: {error}")
                 continue
-            return int(ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans)
+            if not outcome.status:
+                return int(ExportTraceServiceResponse.FromString(outcome.message).partial_success.rejected_spans)
+            delay_s = retry_delay_s(outcome.details)
+            if outcome.status not in _GRPC_AGAIN and not (outcome.status == _EXHAUSTED and delay_s is not None):
+                raise Permanent(f"gRPC answered status {outcome.status}: {outcome.reason}")
+            self._patience.wait(f"gRPC answered status {outcome.status}", delay_s or 0.0)
 
 
-def retry_delay_s(metadata: Any) -> float | None:  # the type is grpc's own
-    """Return the delay of the RetryInfo in `grpc-status-details-bin`, or None where there is none."""
-    details = dict(metadata or ()).get("grpc-status-details-bin", b"")
+def retry_delay_s(details: bytes) -> float | None:
+    """Return the delay of the RetryInfo in a serialised `google.rpc.Status`, or None where there is none."""
     where = details.find(_RETRY_INFO)
     if where < 0:
         return None

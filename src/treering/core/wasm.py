@@ -1,0 +1,67 @@
+"""Small WebAssembly programs for the few loops that neither Python nor a library does fast.
+
+Each is a `.c` file beside its `.wasm`, which is what a compiler made of it: the same for every machine, so none is
+needed to install or run treering. A program sees nothing but the memory of its own instance.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import wasmtime
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+_GROWTH_BYTES = 32 << 20
+
+
+class Trap(Exception):  # noqa: N818  it is what WebAssembly calls it
+    """The program stopped: it ran out of memory, or was given what it cannot handle."""
+
+
+@functools.cache
+def _compiled(path: Path) -> tuple[wasmtime.Engine, wasmtime.Module]:
+    # By default every instance reserves 4 GB of addresses, which fails where those are limited, and a handler of
+    # signals finds those outside; both are for speed that is not missed here.
+    config = wasmtime.Config()
+    config.memory_reservation = 0
+    config.memory_reservation_for_growth = _GROWTH_BYTES
+    config.memory_guard_size = 0
+    config.memory_may_move = True
+    config.signals_based_traps = False
+    engine = wasmtime.Engine(config)
+    return engine, wasmtime.Module.from_file(engine, str(path))
+
+
+class Instance:
+    """A program with memory of its own, which grows and goes with the instance; for one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Make an instance of the program in `path`, which is compiled once in a process."""
+        engine, module = _compiled(path)
+        self._store = wasmtime.Store(engine)
+        exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
+        self._memory = exports["memory"]
+        self._exports = exports
+
+    def call(self, name: str, *arguments: int) -> int:
+        """Return what the function `name` returns, as an unsigned number; 0 when it returns nothing. Raises `Trap`."""
+        try:
+            result = self._exports[name](self._store, *arguments)
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            raise Trap(f"{name}: {error}") from error
+        return 0 if result is None else int(result) & 0xFFFFFFFF
+
+    def memory(self, place: int, size: int) -> Any:
+        """Return `size` bytes of memory, writable, as a NumPy array that is valid until the next call."""
+        whole = np.ctypeslib.as_array(self._memory.data_ptr(self._store), (self.size,))
+        return whole[place : place + size]
+
+    @property
+    def size(self) -> int:
+        """The bytes of memory that the instance has."""
+        return int(self._memory.data_len(self._store))

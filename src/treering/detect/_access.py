@@ -1,0 +1,138 @@
+"""Who did what at a vector database: audit lines as events, from the canonical fields or Weaviate's own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from treering.model.rows import Rows
+
+ACCESS, DENIED, REASON, GRANT, ROLE = "access", "denied", "reason", "grant", "role"
+READ, WRITE, DELETE, ADMIN = "read", "write", "delete", "admin"
+
+_RESULT, _OPERATION = "attributes.treering.access.result", "attributes.db.operation.name"
+_RESOURCE = re.compile(r"\[Domain: (\w+)(?:, Collection: ([^,\]]+))?")
+_REFUSED = re.compile(r"user '([^']{1,200})' has insufficient permissions to (\w+)")
+_WEAVIATE = {"R": READ, "C": WRITE, "U": WRITE, "D": DELETE}
+_VERBS = (
+    (DELETE, ("delete", "drop", "remove")),
+    (ADMIN, ("grant", "assign", "role", "key", "permission", "user")),
+    (WRITE, ("create", "upsert", "insert", "update", "write", "import", "upload", "set")),
+)
+_ANY = "*"
+
+
+class Event(NamedTuple):
+    """One line of an audit trail.
+
+    `kind` is access, denied, reason (says more about a refusal), grant (`principal` was given `roles` by `by`) or role
+    (`roles` may read `collections`). `collections` is empty where the line does not say which.
+    """
+
+    row: int
+    at_ns: int
+    kind: str
+    principal: str
+    collections: tuple[str, ...] = ()
+    verb: str = READ
+    address: str = ""
+    by: str = ""
+    roles: tuple[str, ...] = ()
+
+
+def events(rows: Rows) -> Iterator[Event]:
+    """Yield the events of a batch; nothing for lines that are not of an audit trail."""
+    if rows.has("attributes.component"):
+        yield from _weaviate(rows)
+    elif rows.has("attributes.class_name"):
+        yield from _reasons(rows)
+    if rows.has(_RESULT):
+        yield from _canonical(rows)
+
+
+def _column(rows: Rows, *names: str) -> Sequence[Any]:
+    name = next((name for name in names if rows.has(name)), "")
+    return rows.values(name) if name else [None] * rows.count
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _weaviate(rows: Rows) -> Iterator[Event]:
+    yield from _reasons(rows)
+    actions, users = _column(rows, "attributes.action"), _column(rows, "attributes.user")
+    verbs, bodies = _column(rows, "attributes.request_action"), _column(rows, "body")
+    permissions, addresses = _column(rows, "attributes.permissions"), _column(rows, "attributes.source_ip")
+    times = rows.times
+    for index, component in enumerate(rows.values("attributes.component")):
+        if component != "RBAC":
+            continue
+        at_ns, user, action = int(times[index]), _text(users[index]), actions[index]
+        if action == "authorize":
+            yield _authorised(
+                Event(index, at_ns, ACCESS, user, address=_text(addresses[index])),
+                _text(verbs[index]), permissions[index], refused=bodies[index] == "authorization denied",
+            )  # fmt: skip
+        elif action == "assign_roles":
+            given = _texts(_column(rows, "attributes.roles")[index])
+            to = _text(_column(rows, "attributes.user_to_assign_roles_to")[index])
+            yield Event(index, at_ns, GRANT, to, verb=ADMIN, by=user, roles=given)
+        elif action == "create_role":
+            name = _text(_column(rows, "attributes.roleName")[index])
+            yield Event(index, at_ns, ROLE, user, _granted(permissions[index]), ADMIN, roles=(name,))
+
+
+def _authorised(event: Event, letter: str, permissions: object, *, refused: bool) -> Event:
+    verb = _WEAVIATE.get(letter[:1], ADMIN)
+    resources = [_text(item.get("resource")) for item in permissions or () if isinstance(item, dict)] if isinstance(
+        permissions, list
+    ) else []  # fmt: skip
+    found = [match for resource in resources if (match := _RESOURCE.match(resource))]
+    if any(match[1] not in ("data", "collections") for match in found):
+        verb = ADMIN
+    collections = tuple(match[2] for match in found if match[1] == "data" and match[2] and match[2] != _ANY)
+    return event._replace(kind=DENIED if refused else ACCESS, verb=verb, collections=collections)
+
+
+def _granted(permissions: object) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for item in permissions if isinstance(permissions, list) else ():
+        data = item.get("data") if isinstance(item, dict) else None
+        if isinstance(data, dict) and (name := _text(data.get("collection"))) and name != _ANY:
+            found[name] = None
+    return tuple(found)
+
+
+def _reasons(rows: Rows) -> Iterator[Event]:
+    if not rows.has("attributes.error"):
+        return
+    classes = _column(rows, "attributes.class_name")
+    for index, error in enumerate(rows.texts("attributes.error")):
+        if error is None or not (refused := _REFUSED.search(error[:4000])):
+            continue
+        named = _RESOURCE.search(error[:4000])
+        collection = _text(classes[index]) or (named[2] if named and named[2] else "")
+        yield Event(index, int(rows.times[index]), REASON, refused[1], (collection,) if collection else ())
+
+
+def _canonical(rows: Rows) -> Iterator[Event]:
+    own = _column(rows, "attributes.component")
+    users = _column(rows, "attributes.user.id", "serviceName")
+    names, operations = _column(rows, "attributes.db.collection.name"), _column(rows, _OPERATION)
+    addresses = _column(rows, "attributes.client.address")
+    for index, result in enumerate(rows.values(_RESULT)):
+        if result not in ("allowed", "denied") or own[index] == "RBAC" or not (user := _text(users[index])):
+            continue
+        name, operation = _text(names[index]), _text(operations[index]).lower()
+        verb = next((verb for verb, words in _VERBS if any(word in operation for word in words)), READ)
+        kind = DENIED if result == "denied" else ACCESS
+        collections = (name,) if name and name != _ANY else ()
+        yield Event(index, int(rows.times[index]), kind, user, collections, verb, _text(addresses[index]))

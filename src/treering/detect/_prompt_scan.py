@@ -1,0 +1,200 @@
+"""Scores texts by the phrases they hold, in clear, encoded and disguised."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import yaml
+
+from treering.core.errors import UserError
+from treering.detect._phrases import Book, Phrases, Scanned
+from treering.parse.textview import View, decoded, fold, plain, straightened
+from treering.parse.textview.disguise import leet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_CACHED = 20_000
+_QUOTE, _QUOTED = 4, 0.4
+_TOGETHER = 512
+_MOST_CHARACTERS = 4_000_000
+_TELLING = (
+    "ignore",
+    "instruction",
+    "instructions",
+    "previous",
+    "system",
+    "prompt",
+    "reveal",
+    "disregard",
+    "forget",
+    "rules",
+)
+_ROT13 = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
+
+
+class Verdict(NamedTuple):
+    """Score of a text, the category that says most, the ids of the phrases, their spans, how they were disguised."""
+
+    score: float
+    category: str
+    rules: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    kinds: tuple[str, ...]
+
+
+def digest(text: str) -> str:
+    """Return a short name of `text` that is the same in every process."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def book(text: str, where: str) -> Book:
+    """Return the rules in `text` (YAML). Raises `UserError` naming `where`."""
+    try:
+        return msgspec.convert(yaml.safe_load(text), Book)
+    except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as error:
+        raise UserError(f"{where}: {error}", hint="see content/rules/prompts.yaml for the form") from error
+
+
+@cache
+def scanner(files: tuple[str, ...] = ()) -> Scanner:
+    """Return the scanner for the shipped phrases and those of `files`. Raises `UserError` for a wrong file."""
+    shipped = book((resources.files("treering.content") / "rules" / "prompts.yaml").read_text("utf-8"), "prompts.yaml")
+    words, rules = dict(shipped.words), list(shipped.rules)
+    for name in files:
+        try:
+            more = book(Path(name).read_text("utf-8"), name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot read the phrases of {name}: {error}") from error
+        words |= more.words
+        rules += more.rules
+    return Scanner(Book(words, rules))
+
+
+def _hints() -> dict[str, list[str]]:
+    spaced = [gap.join(word) for word in _TELLING for gap in (" ", ".", "-", "_", "*", "|", "/", ", ")]
+    return {
+        "spaced": spaced,
+        "backwards": [word[::-1] for word in _TELLING if len(word) > 5],
+        "rot13": [word.translate(_ROT13) for word in _TELLING if len(word) > 5],
+    }
+
+
+class _Found:
+    """What was found in one text so far."""
+
+    def __init__(self) -> None:
+        self.spans: dict[int, tuple[int, int]] = {}
+        self.quoted: set[int] = set()
+        self.kinds: dict[str, None] = {}
+
+    def add(self, rule: int, view: View, start: int, end: int) -> None:
+        if rule in self.spans:
+            return
+        self.spans[rule] = view.origin(start, end)
+        if not view.kinds and _is_quoted(view.text, start, end):
+            self.quoted.add(rule)
+        self.kinds.update(dict.fromkeys(view.kinds))
+
+
+def _is_quoted(text: str, start: int, end: int) -> bool:
+    """Return whether quotation marks stand around what was found: it is then more often mentioned than used."""
+    before, after = text[max(0, start - _QUOTE) : start], text[end : end + _QUOTE]
+    return any(mark in before and mark in after for mark in "'\"")
+
+
+class Scanner:
+    """Keeps the verdicts of the last texts: conversations repeat what was said before."""
+
+    def __init__(self, rules: Book) -> None:
+        """Compile `rules`. Raises `UserError` naming a wrong one."""
+        self.phrases = Phrases(rules, _hints())
+        self._known: dict[tuple[str, str], Verdict | None] = {}
+
+    def verdicts(self, said: Sequence[tuple[str, str]]) -> list[Verdict | None]:
+        """Return what is to be said of each (role, text); None for a text without any phrase."""
+        new = list(dict.fromkeys(pair for pair in said if pair not in self._known))
+        for part in _portions(new):
+            for pair, verdict in zip(part, self._judge(part), strict=True):
+                self._known[pair] = verdict
+        out = [self._known[pair] for pair in said]
+        while len(self._known) > _CACHED or (len(self._known) > 1 and sum(len(t) for _, t in new) > _MOST_CHARACTERS):
+            del self._known[next(iter(self._known))]
+        return out
+
+    def mentions(self, text: str, role: str) -> list[str]:
+        """Return the ids of the rules that say that `text` only talks about such things."""
+        return [self.phrases.rules[number].id for number in self.phrases.mentions(fold(text), role)]
+
+    def _judge(self, said: Sequence[tuple[str, str]]) -> list[Verdict | None]:
+        roles = [role for role, _ in said]
+        views = [plain(text) for _, text in said]
+        found: dict[int, _Found] = {}
+        hints = self._look(views, range(len(views)), roles, found).hints
+        self._respelt(views, roles, found)
+        for spelling, indexes in hints.items():
+            places = sorted(indexes)
+            self._look([straightened(views[i], spelling) for i in places], places, roles, found)
+        for index, view in enumerate(views):
+            for layer in decoded(view):
+                self._look([layer], [index], roles, found)
+        return [self._verdict(views[i], roles[i], found[i]) if i in found else None for i in range(len(views))]
+
+    def _respelt(self, views: Sequence[View], roles: Sequence[str], found: dict[int, _Found]) -> None:
+        """Look for phrases that only leetspeak hides."""
+        spelt = [(i, leet(view.text)) for i, view in enumerate(views)]
+        places = [i for i, text in spelt if text != views[i].text]
+        texts = [spelt[i][1] for i in places]
+        scanned = self.phrases.scan(texts, [roles[i] for i in places], [views[i].text for i in places])
+        for index in {places[hit.place] for hit in scanned.hits}:
+            for spelling in ("leet", "leet-l"):
+                self._look([straightened(views[index], spelling)], [index], roles, found)
+
+    def _look(
+        self, views: Sequence[View], places: Sequence[int], roles: Sequence[str], found: dict[int, _Found]
+    ) -> Scanned:
+        scanned = self.phrases.scan([view.text for view in views], [roles[place] for place in places])
+        for hit in scanned.hits:
+            found.setdefault(places[hit.place], _Found()).add(hit.rule, views[hit.place], hit.start, hit.end)
+        return scanned
+
+    def _verdict(self, view: View, role: str, found: _Found) -> Verdict:
+        rules = self.phrases.rules
+        left = 1.0
+        by_category: dict[str, float] = {}
+        for number in found.spans:
+            rule = rules[number]
+            weight = rule.weight if role == "user" or rule.indirect is None else rule.indirect
+            if role == "user" and number in found.quoted:
+                weight *= _QUOTED
+            left *= 1 - weight
+            by_category[rule.category] = max(by_category.get(rule.category, 0.0), weight)
+        score = 1 - left
+        for number in self.phrases.mentions(view.text, role):
+            score *= rules[number].weight
+        category = max(by_category, key=lambda name: by_category[name])
+        return Verdict(
+            score,
+            category,
+            tuple(rules[number].id for number in found.spans),
+            tuple(sorted(set(found.spans.values()))),
+            tuple(found.kinds),
+        )
+
+
+def _portions(said: Sequence[tuple[str, str]]) -> Iterable[list[tuple[str, str]]]:
+    part: list[tuple[str, str]] = []
+    size = 0
+    for pair in said:
+        part.append(pair)
+        size += len(pair[1])
+        if len(part) == _TOGETHER or size > _MOST_CHARACTERS // 4:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

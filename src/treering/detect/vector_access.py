@@ -1,0 +1,390 @@
+"""Unauthorised access to vector databases, from their audit trails and from retrieval spans.
+
+Refusals close together, a grant that follows them, a collection read by somebody who was refused before or never read
+it, a key that spoke for the first time long after it was made or after a long silence, refused deletions and changes,
+documents of one tenant retrieved for another. A single refusal is nothing. History decides what is usual; at the
+beginning everything is new.
+
+Misses: slow reading by a principal that always had access, sharing of keys, stores without an audit trail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from treering.core.config import Config as BaseConfig
+from treering.detect import _tenants
+from treering.detect._access import ADMIN, DELETE, DENIED, GRANT, READ, REASON, ROLE, Event, events
+from treering.detect._fold import folded
+from treering.detect._whom import proof, restored
+from treering.model.finding import MAX_EVIDENCE, Entity, Evidence, Finding, Severity
+from treering.stage.detector import Example
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from treering.model.rows import Rows
+    from treering.stage.detector import Ask
+
+NAME = "vector_access"
+ORDER_FREE = False
+"""What a grant or a read means depends on the refusals before it."""
+_S = 1_000_000_000
+_MOST_PRINCIPALS = 5_000
+_MOST_COLLECTIONS = 200
+_ATLAS = "mitre-atlas@2026.09:"
+_LLM = ("owasp-llm@2026:LLM09", "owasp-llm@2026:LLM02")
+
+
+_SAID = {
+    "refused_burst": (Severity.MEDIUM, "AML.T0085", "AML.TA0009"),
+    "granted_after_refusals": (Severity.HIGH, "AML.T0012", "AML.TA0012"),
+    "foreign_collection_read": (Severity.HIGH, "AML.T0085", "AML.TA0010"),
+    "dormant_principal": (Severity.MEDIUM, "AML.T0012", "AML.TA0004"),
+    "forbidden_change": (Severity.HIGH, "AML.T0101", "AML.TA0011"),
+}
+"""Rule → severity, ATLAS technique and tactic."""
+
+
+class Config(BaseConfig, frozen=True):
+    """From when on access is unusual."""
+
+    burst: Annotated[int, Meta(ge=2, description="refusals within ten seconds that are a burst")] = 6
+    slow_burst: Annotated[
+        int, Meta(ge=2, description="refusals within `window_s` that are one if most of what is asked is refused")
+    ] = 5
+    window_s: Annotated[float, Meta(gt=0, description="seconds over which slow refusals count")] = 900.0
+    linked_s: Annotated[
+        float, Meta(gt=0, description="seconds after refusals in which a grant or a read belongs to them")
+    ] = 7200.0
+    bulk_reads: Annotated[int, Meta(ge=2, description="reads within ten seconds of a collection new to its reader")] = (
+        25
+    )
+    dormant_days: Annotated[
+        float, Meta(gt=0, description="days of silence, or of history before somebody new is unusual")
+    ] = 14.0
+
+
+class _Collection(msgspec.Struct):
+    first_ns: int
+    reads: int = 0
+    flagged: bool = False
+    recent: list[int] = []
+
+
+class _Principal(msgspec.Struct):
+    """What is known of one principal."""
+
+    named_ns: int
+    first_ns: int = 0
+    last_ns: int = 0
+    accesses: int = 0
+    allowed: int = 0
+    refused: list[int] = []
+    wanted: dict[str, int] = {}
+    collections: dict[str, _Collection] = {}
+    burst_ns: int = 0
+    burst_end_ns: int = 0
+    granted_ns: int = 0
+    granted: dict[str, int] = {}
+    awake_ns: int = 0
+    unexplained: list[int] = []
+
+
+class _Notice(msgspec.Struct):
+    """What is to be said of an event."""
+
+    rule: str
+    title: str
+    key: tuple[str, ...]
+    collections: tuple[str, ...] = ()
+    facts: dict[str, Any] = {}
+    more: tuple[Entity, ...] = ()
+    start_ns: int = 0
+
+
+class _State(msgspec.Struct):
+    principals: dict[str, _Principal] = {}
+    roles: dict[str, tuple[str, ...]] = {}
+    first_ns: int = 0
+    accesses: int = 0
+
+
+class VectorAccess:
+    """Follows each principal's accesses."""
+
+    streams = frozenset({"logs", "spans"})
+    every_s = 0.0
+
+    def __init__(self, config: Config) -> None:
+        """Start without history."""
+        self._config = config
+        self._state = _State()
+
+    def observe(self, rows: Rows) -> Sequence[Finding]:
+        """Return what the batch shows; several findings of one key fold into one."""
+        found: list[Finding] = []
+        for event in events(rows):
+            found += self._take(rows, event)
+        found += _tenants.foreign_documents(rows, NAME)
+        return folded(found)
+
+    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
+        """Return nothing: all is said when it is seen."""
+        return ()
+
+    def save(self) -> bytes:
+        """Return the history."""
+        return msgspec.msgpack.encode(self._state)
+
+    def restore(self, state: bytes) -> None:
+        """Go on from `state`; raises `ValueError`."""
+        self._state = restored(state, _State)
+
+    def _take(self, rows: Rows, event: Event) -> list[Finding]:
+        state = self._state
+        state.first_ns = state.first_ns or event.at_ns
+        if event.kind == ROLE:
+            if len(state.roles) < _MOST_PRINCIPALS:
+                state.roles[event.roles[0]] = event.collections
+            return []
+        if not event.principal:
+            return []
+        who = self._principal(event)
+        if event.kind == REASON:
+            return self._explained(rows, event, who)
+        if event.kind == GRANT:
+            return self._granted(rows, event, who)
+        if event.kind == DENIED:
+            return self._denied(rows, event, who)
+        return self._allowed(rows, event, who)
+
+    def _principal(self, event: Event) -> _Principal:
+        known = self._state.principals
+        who = known.pop(event.principal, None) or _Principal(event.at_ns)
+        known[event.principal] = who
+        if len(known) > _MOST_PRINCIPALS:
+            del known[next(iter(known))]
+        return who
+
+    def _denied(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+        window_ns = int(self._config.window_s * _S)
+        who.refused = [at for at in (*who.refused, event.at_ns) if abs(event.at_ns - at) <= window_ns][-200:]
+        if len(who.refused) == 1:
+            who.allowed = 0
+        for name in event.collections:
+            who.wanted[name] = event.at_ns
+        found = []
+        if event.verb in (DELETE, ADMIN):
+            found.append(self._forbidden_change(rows, event, who))
+        if self._is_burst(event.at_ns, who):
+            if not who.burst_end_ns or event.at_ns - who.burst_end_ns > window_ns:
+                who.burst_ns = (
+                    who.refused[0] if len(who.refused) < self._config.burst else who.refused[-self._config.burst]
+                )
+            who.burst_end_ns = event.at_ns
+            found.append(self._burst(rows, event, who))
+        return found
+
+    def _is_burst(self, at_ns: int, who: _Principal) -> bool:
+        if sum(abs(at_ns - at) <= 10 * _S for at in who.refused) >= self._config.burst:
+            return True
+        return len(who.refused) >= self._config.slow_burst and len(who.refused) > who.allowed
+
+    def _explained(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+        """Learn which collection a refusal was about."""
+        for name in event.collections:
+            if len(who.wanted) < _MOST_COLLECTIONS:
+                who.wanted[name] = event.at_ns
+        in_burst = who.burst_end_ns and abs(event.at_ns - who.burst_end_ns) <= 10 * _S
+        return [self._burst(rows, event, who)] if in_burst and event.collections else []
+
+    def _burst(self, rows: Rows, event: Event, who: _Principal) -> Finding:
+        since = who.burst_ns - 10 * _S
+        names = tuple(name for name, at in who.wanted.items() if at >= since)
+        facts = {"refused": len(who.refused), "window_s": self._config.window_s}
+        title, key = f"{event.principal} is refused again and again", (event.principal, str(who.burst_ns))
+        return self._finding(rows, event, _Notice("refused_burst", title, key, names, facts, start_ns=who.burst_ns))
+
+    def _granted(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+        linked = who.burst_end_ns and 0 <= event.at_ns - who.burst_end_ns <= self._config.linked_s * _S
+        if not linked:
+            return []
+        opened = tuple(name for role in event.roles for name in self._state.roles.get(role, ()))
+        wanted = [name for name, at in who.wanted.items() if event.at_ns - at <= self._config.linked_s * _S]
+        likely = [name for name in wanted if any(name.lower() in role.lower() for role in event.roles)]
+        names = opened or tuple(likely or wanted)
+        who.granted_ns = event.at_ns
+        who.granted = dict.fromkeys(names, event.at_ns)
+        facts = {"roles": list(event.roles), "granted_by": event.by, "refused_before": len(who.refused)}
+        more = (*(Entity("role", role) for role in event.roles), Entity("admin", event.by))
+        title, key = (
+            f"{event.principal} gets a role after it was refused",
+            (event.principal, *event.roles, str(event.at_ns)),
+        )
+        return [self._finding(rows, event, _Notice("granted_after_refusals", title, key, names, facts, more))]
+
+    def _allowed(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+        state, now = self._state, event.at_ns
+        if not event.collections:
+            return []
+        found = self._awake(rows, event, who) if event.verb == READ else []
+        who.allowed += 1
+        for name in event.collections:
+            if event.verb == READ:
+                found += self._read(rows, event, who, name)
+        who.first_ns = who.first_ns or now
+        who.last_ns = max(who.last_ns, now)
+        who.accesses += 1
+        state.accesses += 1
+        return found
+
+    def _read(self, rows: Rows, event: Event, who: _Principal, name: str) -> list[Finding]:
+        now = event.at_ns
+        known = who.collections.get(name)
+        if known is None:
+            if len(who.collections) >= _MOST_COLLECTIONS:
+                return []
+            known = who.collections[name] = _Collection(now)
+            known.flagged = self._is_forced(name, now, who)
+        known.reads += 1
+        known.recent = [at for at in (*known.recent, now) if abs(now - at) <= 10 * _S][-self._config.bulk_reads :]
+        bulk = len(known.recent) >= self._config.bulk_reads and who.first_ns and known.first_ns - who.first_ns > 5 * _S
+        if bulk and known.reads <= 2 * self._config.bulk_reads and who.accesses > self._config.bulk_reads:
+            known.flagged = True
+        if not known.flagged:
+            return []
+        facts = {"reads": known.reads, "first_read_ns": known.first_ns, "refused_before": name in who.wanted}
+        title, key = f"{event.principal} reads {name}, which was not its own", (event.principal, name)
+        notice = _Notice("foreign_collection_read", title, key, (name,), facts, start_ns=known.first_ns)
+        found = [self._finding(rows, event, notice)]
+        found += [self._change(rows, event._replace(at_ns=at), (name,)) for at in who.unexplained]
+        who.unexplained = []
+        return found
+
+    def _is_forced(self, name: str, now: int, who: _Principal) -> bool:
+        """Return whether a first read follows refusals, or a grant that followed refusals."""
+        linked_ns = self._config.linked_s * _S
+        after_burst = who.burst_end_ns and 0 <= now - who.burst_end_ns <= linked_ns and name in who.wanted
+        after_grant = who.granted_ns and 0 <= now - who.granted_ns <= linked_ns and name in who.granted
+        return bool(after_burst or after_grant)
+
+    def _awake(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+        now = event.at_ns
+        if not who.awake_ns and self._is_unusual(now, who):
+            who.awake_ns = now
+        if not who.awake_ns or now - who.awake_ns > 60 * _S:
+            if who.awake_ns and now - who.last_ns > self._config.dormant_days * 86400 * _S:
+                who.awake_ns = 0
+            return []
+        silent_s = (who.awake_ns - (who.last_ns if who.last_ns < who.awake_ns and who.last_ns else who.named_ns)) / _S
+        title = f"{event.principal} speaks for the first time, or after a long silence"
+        facts = {"silent_s": round(max(0.0, silent_s), 1)}
+        key = (event.principal, str(who.awake_ns))
+        notice = _Notice("dormant_principal", title, key, event.collections, facts, start_ns=who.awake_ns)
+        return [self._finding(rows, event, notice)]
+
+    def _is_unusual(self, now: int, who: _Principal) -> bool:
+        """Return whether this access ends a silence that others of the same history do not have."""
+        long_ns = self._config.dormant_days * 86400 * _S
+        if who.last_ns:
+            return now - who.last_ns > long_ns
+        if who.named_ns == now:
+            return len(self._state.principals) > 3 and now - self._state.first_ns > long_ns
+        others = sorted(
+            other.first_ns - other.named_ns
+            for other in self._state.principals.values()
+            if other.first_ns and other is not who
+        )
+        if len(others) < 3 or self._state.accesses < 200:
+            return False
+        usual = others[len(others) // 2]
+        return now - who.named_ns > max(20 * _S, 10 * usual)
+
+    def _forbidden_change(self, rows: Rows, event: Event, who: _Principal) -> Finding:
+        flagged = [name for name, known in who.collections.items() if known.flagged]
+        names = event.collections or tuple(flagged[-1:])
+        if not names:
+            who.unexplained = [*who.unexplained, event.at_ns][-5:]
+        return self._change(rows, event, names)
+
+    def _change(self, rows: Rows, event: Event, names: tuple[str, ...]) -> Finding:
+        what = "deletion" if event.verb == DELETE else "change"
+        title, key = f"{event.principal} is refused a {what}", (event.principal, str(event.at_ns))
+        facts = {"collection_inferred": not event.collections}
+        return self._finding(rows, event, _Notice("forbidden_change", title, key, names, facts))
+
+    def _finding(self, rows: Rows, event: Event, notice: _Notice) -> Finding:
+        severity, technique, tactic = _SAID[notice.rule]
+        whom = [Entity("user", event.principal)]
+        whom += [Entity("collection", name) for name in notice.collections[:MAX_EVIDENCE]]
+        whom += notice.more
+        if event.address:
+            whom.append(Entity("address", event.address))
+        at_ns = event.at_ns
+        return Finding(
+            NAME,
+            notice.rule,
+            notice.title,
+            severity,
+            notice.key,
+            min(notice.start_ns or at_ns, at_ns),
+            at_ns,
+            at_ns,
+            1.0,
+            tuple(whom),
+            (_shown(rows, event.row),),
+            (*_LLM, _ATLAS + technique),
+            tactic,
+            notice.facts,
+        )
+
+
+def _shown(rows: Rows, index: int) -> Evidence:
+    """Return the record as evidence: its body, or its attributes where the body is empty."""
+    record = rows.record(index)
+    body = record.get("body")
+    text = body if isinstance(body, str) and body else msgspec.json.encode(record.get("attributes", {})).decode()
+    return proof(rows, index, "body", text)
+
+
+def build(config: Config) -> VectorAccess:
+    """Return the detector."""
+    return VectorAccess(config)
+
+
+_AT = 1_795_000_000 * _S
+
+
+def _line(second: float, user: str, collection: str, *, refused: bool = False, action: str = "R") -> dict[str, object]:
+    resource = f"[Domain: data, Collection: {collection}, Tenant: *, Object: *]"
+    attributes = {
+        "component": "RBAC", "action": "authorize", "user": user, "request_action": action, "source_ip": "192.0.2.7",
+        "permissions": [] if refused else [{"resource": resource, "results": "success"}],
+    }  # fmt: skip
+    body = "authorization denied" if refused else ""
+    return {"@timestamp": int(_AT + second * _S), "body": body, "serviceName": "weaviate", "attributes": attributes}
+
+
+def _reason(second: float, user: str, collection: str) -> dict[str, object]:
+    error = f"rbac: authorization, forbidden action: user '{user}' has insufficient permissions to read_data"
+    attributes = {"action": "requests_total", "class_name": collection, "error": error}
+    return {
+        "@timestamp": int(_AT + second * _S),
+        "body": "unexpected error",
+        "serviceName": "weaviate",
+        "attributes": attributes,
+    }
+
+
+_PROBES = [line for n in range(7) for line in (_line(n, "bot-a", "", refused=True), _reason(n, "bot-a", "Salaries"))]
+_THEFT = [*_PROBES, _line(60, "bot-a", "Salaries")]
+EXAMPLES = (
+    Example("a key is refused again and again", "logs", _PROBES, ["refused_burst"]),
+    Example("then it reads what it was refused", "logs", _THEFT, ["refused_burst", "foreign_collection_read"]),
+    Example("a refused deletion", "logs", [_line(1, "bot-b", "", refused=True, action="D")], ["forbidden_change"]),
+    Example("a single honest refusal", "logs", [_line(n, "bot-a", "Tickets", refused=n == 4) for n in range(9)]),
+)

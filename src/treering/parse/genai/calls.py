@@ -1,0 +1,134 @@
+"""Which rows are model calls, each call once, and what they cost."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from arro3.core import Array
+
+from treering.model import semconv
+from treering.model.columns import TIME, Kind
+from treering.parse.genai import arrays, values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from treering.parse.genai.rows import Rows
+    from treering.parse.prices import Choice, Prices, Tokens
+
+_MOST_PARENTS = 200_000
+_OPERATION = "gen_ai.operation.name"
+_CHOICE = ("gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "openai.response.service_tier")
+_ZERO = Array([0], arrays.type_of("x:l"))
+_TOKENS = (
+    ("gen_ai.usage.input_tokens", "input"),
+    ("gen_ai.usage.output_tokens", "output"),
+    ("gen_ai.usage.cache_read.input_tokens", "cache_read"),
+    ("gen_ai.usage.cache_write.input_tokens", "cache_write"),
+    ("gen_ai.usage.audio.input_tokens", "input_audio"),
+    ("gen_ai.usage.audio.output_tokens", "output_audio"),
+)
+
+
+class Parents:
+    """The spans under which a call was seen lately: a span that wraps a call of the same dialect is no call itself.
+
+    A span ends, and so is sent, after those inside it.
+    """
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._known: dict[int, dict[str | None, None]] = {}
+        self._lock = threading.Lock()
+
+    def outer(self, dialect: int, spans: Sequence[str | None], above: Sequence[str | None]) -> set[str | None]:
+        """Return the spans of calls inside which another call of the dialect is, and remember all calls' parents."""
+        with self._lock:
+            known = self._known.setdefault(dialect, {})
+            known.update(dict.fromkeys(above))
+            known.pop("", None)
+            if len(known) > _MOST_PARENTS:  # the oldest half goes
+                self._known[dialect] = known = dict.fromkeys(list(known)[_MOST_PARENTS // 2 :])
+            return known.keys() & set(spans)
+
+
+def called(stream: str, rows: Rows, codes: Any, operations: Sequence[str], dialects: Any, parents: Parents) -> Any:
+    """Return which rows are model calls, without those that only wrap another call or repeat a span's as an event."""
+    calls = values.calls()
+    found = np.array([*(name in calls for name in operations), False])[codes]
+    if "eventName:s" in rows.columns:
+        found &= ~arrays.present(rows.columns["eventName:s"])
+    kind = rows.columns.get("attributes/logfire.span_type:s")
+    if kind is not None:  # the log of a stream's end repeats the span
+        places, kinds = arrays.distinct(kind)
+        found &= ~np.array([*(name == "log" for name in kinds), False])[places]
+    if stream != "spans" or "parentSpanId:s" not in rows.columns or "spanId:s" not in rows.columns:
+        return found
+    for dialect in np.flatnonzero(np.bincount(dialects[found] + 1)).tolist():
+        _without_outer(rows, found, dialects, dialect - 1, parents)
+    return found
+
+
+def _without_outer(rows: Rows, found: Any, dialects: Any, dialect: int, parents: Parents) -> None:
+    chosen = np.flatnonzero(found & (dialects == dialect))
+    taken = Array.from_numpy(chosen)
+    spans: Any = rows.columns["spanId:s"].take(taken).to_pylist()
+    above: Any = rows.columns["parentSpanId:s"].take(taken).to_pylist()
+    outer = parents.outer(dialect, spans, above)
+    if outer:
+        found[chosen[np.array([span in outer for span in spans])]] = False
+
+
+def mark(rows: Rows, called: Any) -> None:
+    """Put the rows of calls into the view `llm`."""
+    rows.add(semconv.VIEW, Kind.STRING, arrays.chosen([semconv.LLM], np.where(called, 0, -1), arrays.type_of("x:s")))
+
+
+def price(rows: Rows, called: Any, prices: Prices) -> None:
+    """Add what calls cost, and by which price; a call whose model or tokens are unknown has no cost."""
+    counts = {key: held for name, key in _TOKENS if (held := _count(rows, name)) is not None}
+    if not counts.keys() & {"input", "output"}:
+        return
+    some = called & _counted(rows, counts)
+    models, choices = _choices(rows)
+    stamps = rows.columns[TIME].cast(arrays.type_of("x:l")).to_numpy()
+    cost, label, labels = prices.costs(choices, np.where(some, models, -1), stamps, counts)
+    if labels:
+        rows.add(semconv.COST, Kind.DOUBLE, arrays.numbers(cost, label >= 0, arrays.type_of("x:d")))
+        rows.add(semconv.PRICE, Kind.STRING, arrays.chosen(labels, label, arrays.type_of("x:s")))
+
+
+def _counted(rows: Rows, counts: Tokens) -> Any:
+    """Return the rows with counts that can be: nobody calls a model with nothing and for nothing."""
+    total = counts.get("input", 0) + counts.get("output", 0)
+    found = rows.has(_TOKENS[0][0]) & (total > 0)
+    operation, names = rows.distinct(_OPERATION)
+    embeds = np.array([*(name == "embeddings" for name in names), False])[operation]
+    return found & (embeds | rows.has(_TOKENS[1][0]))
+
+
+def _count(rows: Rows, name: str) -> Any:
+    column = rows.get(name, Kind.LONG)
+    if column is None and (column := rows.get(name, Kind.DOUBLE)) is not None:
+        return arrays.filled(column, Array([0.0], arrays.type_of("x:d")))
+    return None if column is None else arrays.filled(column, _ZERO)
+
+
+def _choices(rows: Rows) -> tuple[Any, list[Choice]]:
+    """Return the number of each row's provider, models and tier, and those."""
+    held = [rows.distinct(name) for name in _CHOICE]
+    code = np.zeros(rows.count, dtype=np.int64)
+    for places, found in held:
+        code = code * (len(found) + 1) + places + 1
+    present, code = np.unique(code, return_inverse=True)
+    choices: list[Choice] = []
+    for number in present.tolist():
+        left, parts = number, []
+        for _, found in reversed(held):
+            left, place = divmod(left, len(found) + 1)
+            parts.append(found[place - 1] if place else None)
+        tier, answered, asked, provider = parts
+        choices.append((provider, (answered, asked), tier))
+    return code.reshape(-1), choices

@@ -1,0 +1,1 @@
+"""Training runs: from the lines of a log to what became of the run and why."""

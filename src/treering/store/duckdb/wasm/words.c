@@ -1,0 +1,201 @@
+/* Cuts texts into tokens and remembers which blocks each token is in: the inner loop of the token index.
+ *
+ * What a token is says `tokens.py`, whose `hash_of` gives the same numbers. Freestanding C: the only memory is what
+ * `take` cuts from WebAssembly's linear memory, which grows and goes away as a whole.
+ *
+ * Build, here with Zig's clang, which comes as a Python package (ziglang 0.17.1):
+ *   python -m ziglang cc -target wasm32-freestanding -O3 -nostdlib -Wall -Wextra -Wl,--no-entry -Wl,--strip-all \
+ *     -o words.wasm words.c && sha256sum words.c > words.c.sha256
+ */
+typedef unsigned char u8;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+#define PAGE 65536u
+#define LONGEST 64u
+#define CHUNK (1u << 20)
+
+enum { NONE, ASCII, BEYOND, ALONE }; /* between tokens; a letter of ASCII; another; one that is a token by itself */
+
+typedef struct {
+    u64 hash;
+    u64 order; /* the first eight bytes as a number, so that numbers are sorted as texts are */
+    u32 text;
+    u8 length, digits, hexes, unused;
+} Token;
+
+extern u8 __heap_base;
+static u32 top, arena, arena_end;
+static u32 words;            /* 64-bit words of a set of blocks */
+static Token *tokens;        /* in order of first appearance */
+static u64 *masks;           /* `words` for each token: the blocks it is in */
+static u32 *slots;           /* hash table: number of a token, plus one */
+static u32 count, room;
+static u64 *longer;          /* the blocks that hold a token longer than LONGEST */
+static u8 kinds[256];
+
+#define SEEN 256u
+static struct { u64 key; const u8 *text; u32 length; } seen[SEEN]; /* texts of this call of `add`: many repeat */
+
+static u32 take(u32 size) {
+    u32 start = (top + 15u) & ~15u;
+    u64 end = (u64)start + size, have = (u64)__builtin_wasm_memory_size(0) * PAGE;
+    if (end > have && __builtin_wasm_memory_grow(0, (u32)((end - have + PAGE - 1) / PAGE)) == (unsigned long)-1)
+        __builtin_trap();
+    top = (u32)end;
+    return start;
+}
+
+static void grow(void) {
+    u32 more = room ? room * 2 : 8192;
+    Token *all = (Token *)take(more * sizeof(Token));
+    u64 *sets = (u64 *)take(more * words * 8);
+    u32 *table = (u32 *)take(more * 2 * 4), mask = more * 2 - 1; /* new pages are zero, and `take` gives nothing twice */
+    __builtin_memcpy(all, tokens, count * sizeof(Token));
+    __builtin_memcpy(sets, masks, count * words * 8);
+    for (u32 i = 0; i < count; i++) {
+        u32 at = (u32)(all[i].hash >> 32) & mask;
+        while (table[at]) at = (at + 1) & mask;
+        table[at] = i + 1;
+    }
+    tokens = all, masks = sets, slots = table, room = more;
+}
+
+EXPORT(begin) void begin(u32 mask_words) {
+    top = (u32)&__heap_base;
+    words = mask_words;
+    for (u32 i = 0; i < 256; i++) {
+        u8 letter = (u8)(i | 32);
+        u8 ascii = (letter >= 'a' && letter <= 'z' && i < 128) || (i >= '0' && i <= '9') || i == '_';
+        kinds[i] = ascii ? ASCII : i < 128 ? NONE : i < 0xE3 ? BEYOND : ALONE;
+    }
+    longer = (u64 *)take(words * 8);
+    grow();
+}
+
+static u64 load(const u8 *at) {
+    u64 value;
+    __builtin_memcpy(&value, at, 8);
+    return value;
+}
+
+/* Returns the first `length` bytes, at most eight, with letters of ASCII in lower case; the others are zero. */
+static u64 folded(const u8 *text, u32 length) {
+    const u64 each = 0x0101010101010101ull;
+    u64 word = load(text);
+    if (length < 8) word &= (1ull << (8 * length)) - 1;
+    u64 low = word & 0x7F * each, from_a = low + (0x80 - 'A') * each, beyond_z = low + (0x7F - 'Z') * each;
+    return word | ((from_a ^ beyond_z) & ~word & 0x80 * each) >> 2;
+}
+
+static u64 hash(const u8 *text, u32 length) {
+    u64 value = length * 0xA54FF53A5F1D36F1ull;
+    for (u32 left = length;; left -= 8, text += 8) {
+        value = (value ^ folded(text, left)) * 0x6A09E667F3BCC909ull;
+        value ^= value >> 32;
+        if (left <= 8) break;
+    }
+    value *= 0xBB67AE8584CAA73Bull;
+    return value ^ (value >> 29);
+}
+
+static void describe(Token *token, u64 value, const u8 *text, u32 length) {
+    u32 whole = (length + 7) & ~7u, digits = 0, hexes = 0;
+    if (arena_end - arena < whole) arena = take(CHUNK), arena_end = arena + CHUNK;
+    u8 *copy = (u8 *)arena;
+    arena += whole;
+    for (u32 i = 0; i < length; i += 8) {
+        u64 word = folded(text + i, length - i);
+        __builtin_memcpy(copy + i, &word, 8);
+    }
+    for (u32 i = 0; i < length; i++) {
+        u8 digit = copy[i] >= '0' && copy[i] <= '9';
+        digits += digit;
+        hexes += digit | (copy[i] >= 'a' && copy[i] <= 'f');
+    }
+    token->hash = value, token->order = __builtin_bswap64(load(copy)), token->text = (u32)copy;
+    token->length = (u8)length, token->digits = (u8)digits, token->hexes = (u8)hexes;
+}
+
+/* Returns the slot of a token, or the empty one where it belongs. */
+static u32 place(u64 value) {
+    u32 mask = room * 2 - 1, at = (u32)(value >> 32) & mask;
+    while (slots[at] && tokens[slots[at] - 1].hash != value) at = (at + 1) & mask;
+    return at;
+}
+
+static void put(const u8 *text, u32 length, u32 block) {
+    u64 bit = 1ull << (block & 63);
+    if (length > LONGEST) longer[block >> 6] |= bit, length = LONGEST;
+    u64 value = hash(text, length);
+    u32 at = place(value);
+    if (!slots[at]) {
+        if (count == room) grow(), at = place(value);
+        describe(&tokens[count], value, text, length);
+        slots[at] = ++count;
+    }
+    masks[(slots[at] - 1) * words + (block >> 6)] |= bit;
+}
+
+static void split(const u8 *text, const u8 *end, u32 block) {
+    while (text < end) {
+        u8 kind = kinds[*text];
+        const u8 *start = text++;
+        if (kind == NONE) continue;
+        if (kind == ALONE) kind = BEYOND;
+        while (text < end && kinds[*text] == kind) text++;
+        put(start, (u32)(text - start), block);
+    }
+}
+
+static u8 same(const u8 *one, const u8 *other, u32 length) {
+    while (length >= 8) {
+        if (load(one) != load(other)) return 0;
+        one += 8, other += 8, length -= 8;
+    }
+    while (length && *one == *other) one++, other++, length--;
+    return !length;
+}
+
+/* Whether the same text was here before; of two that take turns in one place it may not be noticed. */
+static u8 repeats(const u8 *text, u32 length) {
+    u64 key = length < 8 ? load(text) & ((1ull << (8 * length)) - 1) : load(text) * 3 + load(text + length - 8);
+    key = (key + length) * 0x6A09E667F3BCC909ull;
+    u32 at = (u32)(key >> 56);
+    if (seen[at].key == key && seen[at].length == length && same(seen[at].text, text, length)) return 1;
+    seen[at].key = key, seen[at].text = text, seen[at].length = length;
+    return 0;
+}
+
+/* Takes in `number` texts one after another: text i of row rows[i], which ascend, ends where ends[i + 1] says. Eight
+ * bytes beyond the last one may be read. */
+EXPORT(add) void add(const u8 *data, const u32 *ends, const u32 *rows, u32 number, u32 block_rows) {
+    u32 block = 0, next = 0;
+    for (u32 i = 0; i < number; i++) {
+        if (rows[i] >= next) {
+            block = rows[i] / block_rows, next = (block + 1) * block_rows;
+            for (u32 k = 0; k < SEEN; k++) seen[k].length = 0;
+        }
+        const u8 *text = data + (ends[i] - ends[0]);
+        u32 length = ends[i + 1] - ends[i];
+        if (length && !repeats(text, length)) split(text, text + length, block);
+    }
+}
+
+/* Writes the tokens whose numbers are `chosen`, each after a newline, and returns where they end. */
+EXPORT(lines) u32 lines(const u32 *chosen, u32 number, u8 *out) {
+    for (u32 i = 0; i < number; i++) {
+        Token *token = &tokens[chosen[i]];
+        *out++ = '\n';
+        __builtin_memcpy(out, (u8 *)token->text, token->length);
+        out += token->length;
+    }
+    return (u32)out;
+}
+
+EXPORT(room_for) u32 room_for(u32 size) { return take(size); }
+EXPORT(found) u32 found(void) { return count; }
+EXPORT(found_tokens) u32 found_tokens(void) { return (u32)tokens; }
+EXPORT(found_masks) u32 found_masks(void) { return (u32)masks; }
+EXPORT(found_longer) u32 found_longer(void) { return (u32)longer; }

@@ -1,0 +1,90 @@
+"""The compiled word finder finds what the definition of a token says."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from treering.store.duckdb.text import Texts, from_strings
+from treering.store.duckdb.tokens import LONGEST, hash_of
+from treering.store.duckdb.words import Words
+
+TOKEN = re.compile(rb"[a-z0-9_]+|[\x80-\xe2]+|[\xe3-\xff][\x80-\xe2]*")
+PIECES = [
+    b"error",
+    b"ERR_1",
+    b"a",
+    b" ",
+    b"-",
+    b'":"',
+    "日本語".encode(),
+    "Ünï".encode(),
+    b"\xff\x80",
+    b"0" * 70,
+    b"z" * 64,
+]
+VALUES = st.one_of(st.binary(max_size=90), st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
+
+
+def of_bytes(values: list[bytes]) -> Texts:
+    offsets = np.cumsum([0, *map(len, values)])
+    return Texts(np.frombuffer(b"".join(values), dtype=np.uint8), offsets)
+
+
+def expected(columns: list[list[bytes]], block_rows: int) -> tuple[dict[bytes, int], int]:
+    found: dict[bytes, int] = {}
+    longer = 0
+    for values in columns:
+        for row, value in enumerate(values):
+            for token in TOKEN.findall(value.lower()):
+                bit = 1 << row // block_rows
+                longer |= bit if len(token) > LONGEST else 0
+                found[token[:LONGEST]] = found.get(token[:LONGEST], 0) | bit
+    return found, longer
+
+
+def as_bits(words: np.ndarray) -> int:
+    return int.from_bytes(words.astype("<u8").tobytes(), "little")
+
+
+def check(columns: list[list[bytes]], block_rows: int) -> None:
+    rows = max(map(len, columns))
+    found = Words(-(-rows // block_rows), block_rows)
+    for values in columns:
+        found.add(of_bytes(values), np.arange(len(values)))
+    tokens, masks = found.tokens(), found.masks()
+    places = np.arange(len(tokens))
+    texts = found.lines(places, int(tokens["length"].sum(dtype=np.int64))).split(b"\n")[1:-1]
+    wanted, longer = expected(columns, block_rows)
+    assert {text: as_bits(mask) for text, mask in zip(texts, masks, strict=True)} == wanted
+    assert as_bits(found.longer()) == longer
+    for text, token in zip(texts, tokens, strict=True):
+        assert token["hash"] == hash_of(text)
+        assert token["order"] == int.from_bytes(text[:8].ljust(8, b"\0"), "big")
+        assert token["digits"] == len(re.findall(rb"[0-9]", text))
+        assert token["hexes"] == len(re.findall(rb"[0-9a-f]", text))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(VALUES, min_size=1, max_size=20), min_size=1, max_size=4), st.integers(1, 5))
+def test_tokens_are_those_of_the_definition(columns: list[list[bytes]], block_rows: int) -> None:
+    check(columns, block_rows)
+
+
+def test_more_blocks_than_a_word_has_bits() -> None:
+    check([[b"row %d" % row for row in range(300)]], 2)
+
+
+def test_many_tokens_and_texts_longer_than_a_piece() -> None:
+    many = [b" ".join(b"%x" % number for number in range(start, start + 9000)) for start in range(0, 90_000, 9000)]
+    check([many, [b"lorem " * 400_000, b"ipsum"]], 3)
+
+
+def test_rows_may_be_left_out() -> None:
+    found = Words(4, 10)
+    found.add(from_strings(["one", "two", "two"]), np.array([5, 9, 31]))
+    masks = dict(zip(found.lines(np.arange(2), 6).split(b"\n")[1:-1], found.masks()[:, 0].tolist(), strict=True))
+    assert masks == {b"one": 0b0001, b"two": 0b1001}

@@ -1,0 +1,81 @@
+/** Everything about one finding. */
+import type { ReactNode } from "react";
+import { EXPLORE } from "../../address/address";
+import { CopyButton } from "../../parts/CopyButton";
+import { Entities, Severity } from "../../parts/Entities";
+import { Excerpts } from "../../parts/Excerpts";
+import { Link } from "../../parts/Link";
+import { shown } from "../../parts/Text";
+import { asText } from "../../records/paths";
+import type { Finding, FindingState } from "../../server/findings";
+import type { Fields, Json } from "../../server/types";
+import { exact } from "../../time/times";
+import { Distributions, isDistribution } from "../quality/Distributions";
+
+interface Props {
+  finding: Finding;
+  failure?: Error | null;
+  onState?: (state: FindingState) => void;
+}
+
+const ACTS: readonly [FindingState, string, string][] = [["confirmed", "Confirm", "c"], ["dismissed", "Dismiss", "x"], ["new", "New again", "u"]];
+
+export function Detail({ finding, failure, onState }: Props) {
+  return (
+    <section className="detail" aria-label="Finding" data-testid="finding">
+      <header>
+        <Severity name={finding.severity} />
+        <h2>{shown(finding.title)}</h2>
+        <span className="spring" />
+        <CopyButton icon="link" label="Copy link to this finding" text={() => window.location.href} />
+      </header>
+      {onState && (
+        <div className="acts" role="group" aria-label="Judge">
+          <span className="chip" data-testid="finding-state">{finding.state}</span>
+          {ACTS.filter(([state]) => state !== finding.state).map(([state, label, key]) => (
+            <button key={state} type="button" className="button" onClick={() => onState(state)}>{label} <kbd>{key}</kbd></button>
+          ))}
+        </div>
+      )}
+      {failure && <p className="bad" role="alert">{failure.message}</p>}
+      <h3>Whom it concerns</h3>
+      <Entities entities={finding.entities} from={wider(finding.start, -1)} to={wider(finding.end, 1)} />
+      <h3>Facts</h3>
+      <dl className="pairs">
+        <Pair name="detector">{shown(finding.detector)}, rule {shown(finding.rule)}</Pair>
+        <Pair name="first, last">{exact(finding.start)} to {exact(finding.end)}</Pair>
+        <Pair name="noticed">{exact(finding.time)}</Pair>
+        {finding.count > 1 && <Pair name="seen">{finding.count.toLocaleString("en")} times</Pair>}
+        {finding.score !== null && <Pair name="score">{Number(finding.score.toPrecision(3))}</Pair>}
+        {finding.tactic && <Pair name="tactic">{shown(finding.tactic)}</Pair>}
+        {finding.techniques.length > 0 && <Pair name="techniques">{finding.techniques.map(shown).join(", ")}</Pair>}
+        {Object.entries(finding.facts).filter(([, value]) => !isDistribution(value)).map(([name, value]) => <Pair key={name} name={shown(name.replace(/_/g, " "))}><Fact value={value} /></Pair>)}
+        {finding.comment && <Pair name="comment">{shown(finding.comment)}</Pair>}
+      </dl>
+      <Distributions facts={finding.facts} />
+      <h3>Evidence</h3>
+      <Excerpts evidence={finding.evidence} />
+      <p className="quiet"><Link path={EXPLORE} to={{ stream: "findings", q: `source=findings | where finding.id = "${finding.id.replace(/\W/g, "")}"`, from: wider(finding.time, -1), to: wider(finding.time, 1) }}>The finding as a record</Link></p>
+    </section>
+  );
+}
+
+const wider = (time: string, direction: 1 | -1): string => {
+  const ms = Date.parse(time);
+  return Number.isNaN(ms) ? time : new Date(ms + direction * 60_000).toISOString();
+};
+
+const Pair = ({ name, children }: { name: string; children: ReactNode }) => (
+  <div style={{ display: "contents" }}>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+function Fact({ value }: { value: Json }): ReactNode {
+  if (typeof value === "number" && value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(2);
+  if (typeof value === "number") return Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 });
+  if (Array.isArray(value) && value.every((item) => typeof item !== "object")) return shown(value.slice(0, 40).map((item) => asText(item)).join(", "));
+  if (typeof value === "object" && value !== null) return <code>{shown(JSON.stringify(value as Fields).slice(0, 600))}</code>;
+  return shown(asText(value).slice(0, 600));
+}

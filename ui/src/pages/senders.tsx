@@ -1,0 +1,37 @@
+/** What to paste to make each kind of sender send: shown where its records would be. */
+import { CopyButton } from "../parts/CopyButton";
+
+const origin = () => window.location.origin;
+
+const SENDERS = {
+  otel: ["An application with OpenTelemetry's GenAI instrumentation", () => `export OTEL_EXPORTER_OTLP_ENDPOINT=${origin()} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nexport OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true\nopentelemetry-instrument python app.py`],
+  langchain: ["LangChain and LangGraph, with OpenInference", () => `pip install openinference-instrumentation-langchain opentelemetry-exporter-otlp-proto-http\nexport OTEL_EXPORTER_OTLP_ENDPOINT=${origin()}\n\nfrom openinference.instrumentation.langchain import LangChainInstrumentor\nLangChainInstrumentor().instrument()`],
+  weaviate: ["Weaviate: its log with the lines of authorization", () => `AUTHORIZATION_RBAC_ENABLED=true LOG_FORMAT=json weaviate … >> weaviate.log\ntreering ingest --follow weaviate.log --service weaviate`],
+  feedback: ["A user's feedback, as an evaluation", () => `curl -s ${origin()}/v1/logs -H 'content-type: application/json' -d '{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"chat"}}]},"scopeLogs":[{"logRecords":[{"eventName":"gen_ai.evaluation.result","attributes":[{"key":"gen_ai.evaluation.name","value":{"stringValue":"user_feedback"}},{"key":"gen_ai.evaluation.score.value","value":{"doubleValue":1}},{"key":"gen_ai.evaluation.score.label","value":{"stringValue":"thumbs_up"}}]}]}]}]}'`],
+  trainer: ["A training run: what it prints", () => `torchrun train.py 2>&1 | tee train.log\ntreering ingest train.log --service trainer`],
+  file: ["A log file", () => "treering ingest /var/log/app.log"],
+  scan: ["Look for findings in what is stored", () => "treering scan --since 30d"],
+  bulk: ["Anything that speaks OpenSearch _bulk", () => `printf '{"create":{}}\\n{"@timestamp":"%s","level":"info","message":"first ring"}\\n' "$(date -u +%FT%TZ)" | curl -s ${origin()}/logs/_bulk -H 'content-type: application/x-ndjson' --data-binary @-`],
+} as const satisfies Record<string, readonly [string, () => string]>;
+
+export type Sender = keyof typeof SENDERS;
+
+export function Senders({ kinds, title = "Nothing here yet: send some" }: { kinds: readonly Sender[]; title?: string }) {
+  return (
+    <section className="first senders" data-testid="senders" aria-label={title}>
+      <h2>{title}</h2>
+      {kinds.map((kind) => {
+        const [name, line] = SENDERS[kind];
+        return (
+          <section key={kind}>
+            <h3>{name}</h3>
+            <div className="line">
+              <pre>{line()}</pre>
+              <CopyButton label={`Copy: ${name}`} text={line} />
+            </div>
+          </section>
+        );
+      })}
+    </section>
+  );
+}
