@@ -15,6 +15,7 @@ COMMANDS = (
     "alert",
     "schema",
     "scan",
+    "rules",
     "doctor",
     "plugins",
     "version",
