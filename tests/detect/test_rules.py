@@ -24,7 +24,7 @@ RULE = """
 - id: disk-full
   title: a disk is full
   condition: ["source=logs | where like(body, '%disk full%')"]
-  needs: {body: [disk full]}
+  needs: [{body: [disk full]}]
   threshold: 3
   window: 5m
   tests:
@@ -138,7 +138,7 @@ def test_fields_that_no_record_has_are_passed_over(tmp_path: Path) -> None:
         (("window: 5m", "window: soon"), r"'soon' is no window"),
         (("source=logs | where", "where"), r"do not name one stream"),
         (("like(body", "like((body"), r"not PPL"),
-        (("needs: {body: [disk full]}", "needs: {body: []}"), r"needs"),
+        (("needs: [{body: [disk full]}]", "needs: [{body: []}]"), r"needs"),
         (("title: a disk is full", "title: !!python/object/apply:os.system [id]"), r"not YAML"),
         (("- id: disk-full", "- id: Disk Full!"), r"rule Disk Full!"),
         (("window: 5m", "window: 5m\n  by: ['x; drop']"), r"no field name"),

@@ -40,16 +40,16 @@ class Tests(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule.
 
-    `condition` lists PPL that keeps the records that count; of several the one with most counts, and one whose fields no
-    record has is passed over. `needs` maps a field to texts of which one must occur in it for
-    a record to be looked at, so that a rule costs nothing while nothing like it comes. It is told when one group (`by`)
-    has `threshold` such records within a `window`.
+    `condition` lists PPL that keeps the records that count; of several the one with most hits counts, and one whose
+    fields no record has is passed over. `needs` says which records are looked at, so that a rule costs nothing while
+    nothing like it comes: in one of its clauses every field must hold one of the texts, or, for `>5`, a greater number.
+    The rule is told when one group (`by`) has `threshold` records within a `window`.
     """
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{2,60}$")]
     title: str
     condition: Annotated[list[str], Meta(min_length=1, max_length=8)]
-    needs: dict[str, list[str]]
+    needs: Annotated[list[dict[str, list[str]]], Meta(min_length=1, max_length=8)]
     tests: Tests
     severity: Severity = Severity.MEDIUM
     by: tuple[str, ...] = ("serviceName",)
@@ -139,11 +139,11 @@ def _rule(item: object, number: int, where: str) -> Rule:
 
 
 def _problems(rule: Rule) -> Iterator[str]:
-    for field in (*rule.by, *rule.needs):
+    for field in (*rule.by, *(name for clause in rule.needs for name in clause)):
         if not _FIELD.fullmatch(field):
             yield f"{field!r} is no field name"
-    if not rule.needs or not all(texts and all(texts) for texts in rule.needs.values()):
-        yield "`needs` names at least one field, each with at least one text"
+    if not all(clause and all(texts and all(texts) for texts in clause.values()) for clause in rule.needs):
+        yield "each of `needs` names a field, and each field a text"
     for condition in rule.condition:
         try:
             parse(counting(condition, rule.window, rule.by))

@@ -78,25 +78,29 @@ class Rules:
         self.streams = frozenset(rule.stream for rule in self.rules)
         self.every_s = config.every_s
         self._state = _State()
+        self._clauses = [(rule, clause) for rule in self.rules for clause in rule.needs]
         self._by_field: dict[str, list[tuple[str, int]]] = {}
-        for number, rule in enumerate(self.rules):
-            for field, wanted in rule.needs.items():
+        for number, (_, clause) in enumerate(self._clauses):
+            for field, wanted in clause.items():
                 self._by_field.setdefault(field, []).extend((text, number) for text in wanted)
         self._bodies = self._by_field.pop("body", [])
         self._search = ahocorasick_rs.AhoCorasick([text for text, _ in self._bodies] or ["\x00"])
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Remember the records that may count; what they mean is said by `tick`."""
-        found: dict[int, dict[int, str]] = {}
+        held: dict[int, dict[str, set[int]]] = {}
         for row, number in self._in_bodies(rows):
-            found.setdefault(number, {}).setdefault(row, "body")
+            held.setdefault(number, {}).setdefault("body", set()).add(row)
         for field, wanted in self._by_field.items():
             for row, number in _in_field(rows, field, wanted):
-                found.setdefault(number, {}).setdefault(row, field)
+                held.setdefault(number, {}).setdefault(field, set()).add(row)
         whom = Whom(rows)
-        for number, places in found.items():
-            if self.rules[number].stream == rows.stream:
-                self._remember(rows, whom, self.rules[number], places)
+        for number, fields in held.items():
+            rule, clause = self._clauses[number]
+            if rule.stream == rows.stream and len(fields) == len(clause):
+                both = sorted(set.intersection(*fields.values()))
+                if both:
+                    self._remember(rows, whom, rule, next(iter(clause)), both)
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:
@@ -133,13 +137,13 @@ class Rules:
         for literal, start, _ in self._search.find_matches_as_indexes(_BREAK.join(parts), overlapping=True):
             yield places[bisect_right(starts, start) - 1], self._bodies[literal][1]
 
-    def _remember(self, rows: Rows, whom: Whom, rule: Rule, places: dict[int, str]) -> None:
+    def _remember(self, rows: Rows, whom: Whom, rule: Rule, field: str, places: Sequence[int]) -> None:
         times = [int(rows.times[row]) for row in places]
         low, high = self._state.waiting.get(rule.id, (times[0], times[0]))
         self._state.waiting[rule.id] = min(low, *times), max(high, *times)
         seen = self._state.seen.setdefault(rule.id, [])
-        columns = [rows.values(field) if rows.has(field) else None for field in rule.by]
-        for row, field in list(places.items())[-_CANDIDATES:]:
+        columns = [rows.values(name) if rows.has(name) else None for name in rule.by]
+        for row in places[-_CANDIDATES:]:
             group = [_text(column[row]) if column is not None else "" for column in columns]
             shown = _text(rows.values(field)[row])
             seen.append(_Seen(proof(rows, row, field, shown), whom.service(row), group))
@@ -206,9 +210,18 @@ def _in_field(rows: Rows, field: str, wanted: Sequence[tuple[str, int]]) -> Iter
         text = _text(value)
         numbers = known.get(text)
         if numbers is None:
-            numbers = known[text] = list({number for part, number in wanted if part in text})
+            numbers = known[text] = list({number for part, number in wanted if _holds(text, part)})
         for number in numbers:
             yield row, number
+
+
+def _holds(text: str, part: str) -> bool:
+    if part[0] != ">":
+        return part in text
+    try:
+        return float(text) > float(part[1:])
+    except ValueError:
+        return False
 
 
 def _counted(
