@@ -48,7 +48,9 @@ def test_a_day_that_nobody_has_seen() -> None:
     findings = fold(told)
     incidents = {name: day.truth().incident(name) for name in ATTACKS}
 
-    direct = [f for f in findings if f.rule in {"injection", "jailbreak", "prompt_extraction", "exfiltration", "access"}]
+    direct = [
+        f for f in findings if f.rule in {"injection", "jailbreak", "prompt_extraction", "exfiltration", "access"}
+    ]
     assert {user for f in direct for user in f.values("user")} >= set(incidents["injection-direct"].entities["user"])
     begun = rfc3339_ns(incidents["injection-direct"].start)
     assert min(f.noticed_ns for f in direct) - begun <= 10 * MINUTE

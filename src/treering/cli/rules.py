@@ -47,7 +47,7 @@ def listing(files: Files = None, form: Form = Report.TEXT, config: Config = None
 
 
 @rules.command("test")
-def test(ids: Ids = None, files: Files = None, form: Form = Report.TEXT, config: Config = None) -> None:
+def cases(ids: Ids = None, files: Files = None, form: Form = Report.TEXT, config: Config = None) -> None:
     """Run the cases that rules carry, each in a store of its own; exit with 1 when one does not hold.
 
     Example: treering rules test --rules my-rules.yaml
@@ -109,7 +109,14 @@ def _show(results: Sequence[Backtest]) -> None:
     _table(
         ("rule", "told", "days", "most in a day", "entities", "records"),
         [
-            (r.rule, str(r.told), str(len(r.days)), str(max(r.days.values(), default=0)), str(len(r.entities)), str(r.hits))
+            (
+                r.rule,
+                str(r.told),
+                str(len(r.days)),
+                str(max(r.days.values(), default=0)),
+                str(len(r.entities)),
+                str(r.hits),
+            )
             for r in results
         ],
     )

@@ -1,6 +1,7 @@
 """Rules as files: YAML with a PPL condition, a threshold in a window, groups, and cases that are its tests.
 
-Only data: a rule cannot run a command, read a file or fetch anything; YAML tags are refused. Mistakes name file and rule.
+Only data: a rule cannot run a command, read a file or fetch anything; YAML tags are refused. Mistakes name file and
+rule.
 """
 
 from __future__ import annotations
@@ -132,7 +133,9 @@ def _rule(item: object, number: int, where: str) -> Rule:
     if not rule.window_ns:
         raise UserError(f"{at}: {rule.window!r} is no window", hint="a number and one of s m h d, as 5m")
     if not rule.stream:
-        raise UserError(f"{at}: the conditions do not name one stream", hint="begin each with source=logs or source=spans")
+        raise UserError(
+            f"{at}: the conditions do not name one stream", hint="begin each with source=logs or source=spans"
+        )
     for problem in _problems(rule):
         raise UserError(f"{at}: {problem}")
     return rule

@@ -71,7 +71,7 @@ class DetectorContract:
     def make(self) -> ModuleType:
         raise NotImplementedError
 
-    def asking(self, stream: str, records: Sequence[Record]) -> AbstractContextManager[Ask | None]:
+    def asking(self, stream: str, records: Sequence[Record]) -> AbstractContextManager[Ask | None]:  # noqa: ARG002
         """Give what answers PPL over `records`, for a detector that says nothing without a store."""
         return nullcontext(None)
 
