@@ -15,6 +15,7 @@ from treering.model.times import rfc3339_ns
 from treering.testing.day import Day, Incident
 
 START_NS = 1_795_456_800_000_000_000
+DOCUMENTS = "attributes.gen_ai.retrieval.documents"
 MINUTE = 60 * 10**9
 NAMES = ("prompts", "secrets", "vector_access", "groundedness")
 ATTACKS = ("injection-direct", "injection-document", "people-hallucination", "vector-cross-tenant")
@@ -29,6 +30,7 @@ def first(findings: list[Finding], rules: set[str]) -> Finding:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_day_that_nobody_has_seen() -> None:
     seed = random.SystemRandom().randrange(1, 10**6)
     print("seed", seed)
@@ -36,15 +38,13 @@ def test_a_day_that_nobody_has_seen() -> None:
     detectors = [importlib.import_module(f"treering.detect.{name}") for name in NAMES]
     watching = [module.build(module.Config()) for module in detectors]
     told: list[Finding] = []
-    shown: dict[str, int] = {}
+    retrieved = 0
     for at_ns, rows in batches(day):
         for detector in watching:
             if rows.stream in detector.streams:
                 told += detector.observe(rows)
-        for name, mark in (("document", '"community-tip-export"'),):
-            column = "attributes.gen_ai.retrieval.documents"
-            if name not in shown and rows.has(column) and any(mark in str(value) for value in rows.values(column)):
-                shown[name] = at_ns
+        if not retrieved and rows.has(DOCUMENTS) and any("community-tip" in str(v) for v in rows.values(DOCUMENTS)):
+            retrieved = at_ns
     findings = fold(told)
     incidents = {name: day.truth().incident(name) for name in ATTACKS}
 
@@ -58,7 +58,7 @@ def test_a_day_that_nobody_has_seen() -> None:
 
     planted = first(findings, {"indirect_injection"})
     assert planted.values("document") == ("community-tip-export",)
-    assert planted.noticed_ns - shown["document"] <= 5 * MINUTE
+    assert planted.noticed_ns - retrieved <= 5 * MINUTE
     followed = first(findings, {"exfiltration_link"})
     assert set(followed.values("trace")) <= set(incidents["injection-document"].entities["followed_in_trace"])
 
