@@ -67,6 +67,7 @@ def test_every_option_is_named(command: str) -> None:
         config.Incidents,
         config.Detect,
         config.Prices,
+        config.Rules,
         access.Token,
     ],
 )
