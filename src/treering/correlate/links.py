@@ -233,23 +233,22 @@ def _samples_shared(one: Clue, other: Clue, rules: Rules) -> float:
 
 def _at_once(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> float:
     """Return what time says: the same goes wrong at two places from the same instant to the same instant, or something
-    begins to go wrong at the same instant in two services of which one calls the other."""
+    begins to go wrong at the same instant in one service, or in two of which one calls the other."""
     first, second = one.finding, other.finding
     if one.domain != "operation" or other.domain != "operation":
         return 0.0
     onset = abs(first.start_ns - second.start_ns)
-    if onset <= rules.instant_ns and _depend(one, other, seen):
+    mine, theirs = ({e.value for e in clue.entities if e.kind == "service"} for clue in (one, other))
+    # Within one service many things begin in two minutes, few in one.
+    if onset <= rules.instant_ns // 2 and mine & theirs:
+        return 0.3
+    if onset <= rules.instant_ns and any(frozenset((a, b)) in seen.dependent for a in mine for b in theirs):
         return 0.3
     if one.family not in _MEASURED or (first.detector, first.rule) != (second.detector, second.rule):
         return 0.0
     both = min(first.end_ns, second.end_ns) - max(first.start_ns, second.start_ns)
     either = max(first.end_ns, second.end_ns) - min(first.start_ns, second.start_ns)
     return 0.3 if both >= rules.instant_ns and both >= 0.9 * either else 0.0
-
-
-def _depend(one: Clue, other: Clue, seen: _Seen) -> bool:
-    mine, theirs = ({e.value for e in clue.entities if e.kind == "service"} for clue in (one, other))
-    return any(frozenset((a, b)) in seen.dependent for a in mine for b in theirs if a != b)
 
 
 def _affinity(one: Clue, other: Clue, rules: Rules) -> float:
