@@ -180,7 +180,7 @@ def _link(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> Link:
     identities = places = 0.0
     through = []
     for entity in shared:
-        value = weight(entity.kind, attack=attack) * rarity[entity]
+        value = weight(entity.kind, attack=attack) * rarity[entity] / _company(entity.kind, one, other)
         if not value or apart > _window(entity.kind, rules):
             continue
         through.append(entity)
@@ -192,6 +192,13 @@ def _link(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> Link:
     together = identities + places + _samples_shared(one, other, rules) + _at_once(one, other, seen, rules)
     score = together + (_affinity(one, other, rules) if together >= _GATE else 0.0)
     return Link(one.fingerprint, other.fingerprint, round(score, 6), tuple(through))
+
+
+def _company(kind: str, one: Clue, other: Clue) -> int:
+    """Return among how many of its kind a shared identity stands: one of eight users may just have been there."""
+    if kind in _LONG or not is_identity(kind):
+        return 1
+    return max(sum(entity.kind == kind for entity in clue.named) for clue in (one, other)) or 1
 
 
 def _crowd_at(stretches: Sequence[tuple[int, float]], at_ns: int) -> float:
