@@ -11,6 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
+import uvloop
+
 from treering.app.config import Listen, Settings
 from treering.app.pipeline import Pipeline
 from treering.cli._serve import _http
@@ -49,7 +51,7 @@ class Server:
         self.refused = 0
         self._started = threading.Event()
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)  # as `treering up` does
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 
+SLOW: dict[str, Any] = {"detector": "latency", "rule": "slow", "techniques": ()}
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = duckdb.build(duckdb.Config(), tmp_path)
@@ -153,22 +156,22 @@ def test_people_change_incidents_and_the_history_says_who(desk: Desk, store: Sto
 
 
 def test_quiet_resolves_and_what_goes_on_opens_again(desk: Desk, clock: ManualClock) -> None:
-    desk.take([finding("a")])
+    desk.take([finding("a", **SLOW)])
     desk.settle()
     assert only(desk).state is State.OPEN
     clock.advance(3600)
     desk.settle()
     assert only(desk).state is State.RESOLVED
-    desk.take([finding("a", count=5)])
+    desk.take([finding("a", count=5, **SLOW)])
     desk.settle()
     assert only(desk).state is State.RESOLVED, "the same again is no news"
-    desk.take([finding("b", START + 50 * MINUTE)])
+    desk.take([finding("b", START + 50 * MINUTE, **SLOW)])
     desk.settle()
     assert only(desk).state is State.OPEN
 
 
 def test_what_a_person_has_just_touched_is_not_resolved_under_their_hands(desk: Desk, clock: ManualClock) -> None:
-    desk.take([finding("a")])
+    desk.take([finding("a", **SLOW)])
     desk.settle()
     clock.advance(86_400)
     desk.settle()
@@ -178,6 +181,14 @@ def test_what_a_person_has_just_touched_is_not_resolved_under_their_hands(desk: 
     clock.advance(3700)
     desk.settle()
     assert only(desk).state is State.RESOLVED
+
+
+def test_an_attacker_who_is_quiet_is_not_over(desk: Desk, clock: ManualClock) -> None:
+    desk.take([finding("a")])
+    desk.settle()
+    clock.advance(7 * 86_400)
+    desk.settle()
+    assert only(desk).state is State.OPEN
 
 
 def test_a_restart_changes_nothing_and_catches_up(desk: Desk, store: Store, clock: ManualClock, tmp_path: Path) -> None:

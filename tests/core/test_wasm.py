@@ -42,3 +42,16 @@ def test_an_address_outside_of_its_memory_is_a_trap() -> None:
     instance = Instance(next(path for path in PROGRAMS if path.name == "otlp.wasm"))
     with pytest.raises(Trap, match="decode"):
         instance.call("decode", 0xFFFF_0000 - (1 << 32), 5000, 1, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits addresses this way")
+def test_an_instance_needs_no_more_addresses_than_memory() -> None:
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30));"
+        "from pathlib import Path; from treering.core.wasm import Instance;"
+        "held = [Instance(Path(sys.argv[1])) for _ in range(20)]; print(held[-1].size)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, PROGRAMS[0]], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert int(done.stdout) < 4 << 20

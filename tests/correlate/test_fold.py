@@ -6,6 +6,7 @@ import functools
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -149,7 +150,7 @@ def test_slight_findings_alone_are_no_incident_and_many_of_one_user_are() -> Non
 
 def test_aggregates_fold_by_the_calls_they_sample() -> None:
     def slow(service: str, traces: tuple[str, ...]) -> Clue:
-        evidence = tuple(Evidence("spans", n, 0, trace_id=t) for n, t in enumerate(traces))
+        evidence = tuple(Evidence("spans", 100 * len(service) + n, 0, trace_id=t) for n, t in enumerate(traces))
         clue = _finding(service, 0, "latency", service=service)
         return Clue(
             Finding(**{f: getattr(clue.finding, f) for f in clue.finding.__struct_fields__} | {"evidence": evidence})
@@ -157,6 +158,49 @@ def test_aggregates_fold_by_the_calls_they_sample() -> None:
 
     assert len(fold([slow("gateway", ("t1", "t2")), slow("rag", ("t2", "t1"))]).incidents) == 1
     assert len(fold([slow("gateway", ("t1", "t2")), slow("rag", ("t3",))]).incidents) == 2
+
+
+def _shown(name: str, at: int, detector: str, seqs: tuple[int, ...], minutes: int = 0, **entities: str) -> Clue:
+    clue = _finding(name, at, detector, **entities)
+    evidence = tuple(Evidence("logs", seq, at) for seq in seqs)
+    return Clue(msgspec.structs.replace(clue.finding, evidence=evidence, end_ns=at + minutes * MINUTE))
+
+
+def test_what_shows_the_same_records_is_the_same_thing_whatever_its_family() -> None:
+    attack = _shown("refused", 0, "vector_access", (1, 2, 3), user="mallory")
+    assert len(fold([attack, _shown("burst", 0, "templates", (2, 3, 4), service="weaviate")]).incidents) == 1
+    assert len(fold([attack, _shown("burst", 0, "templates", (7, 8), service="weaviate")]).incidents) == 2
+
+
+def test_what_goes_wrong_at_two_places_at_once_is_one_and_drift_is_not() -> None:
+    def pair(detector: str, minutes: int) -> int:
+        one = _shown("a", 0, detector, (), 60, service="gateway", endpoint="/v1/assist/support")
+        other = _shown("b", MINUTE, detector, (), minutes, service="rag", endpoint="/answer")
+        return len(fold([one, other]).incidents)
+
+    assert (pair("latency", 60), pair("latency", 20), pair("drift", 60)) == (1, 2, 2)
+
+
+def test_endpoints_of_one_service_contradict_each_other() -> None:
+    def slow(service: str, endpoint: str) -> Clue:
+        evidence = (Evidence("spans", 1, 0, trace_id="t1"), Evidence("spans", 2, 0, trace_id="t2"))
+        clue = _finding(service + endpoint, 0, "latency", service=service, endpoint=endpoint)
+        return Clue(msgspec.structs.replace(clue.finding, evidence=evidence, start_ns=len(endpoint) * 3 * MINUTE))
+
+    def numbered(clue: Clue, add: int) -> Clue:
+        evidence = tuple(msgspec.structs.replace(item, seq=item.seq + add) for item in clue.finding.evidence)
+        return Clue(msgspec.structs.replace(clue.finding, evidence=evidence))
+
+    assert len(fold([slow("gateway", "/a"), numbered(slow("rag", "/answer"), 9)]).incidents) == 1
+    assert len(fold([slow("rag", "/a"), numbered(slow("rag", "/answer"), 9)]).incidents) == 2
+
+
+def test_a_host_that_only_records_name_links_nothing() -> None:
+    where = (Entity("host", "app-02"),)
+    one, other = _finding("a", 0, "drift", service="rag"), _finding("b", 5 * MINUTE, "latency", service="web")
+    assert len(fold([Clue(one.finding, where), Clue(other.finding, where)]).incidents) == 2
+    named = _finding("c", 0, "crashes", host="app-02")
+    assert len(fold([named, Clue(other.finding, where)]).incidents) == 1
 
 
 def test_context_is_what_most_evidence_names_whatever_the_nesting() -> None:

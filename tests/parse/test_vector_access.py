@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -273,6 +274,18 @@ def test_newer_refusals_name_their_resource() -> None:
     line = weaviate(level="error", msg="authorization denied", resource="[Domain: data, Collection: Pay]", perm="R")
     del line["permissions"]
     assert found(line)["db.collection.name"] == "Pay"
+
+
+def test_what_other_enrichers_found_stays() -> None:
+    plain = parsed([weaviate(), {"level": "info", "msg": "chat", "time": "2026-11-24T03:02:17Z"}])
+    name = f"{OWN}attributes/user.id:s"
+    fields = [plain.data.schema.field(one) for one in plain.data.schema.names]
+    columns = [plain.data.column(one) for one in plain.data.schema.names]
+    schema = Schema([*fields, Field(name, DataType.utf8())])
+    data = RecordBatch.from_arrays([*columns, Array([None, "alice"], DataType.utf8())], schema=schema)
+    enriched = enrich(Batch("logs", data)).data
+    assert enriched.column(name).to_pylist() == ["bot", "alice"]
+    assert len(set(enriched.schema.names)) == len(enriched.schema.names)
 
 
 def test_batches_of_other_things_are_left_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import logging
@@ -16,6 +17,9 @@ from hypothesis import strategies as st
 
 from tests.receive.recordings import recordings
 from tests.receive.test_contract import HttpSender
+from tests.serving import Server
+from treering import client
+from treering.core.access import Token, digest
 from treering.core.clock import ManualClock
 from treering.core.telemetry import Telemetry
 from treering.parse import hec
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.serving import Server
 
 NOW = 1_795_490_000 * 10**9
 
@@ -226,6 +229,12 @@ def test_raw_lines_take_what_the_query_says() -> None:
     }  # fmt: skip
 
 
+def test_raw_lines_that_are_too_long_are_told() -> None:
+    status, answer, records = ask(b"short\n" + b"x" * (17 << 20) + b"\nlast\n", "/raw")
+    assert (status, answer["code"]) == (400, 6)
+    assert [record["body"] for record in records] == ["short", "last"]
+
+
 def test_single_metrics_of_the_older_form() -> None:
     body = b'{"event":"metric","time":1,"fields":{"metric_name":"gpu.util","_value":0.5,"gpu":"0"}}'
     ((record,),) = [ask(body)[2]]
@@ -271,3 +280,27 @@ def test_hostile_borders_take_linear_time() -> None:
         began = time.perf_counter()
         hec.decode(body, NOW)
         assert time.perf_counter() - began < 20
+
+
+def test_who_may_send(tmp_path: Path) -> None:
+    tokens = (
+        Token(name="hec", sha256=digest("sesame"), role="ingest"),
+        Token(name="eyes", sha256=digest("viewer"), role="viewer"),
+    )
+    with Server(tmp_path / "data", tokens=tokens) as server:
+
+        def send(headers: dict[str, str], path: str = "/services/collector") -> int:
+            return server.request("POST", path, b'{"event":"a"}', headers).status
+
+        basic = base64.b64encode(b"any:sesame").decode()
+        assert send({"Authorization": "Splunk sesame"}) == 200
+        assert send({"Authorization": f"Basic {basic}"}) == 200
+        assert send({"Authorization": "Splunk wrong"}) == 401
+        assert send({"Authorization": "Splunk viewer"}) == 403
+        assert send({}) == 401
+        assert send({}, "/services/collector?token=sesame") == 401
+        assert server.request("GET", "/services/collector/health").status == 200
+        sender = client.Sender(server.url, token="sesame")
+        sender.log({"timeUnixNano": "1", "body": {"stringValue": "b"}})
+        assert sender.flush(10)
+        assert (sender.sent, len(server.records("logs"))) == (1, 3)

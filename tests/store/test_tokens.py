@@ -74,6 +74,9 @@ def words(record: Mapping[str, Any]) -> set[str]:
     return {word for text in texts(record) for word in WORD.findall(fold(text))}
 
 
+STATES = ("in memory", "written", "merged")
+
+
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "BLOCK_ROWS", 4)
@@ -85,18 +88,19 @@ def scanned(store: DuckdbStore, condition: Tokens) -> set[int]:
     return {row[0] for row in answer(store, Scan(("logs",), (SEQUENCE,), tokens=condition))}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(records=RECORDS, cuts=st.tuples(st.integers(0, 4), st.integers(1, 8)), merge=st.booleans())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records=RECORDS, cuts=st.tuples(st.integers(0, 4), st.integers(1, 8)), state=st.sampled_from(STATES))
 def test_no_row_with_the_word_is_skipped(
-    small_blocks: None, records: list[dict[str, Any]], cuts: tuple[int, int], merge: bool
+    small_blocks: None, records: list[dict[str, Any]], cuts: tuple[int, int], state: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = DuckdbStore(folder, Config(columns=2))
-        step = -(-len(records) // 10) if merge else len(records)
+        step = len(records) if state == "written" else -(-len(records) // 10)
         for start in range(0, len(records), step):
             store.append(logs(records[start : start + step]))
-            store.flush()
-        if merge:
+            if state != "in memory":
+                store.flush()
+        if state == "merged":
             store.compact()
         # A field that holds texts in some records and numbers in others is what it was first.
         schema = store.schema(["logs"])
@@ -144,6 +148,27 @@ def test_rows_without_the_word_are_skipped(tmp_path: Path) -> None:
     assert rows(Tokens("token", "zirconium", field="body")) == tokens.BLOCK_ROWS
     assert rows(Tokens("token", "request")) == 20_000
     assert rows(Tokens("or", parts=(Tokens("token", "zirconium"), Tokens("token", "request")))) == 20_000
+    store.close()
+
+
+def test_unflushed_rows_without_the_word_are_skipped() -> None:
+    store = DuckdbStore()
+    for start in range(0, 200, 50):
+        numbers = range(start, start + 50)
+        store.append(logs([{"body": f"Request {n:08x} took {n} ms", "v": [f"part_{n} of\\n{n}"]} for n in numbers]))
+    store.append(logs([{"body": "300 \u212aelvin in \u0130zmir", "n": 1}]))
+
+    def rows(condition: Tokens) -> int:
+        return store.run(select(Scan(("logs",), ("body",), tokens=condition)), Limits()).rows_scanned
+
+    assert rows(Tokens("token", "request")) == 200
+    assert rows(Tokens("token", "PART_77")) == 50
+    assert rows(Tokens("prefix", "part_9")) == 100
+    assert rows(Tokens("substring", "absent")) == 0
+    assert rows(Tokens("token", "kelvin")) == rows(Tokens("token", "izmir")) == 1
+    assert rows(Tokens("or", parts=(Tokens("token", "kelvin"), Tokens("token", "part_3")))) == 51
+    assert rows(Tokens("and", parts=(Tokens("token", "kelvin"), Tokens("token", "part_3")))) == 0
+    assert rows(Tokens("token", "404")) == 201  # numbers are texts in some queries, but not in memory
     store.close()
 
 

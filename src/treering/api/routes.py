@@ -14,9 +14,12 @@ from treering.api import (
     incident_routes,
     language,
     lint,
+    playbooks,
+    postmortems,
     queries,
     query,
     records,
+    scan,
     search,
     status,
     streams,
@@ -122,6 +125,20 @@ async def _triage(service: Service, request: Request) -> Any:
     asked = body(request, TriageBody)
     by = asked.by or incident_routes.actor(service, request)
     return await findings.triage(service, request.params["id"], asked.state, asked.comment, by)
+
+
+class ScanBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`POST /api/scan`."""
+
+    since: str
+
+
+async def _scan(service: Service, request: Request) -> Any:
+    return await scan.begin(service, body(request, ScanBody).since)
+
+
+async def _scanned(service: Service, _request: Request) -> Any:
+    return await scan.progress(service)
 
 
 async def _streams(service: Service, _request: Request) -> Any:
@@ -247,18 +264,23 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/findings/{id}", _finding),
     ("POST", "/api/findings/{id}", _triage),
     ("GET", "/api/templates", _templates),
+    ("POST", "/api/scan", _scan),
+    ("GET", "/api/scan", _scanned),
     ("GET", "/api/status", _status),
     ("GET", "/healthz", _healthz),
     ("GET", "/readyz", _readyz),
     ("GET", "/metrics", _metrics),
     *incident_routes.OPERATIONS,
     *alerts.OPERATIONS,
+    *playbooks.OPERATIONS,
+    *postmortems.OPERATIONS,
 )
 
 # What a caller needs beyond `viewer`.
 ROLES = {
     ("POST", "/api/findings/{id}"): "analyst",
-    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST, "analyst"),
+    ("POST", "/api/scan"): "analyst",
+    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST, "analyst"),
 }
 
 

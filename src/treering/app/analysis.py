@@ -1,6 +1,6 @@
-"""What is in these files: one pass, bounded memory, no server.
+"""What is in these records, in counts: bounded memory whatever their number.
 
-Counts by minute, level, service, format and pattern are kept, never the records; so any number of files fits.
+Counts by minute, level, service and pattern are kept, never the records; so any number of files fits.
 """
 
 from __future__ import annotations
@@ -8,28 +8,24 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from treering.app.patterns import Patterns
-from treering.core.errors import DecodeError
 from treering.model.times import format_ns, rfc3339_ns
-from treering.parse.digest import Digest
-from treering.receive._blocks import blocks, opened
-from treering.receive._decoder import Logs, Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from treering.parse.digest import Group
     from treering.parse.shapeplans import Verdict
-    from treering.receive._decoder import Found
 
 MINUTE = 60 * 10**9
 SHOWN = 10
 _MOST_MINUTES = 200_000
 _MOST_CALLS = 5
 _ERROR = 17  # OpenTelemetry severity numbers: 17 to 20 error, 21 to 24 fatal
+_FEW = 10
 _MILLION = 1_000_000
 _INPUT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 _OUTPUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
@@ -47,6 +43,7 @@ class Analysis:
     undated: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     levels: Counter[str] = field(default_factory=Counter)
     services: Counter[str] = field(default_factory=Counter)
     minutes: Counter[int] = field(default_factory=Counter)
@@ -95,7 +92,7 @@ class Analysis:
         verdict = id(group.verdict)
         if verdict not in self._named:
             self._named[verdict] = group.verdict, self.patterns.name(record["body"])
-        self.patterns.add_many(self._named[verdict][1], record["body"], count, group.first_ns, level)
+        self.patterns.add_many(self._named[verdict][1], record["body"], level, group)
 
     def _serve(self, service: Any, count: int = 1) -> None:
         if isinstance(service, str) and (service in self.services or len(self.services) < 1000):
@@ -152,11 +149,24 @@ class Analysis:
             "services": dict(sorted(self.services.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]),
             "loudest": self.patterns.loudest(SHOWN),
             "newest": self.patterns.newest(SHOWN, self.first_ns, self.last_ns),
-            "bursts": bursts(self.errors, self.minutes),
+            "loudest_errors": self.patterns.loudest(SHOWN, ("fatal", "error")),
+            "changes": self.patterns.changes(self.first_ns, self.last_ns),
+            "other_patterns": self.patterns.other,
+            "bursts": self._bursts(),
+            "minutes": len(self.minutes),
+            "longest_silence": silence(self.minutes),
+            "skipped": self.skipped,
             "model_calls": self.calls,
             "slowest_calls": [about for _, _, about in sorted(self.slowest, key=lambda item: -item[0])],
             "costliest_calls": [about for _, _, about in sorted(self.costliest, key=lambda item: -item[0])],
         }
+
+    def _bursts(self) -> list[dict[str, Any]]:
+        found = bursts(self.errors, self.minutes)
+        for burst in found:
+            span = range((rfc3339_ns(burst["from"]) or 0) // MINUTE, (rfc3339_ns(burst["to"]) or 0) // MINUTE)
+            burst["mostly"] = self.patterns.within(span, ("fatal", "error"))
+        return found
 
     def _peak(self) -> dict[str, Any] | None:
         if not self.minutes:
@@ -165,55 +175,10 @@ class Analysis:
         return {"minute": format_ns(minute * MINUTE), "records": count}
 
 
-def analyze(
-    paths: Sequence[str], now_ns: Callable[[], int], progress: Callable[[int], None] = lambda _: None
-) -> Analysis:
-    """Read `paths` and return what is in them; `progress` is told bytes read. Raises `UserError` for a missing file."""
-    found = Analysis()
-    for path in paths:
-        before = found.records
-        reader = Records("logs", now_ns, name=path, reader=partial(Digest, accepts=_is_plain))
-        for part in _parts(found, path, reader, progress):
-            for group in _groups(reader):
-                found.add_group(group)
-            for reason, _ in part.rejected:
-                found.rejected[reason] += 1
-            for records in part.records.values():
-                for record in records:
-                    found.add(record)
-        found.files.append({"file": path, "records": found.records - before, "formats": _formats(reader)})
-    return found
-
-
-def _parts(found: Analysis, path: str, reader: Records, progress: Callable[[int], None]) -> Iterator[Found]:
-    def read(count: int) -> None:
-        found.bytes += count
-        progress(count)
-
-    with opened(path) as file:
-        try:
-            for block in blocks(file, read):
-                yield reader.feed(block)
-        except DecodeError as error:
-            found.damaged.append(f"{path}: {error.message}")
-        yield reader.end()
-
-
-def _is_plain(record: Mapping[str, Any]) -> bool:
+def is_plain(record: Mapping[str, Any]) -> bool:
     """Whether nothing of a record is looked at but its time, level, service and message."""
     attributes = record.get("attributes", {})
     return not any(name in attributes for names in (_MODEL, _INPUT, _OUTPUT) for name in names)
-
-
-def _groups(reader: Records) -> list[Group]:
-    content = reader.content
-    return content.reader.take_groups() if isinstance(content, Logs) and isinstance(content.reader, Digest) else []
-
-
-def _formats(reader: Records) -> dict[str, int]:
-    if isinstance(reader.content, Logs):
-        return dict(Counter(reader.content.reader.formats).most_common(SHOWN))
-    return {} if reader.content is None else {reader.content.name: 1}
 
 
 def bursts(errors: Mapping[int, int], minutes: Mapping[int, int]) -> list[dict[str, Any]]:
@@ -245,6 +210,18 @@ def bursts(errors: Mapping[int, int], minutes: Mapping[int, int]) -> list[dict[s
     ]
     found.sort(key=lambda burst: -int(str(burst["errors"])))
     return found[:SHOWN]
+
+
+def silence(minutes: Mapping[int, int]) -> dict[str, Any] | None:
+    """Return the longest gap between minutes with records, if it is ten minutes and twenty times the usual gap."""
+    ordered = sorted(minutes)
+    if len(ordered) < _FEW:
+        return None
+    gaps = sorted((later - earlier, earlier) for earlier, later in pairwise(ordered))
+    usual, (longest, since) = gaps[len(gaps) // 2][0], gaps[-1]
+    if longest < max(10, 20 * usual):
+        return None
+    return {"from": format_ns((since + 1) * MINUTE), "minutes": longest - 1, "usual_minutes": usual}
 
 
 def _level(number: Any) -> str | None:

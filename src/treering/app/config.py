@@ -62,8 +62,12 @@ class Incidents(Config, frozen=True):
     open_risk: Annotated[
         float, Meta(ge=0, description="risk points that make an incident: 3, 10, 25, 50 a finding by severity")
     ] = 10.0
-    quiet: Annotated[str, Meta(description="an incident to which nothing is added for so long is resolved")] = "1h"
+    quiet: Annotated[
+        str,
+        Meta(description="an incident to which nothing is added for so long is resolved, but attacks and runs"),
+    ] = "1h"
     horizon: Annotated[str, Meta(description="how far back findings can still join an incident")] = "3d"
+    playbooks: Annotated[str, Meta(description="directory of playbooks of your own")] = ""
 
 
 class Detect(Config, frozen=True):

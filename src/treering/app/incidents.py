@@ -45,6 +45,9 @@ _LOOK_S = 5.0
 
 _log = logging.getLogger(__name__)
 
+# Kinds of incidents that are not over because they are quiet.
+_STAYING = frozenset({"security", "training"})
+
 
 class Desk:
     """Incidents of one data directory. Safe to use from any thread."""
@@ -100,8 +103,10 @@ class Desk:
         self._attempt(self.catch_up)
         while not self._ends.is_set():
             came = self._dirty.wait(_LOOK_S)
+            began = self._clock.monotonic()
             self._attempt(self.settle if came else self.resolve_quiet)
-            self._ends.wait(_PAUSE_S)
+            # Folding again and again takes at most a tenth of one core, however many findings there are.
+            self._ends.wait(max(_PAUSE_S, 9 * (self._clock.monotonic() - began)))
         if self._dirty.is_set():
             self._attempt(self.settle)
 
@@ -210,9 +215,10 @@ class Desk:
                 self._change(case, OURSELVES, State.CLOSED, None, "all its findings were dismissed")
 
     def resolve_quiet(self) -> None:
-        """Resolve open incidents to which nothing was added for `quiet_s` of the records' time.
+        """Resolve open incidents of what passes by itself, if nothing was added for `quiet_s` of the records' time.
 
-        One that a person has touched stays for as long by the machine's clock as well.
+        One that a person has touched stays for as long by the machine's clock as well. That an attacker or a failed run
+        is quiet settles nothing: those stay open until somebody says so.
         """
         with self._work:
             for state in (State.OPEN, State.ACKNOWLEDGED):
@@ -221,7 +227,7 @@ class Desk:
                         self._change(case, OURSELVES, State.RESOLVED, None, "")
 
     def _is_quiet(self, incident: Incident) -> bool:
-        if self._now_ns() - max(incident.end_ns, incident.noticed_ns) <= self._quiet_ns:
+        if incident.kind in _STAYING or self._now_ns() - max(incident.end_ns, incident.noticed_ns) <= self._quiet_ns:
             return False
         touched = max((c.at_ns for c in self.book.changes(incident.id) if c.actor != OURSELVES), default=0)
         return self._clock.now_ns() - touched > self._quiet_ns

@@ -26,6 +26,8 @@ from treering.app.config import Settings, seconds, source_of
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
+from treering.app.playbooks import Playbooks
+from treering.app.scan import Scans
 from treering.app.sink import StoreSink
 from treering.app.templating import Templates
 from treering.core import registry
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 # Receivers that speak HTTP, in the order in which their routes are tried.
-HTTP = ("ingest", "otlp_http", "splunk_hec", "cloudwatch_push", "loki", "remote_write")
+HTTP = ("ingest", "otlp_http", "splunk_hec", "cloudwatch_push", "firehose", "loki", "remote_write")
 # Those that share names, templates and the finding of documents by id.
 OPENSEARCH = ("bulk", "opensearch")
 
@@ -61,7 +63,9 @@ class Pipeline:
     context: Context
     incidents: Desk
     alerts: AlertDesk
+    playbooks: Playbooks
     ledger: Ledger
+    scans: Scans
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -88,6 +92,8 @@ class Pipeline:
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
         self.ledger.listeners.append(self.incidents.take)
         self.alerts = await asyncio.to_thread(self._alerts)
+        self.playbooks = open_playbooks(self.settings, self.store, self.clock)
+        self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
             self.detection = await asyncio.to_thread(self._detection)
             indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
@@ -116,6 +122,7 @@ class Pipeline:
         await self.sink.settle()
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
+        await asyncio.to_thread(self.scans.stop)
         await asyncio.to_thread(self.incidents.stop)
         await asyncio.to_thread(self.alerts.stop)
         self.sink.close()
@@ -235,6 +242,12 @@ def open_desk(settings: Settings, store: Store, clock: Clock, now_ns: Callable[[
         quiet_s=seconds(about.quiet),
         horizon_days=seconds(about.horizon) / 86_400,
     )
+
+
+def open_playbooks(settings: Settings, store: Store, clock: Clock) -> Playbooks:
+    """Return the playbooks, shipped and own. Raises `UserError` for one that cannot be read."""
+    own = settings.incidents.playbooks
+    return Playbooks(store, clock, Path(own) if own else None)
 
 
 def follow_state(directory: Path, into: str, paths: Sequence[str]) -> Path:

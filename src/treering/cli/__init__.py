@@ -5,7 +5,21 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("up", "ingest", "tail", "query", "analyze", "incident", "alert", "schema", "doctor", "plugins", "version")
+COMMANDS = (
+    "up",
+    "ingest",
+    "tail",
+    "query",
+    "analyze",
+    "incident",
+    "alert",
+    "playbook",
+    "schema",
+    "scan",
+    "doctor",
+    "plugins",
+    "version",
+)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from treering.receive._json_lines import Rejected
     from treering.receive.files import Files, Progress
     from treering.stage.source import Context
+    from treering.stage.store import Store
 
 
 def ingest(
@@ -45,6 +46,31 @@ def ingest(
         return
     progress = asyncio.run(read_files(settings, tuple(paths), (into, kind), rejected))
     _summary(progress, into)
+
+
+def read_into(store: Store, paths: tuple[str, ...]) -> Progress:
+    """Read files of any format into `store`, showing progress on a terminal."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from treering.app.sink import StoreSink
+    from treering.core.clock import SystemClock
+    from treering.core.telemetry import Telemetry
+    from treering.receive import files
+    from treering.stage.source import Context
+
+    async def read() -> Progress:
+        with ThreadPoolExecutor(2) as pool:
+            context = Context(StoreSink(store, pool), SystemClock(), Telemetry())
+            source = files.build(files.Config(paths=paths), context)
+            shown = asyncio.create_task(_show(source))
+            try:
+                await source.read()
+            finally:
+                shown.cancel()
+                await asyncio.gather(shown, return_exceptions=True)
+            return source.progress
+
+    return asyncio.run(read())
 
 
 @contextlib.contextmanager

@@ -260,6 +260,8 @@ def _at_exit() -> None:
 
 
 def _after_fork() -> None:
+    global _sharing  # noqa: PLW0603  another thread of the parent may have held it
+    _sharing = threading.Lock()
     for sender in list(_alive):
         sender._reset()  # noqa: SLF001  the parent's thread sends what the parent queued
 

@@ -16,13 +16,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_GROWTH_BYTES = 32 << 20
+
+
 class Trap(Exception):  # noqa: N818  it is what WebAssembly calls it
     """The program stopped: it ran out of memory, or was given what it cannot handle."""
 
 
 @functools.cache
 def _compiled(path: Path) -> tuple[wasmtime.Engine, wasmtime.Module]:
-    engine = wasmtime.Engine()
+    # By default every instance reserves 4 GB of addresses, which fails where those are limited, and a handler of
+    # signals finds those outside; both are for speed that is not missed here.
+    config = wasmtime.Config()
+    config.memory_reservation = 0
+    config.memory_reservation_for_growth = _GROWTH_BYTES
+    config.memory_guard_size = 0
+    config.memory_may_move = True
+    config.signals_based_traps = False
+    engine = wasmtime.Engine(config)
     return engine, wasmtime.Module.from_file(engine, str(path))
 
 

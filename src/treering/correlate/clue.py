@@ -23,8 +23,8 @@ _PLACES = {
     "attributes.app.route": "endpoint",
     "attributes.http.route": "endpoint",
     "attributes.gen_ai.request.model": "model",
-    "resource.attributes.host.name": "host",
     "attributes.server.address": "host",
+    "resource.attributes.host.name": "host",
     "attributes.gen_ai.tool.name": "tool",
     "attributes.db.collection.name": "collection",
 }
@@ -54,7 +54,7 @@ class Clue(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def domain(self) -> str:
         """What it can share a cause with."""
-        return domain(self.family)
+        return domain(self.family, self.finding.detector)
 
     @cached_property
     def named(self) -> frozenset[Entity]:
@@ -72,6 +72,16 @@ class Clue(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """Trace ids of the evidence that the finding does not name: samples of what it is about."""
         own = set(self.finding.values("trace"))
         return frozenset(item.trace_id for item in self.finding.evidence if item.trace_id) - own
+
+    @cached_property
+    def traces(self) -> frozenset[str]:
+        """Trace ids that it names or samples."""
+        return self.sampled | set(self.finding.values("trace"))
+
+    @cached_property
+    def records(self) -> frozenset[tuple[str, int]]:
+        """Where its evidence is in the store."""
+        return frozenset((item.stream, item.seq) for item in self.finding.evidence if item.seq >= 0)
 
     @cached_property
     def who(self) -> frozenset[Entity]:

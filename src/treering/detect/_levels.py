@@ -1,8 +1,8 @@
 """Judging levels: are the newest values (seconds, tokens, dollars a call) higher than they used to be?
 
-By default (`robust`) few calls are treated as counts: how many of them are above the 90 % quantile of what was usual,
-against how many of the usual calls at this time of day are (binomial test over the last 1, 2, 3, 5 … windows); with
-many calls the median of the window is also compared with the medians of past windows (robust z-score). The other
+By default (`robust`) few calls are treated as counts: how many of them are above the 90 % and the 99 % quantile of what
+was usual (binomial tests over the last 1, 2, 3, 5 … windows); with many calls the median of the window is also compared
+with the medians of half hours, those of the same time of day where three days are known (robust z-score). The other
 methods compare the logarithm of the median with those of past half hours.
 """
 
@@ -30,11 +30,11 @@ _SCORES: dict[str, tuple[Callable[[float, Sequence[float], float], float], float
     "ewma": (statistics.ewma_score, 5.0),
 }
 _POOLS = (1, 2, 3, 5, 10, 30, 60)
-_LEAST_CALLS = 5
 _MANY_CALLS = 30
 _LEAST_PAST = 50
 _LEAST_SLOTS = 6
 _HIGH = 0.9
+_VERY_HIGH, _VERY_HIGH_PAST, _VERY_HIGH_CALLS = 0.99, 300, 4
 _FLOOR = 0.05  # windows of a few percent above the median are never news
 
 
@@ -69,7 +69,7 @@ class LevelJudge:
         for windows in _POOLS:
             cells = pool(series.recent, windows)
             values = [value for held in cells for value in held.values]
-            if len(values) < _LEAST_CALLS:
+            if len(values) < _VERY_HIGH_CALLS:
                 continue
             now = statistics.median(values)
             if now < usual * self._settings.ratio:
@@ -99,10 +99,14 @@ class LevelJudge:
                 return None
             value = score(now, levels, _FLOOR)
             return {"score": value, "threshold": limit} if value >= limit else None
-        hits = sum(1 for value in values if value > high)
-        chance = statistics.binomial_tail(hits, len(values), 1 - _HIGH)
-        if chance < self._settings.chance:
-            return {"chance": chance, "above": hits, "calls": len(values)}
+        limits = [(high, _HIGH)]
+        if series.distribution.size >= _VERY_HIGH_PAST:
+            limits.append((series.distribution.quantile(_VERY_HIGH), _VERY_HIGH))
+        for limit, share in limits:
+            hits = sum(1 for value in values if value > limit)
+            chance = statistics.binomial_tail(hits, len(values), 1 - share)
+            if chance < self._settings.chance:
+                return {"chance": chance, "above": hits, "calls": len(values)}
         if len(values) >= _MANY_CALLS and len(levels) >= _LEAST_SLOTS:
             value = statistics.mad_score(now, levels, _FLOOR)
             return {"score": value, "threshold": 6.0} if value >= 6.0 else None
@@ -118,7 +122,8 @@ class LevelJudge:
         facts |= {name: _rounded(value) for name, value in found.items()}
         since = began(series.recent, lambda value: value > high)
         title = self._title(series, usual, now)
-        return Verdict(self._rule, title, severity, min(1.0, 1 - 1 / ratio), since, facts, evidence_of(cells))
+        showing = sum(1 for cell in cells if sum(1 for value in cell.values if value > high) * 2 > len(cell.values))
+        return Verdict(self._rule, title, severity, min(1.0, 1 - 1 / ratio), since, facts, evidence_of(cells), showing)
 
 
 def began(recent: Sequence[Cell], odd: Callable[[float], bool]) -> int:

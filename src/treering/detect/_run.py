@@ -57,8 +57,7 @@ class Run(msgspec.Struct):
     loss: Measure = msgspec.field(default_factory=Measure)
     grad: Measure = msgspec.field(default_factory=Measure)
     steps: list[int] = []
-    checkpoint: str = ""
-    checkpoint_ns: int = 0
+    checkpoints: list[tuple[int, str]] = []
     healthy_ns: int = 0
     broken_ns: int = 0
     failed_ns: int = 0
@@ -73,6 +72,16 @@ class Run(msgspec.Struct):
         if self.steps[-1] == at_ns:
             self.last = shown
         self.ended = self.stalled = False
+
+    def saved(self, at_ns: int, path: str) -> None:
+        """Note a checkpoint."""
+        self.checkpoints = sorted({*self.checkpoints, (at_ns, path)})[-_KEPT:]
+
+    def good_checkpoint(self, at_ns: int) -> str:
+        """Return the newest checkpoint from before loss and gradients began to rise; empty when none is known."""
+        rising = [measure.since_ns for measure in (self.loss, self.grad) if measure.high and measure.since_ns]
+        until = min([at_ns, *rising])
+        return next((path for saved_ns, path in reversed(self.checkpoints) if saved_ns < until), "")
 
     def silent_ns(self, now_ns: int, least_ns: int, times: float) -> int:
         """Return for how long the run has been silent where that is far longer than usual, else 0."""

@@ -1,7 +1,7 @@
 """Series of windows and their anomalies: what `latency`, `errors`, `throughput`, `tokens` and `cost` have in common.
 
 Values gather in windows; a window is judged once time has passed it, in order. An anomaly begins when `sustained`
-judged windows in a row are odd and ends when `recovered` in a row are not; odd windows do not enter the history, unless
+windows show it and ends when `recovered` in a row are not; odd windows do not enter the history, unless
 the anomaly lasts so long that it must be the new normal.
 """
 
@@ -32,7 +32,7 @@ class Windows(BaseConfig, frozen=True):
     """How series are cut into windows and anomalies into beginning and end."""
 
     window_s: Annotated[float, Meta(ge=1, le=3600, description="seconds of a window")] = 60.0
-    sustained: Annotated[int, Meta(ge=1, le=20, description="odd windows in a row that begin an anomaly")] = 2
+    sustained: Annotated[int, Meta(ge=1, le=20, description="windows that must show an anomaly")] = 2
     recovered: Annotated[int, Meta(ge=1, le=60, description="usual windows in a row that end it")] = 5
     accepted_s: Annotated[float, Meta(gt=0, description="seconds after which an anomaly is the new normal")] = 21_600.0
     history_s: Annotated[float, Meta(ge=0, description="seconds of history before anything is judged")] = 3600.0
@@ -77,7 +77,10 @@ class Series(msgspec.Struct):
 
 
 class Verdict(NamedTuple):
-    """That a window is odd: what rule says so, how, since which window, with what facts and records."""
+    """That a window is odd: what rule says so, how, since which window, with what facts and records.
+
+    `windows` says in how many windows by themselves it shows: several calls that are odd in one are not yet a change.
+    """
 
     rule: str
     title: str
@@ -86,6 +89,7 @@ class Verdict(NamedTuple):
     since: int
     facts: dict[str, Any]
     evidence: tuple[Evidence, ...] = ()
+    windows: int = 1
 
 
 class Judge(Protocol):
@@ -163,7 +167,7 @@ class Board:
         end_ns = (cell.number + 1) * self._window_ns
         if series.open is None:
             series.held.append(cell)
-            if series.odd < self._windows.sustained:
+            if max(series.odd, verdict.windows) < self._windows.sustained:
                 return ()
             start_ns = min(verdict.since, series.held[0].number) * self._window_ns
             series.held = []

@@ -77,7 +77,7 @@ class Group(msgspec.Struct):
 
 class _State(msgspec.Struct):
     groups: list[Group]
-    minute: int
+    judged: dict[str, int]
 
 
 class Drift:
@@ -91,7 +91,7 @@ class Drift:
         self._config = config
         self._groups: dict[tuple[str, str, str], Group] = {}
         self._looked: dict[tuple[str, str, int], int] = {}
-        self._minute = -1
+        self._judged: dict[str, int] = {}
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count features; a shift is told when the minute has passed."""
@@ -101,7 +101,10 @@ class Drift:
         for index, operation in operations(rows):
             service, minute = services[index] or "", times[index] // MINUTE_NS
             looked = (service, operation, minute)
-            if minute <= self._minute - max(_POOLS) or self._looked.get(looked, 0) >= self._config.sample:
+            if (
+                minute <= self._judged.get(service, -1) - max(_POOLS)
+                or self._looked.get(looked, 0) >= self._config.sample
+            ):
                 continue
             self._looked[looked] = self._looked.get(looked, 0) + 1
             for seen in features(rows, index, operation):
@@ -151,23 +154,27 @@ class Drift:
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all
         """Compare every minute that has passed with what was before."""
         until = now_ns // MINUTE_NS
-        seen = sorted({minute for group in self._groups.values() for minute in group.feature.recent})
+        services: dict[str, list[Group]] = {}
+        for group in self._groups.values():
+            services.setdefault(group.service, []).append(group)
         found: list[Finding] = []
-        for minute in seen:
-            if self._minute < minute < until:
-                self._minute = minute
-                found += self._judge(minute)
-        self._minute = max(self._minute, until - 1)
+        for service, groups in services.items():
+            for minute in sorted({at for group in groups for at in group.feature.recent if at < until}):
+                if minute > self._judged.get(service, -1):
+                    self._judged[service] = minute
+                    found += self._judge(groups, minute)
+        self._judged = {service: minute for service, minute in self._judged.items() if service in services}
         self._looked = {key: count for key, count in self._looked.items() if key[2] >= until}
         return found
 
-    def _judge(self, minute: int) -> Iterable[Finding]:
+    def _judge(self, groups: Sequence[Group], minute: int) -> Iterable[Finding]:
+        """Judge a minute of all features of a service together."""
         shifts: list[tuple[Group, Shift]] = []
-        fresh: set[tuple[str, str, str]] = set()
-        for key, group in self._groups.items():
+        fresh: list[Group] = []
+        for group in groups:
             group.feature.age(minute, learn=not group.start_ns)
             if minute in group.feature.recent:
-                fresh.add(key)
+                fresh.append(group)
                 shifts += [(group, shift) for shift in self._shifts(group, minute)]
         limit = statistics.surprising([shift.chance for _, shift in shifts], self._config.false_share)
         odd: dict[int, Shift] = {}
@@ -175,8 +182,7 @@ class Drift:
             large = shift.psi >= self._config.psi and shift.distance >= self._config.distance
             if large and shift.chance <= limit and id(group) not in odd:
                 odd[id(group)] = shift
-        for key in fresh:
-            group = self._groups[key]
+        for group in fresh:
             found = odd.get(id(group))
             yield from self._calm(group, minute) if found is None else self._odd(group, minute, found)
 
@@ -259,13 +265,13 @@ class Drift:
 
     def save(self) -> bytes:
         """Return all groups."""
-        return msgspec.msgpack.encode(_State(list(self._groups.values()), self._minute))
+        return msgspec.msgpack.encode(_State(list(self._groups.values()), self._judged))
 
     def restore(self, state: bytes) -> None:
         """Go on from saved groups. Raises `ValueError`."""
         held = msgspec.msgpack.decode(state, type=_State)
         self._groups = {(group.service, group.scope, group.name): group for group in held.groups}
-        self._minute = held.minute
+        self._judged = held.judged
 
 
 def _title(group: Group, shift: Shift) -> str:

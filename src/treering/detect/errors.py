@@ -95,6 +95,7 @@ class Errors:
                     since,
                     {"usual": usual, "observed": share, "calls": total, "failed": failed, "chance": chance},
                     evidence_of(cells),
+                    sum(1 for held in cells if held.hits),
                 )
         return None
 

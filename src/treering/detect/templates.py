@@ -1,7 +1,7 @@
 """Kinds of log lines that are new, burst or vanish, and bursts of errors by service.
 
 Lines are told apart by `template.id`, or by a mask of their own where a record has none. *New*: an error of a kind that
-its service has not had before, once the service is known for `learn_s` seconds (others are only learnt). *Burst*: one
+its service has not had before, three within an hour, once the service is known for `learn_s` seconds. *Burst*: one
 kind many times as often as in its busiest window before (Poisson test). *Vanished*: a kind that came in nearly every
 window for hours and does not any more while its service goes on. *Errors*: records of level error and above of a
 service, against the busiest window before. It does not know sequences, nor which of two kinds matters more.
@@ -38,6 +38,7 @@ _KEPT_WINDOWS = 24
 _MOST_WINDOWS = 288
 _CHANCE = 1e-9
 _STEADY = 0.9
+_SOON_NS = 3600 * 10**9
 _GONE = 4
 
 
@@ -48,7 +49,7 @@ class Config(BaseConfig, frozen=True):
     learn_s: Annotated[float, Meta(ge=0, description="seconds a service is only learnt")] = 7200.0
     burst: Annotated[float, Meta(gt=1, description="times the busiest window before that is a burst")] = 4.0
     least: Annotated[int, Meta(ge=1, description="least records of a burst")] = 20
-    new: Annotated[int, Meta(ge=1, description="records of a new kind with which it is told")] = 1
+    new: Annotated[int, Meta(ge=1, description="records of a new kind with which it is told")] = 3
     level: Annotated[int, Meta(ge=0, le=24, description="least severity number of a new kind that is told")] = 17
 
 
@@ -64,6 +65,7 @@ class Kind(msgspec.Struct):
     level: int = 0
     told: int = -1_000_000
     gone: int = -1
+    closed: int = -1
     sample: Evidence | None = None
     host: str = ""
 
@@ -78,7 +80,6 @@ class Service(msgspec.Struct):
 class _State(msgspec.Struct):
     kinds: list[Kind]
     services: dict[str, Service]
-    closed: int
 
 
 class Templates:
@@ -92,7 +93,6 @@ class Templates:
         self._window_ns = int(config.window_s * 1e9)
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._services: dict[str, Service] = {}
-        self._closed = -1
         self.every_s = config.window_s
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
@@ -132,14 +132,14 @@ class Templates:
         if is_new or kind.sample is None or len(kind.counts) > _KEPT_WINDOWS + 2:
             self._refresh(rows, kind, first)
         if before < self._config.new <= kind.total and kind.shape != "errors":
-            yield from self._new(kind, service)
+            yield from self._new(kind, service, max(times[place] for place in places))
 
     def _refresh(self, rows: Rows, kind: Kind, index: int) -> None:
         kind.sample = evidence(rows, index, "body", lines(rows)[index])
         level = rows.values("severityNumber")[index]
         kind.level = level if isinstance(level, int) and not isinstance(level, bool) and 0 <= level <= 24 else 0
         # Windows that have not been judged yet still need those before them.
-        oldest = max(min(max(kind.counts), self._closed), max(kind.counts) - _MOST_WINDOWS) - _KEPT_WINDOWS
+        oldest = max(min(max(kind.counts), kind.closed), max(kind.counts) - _MOST_WINDOWS) - _KEPT_WINDOWS
         kind.counts = {number: count for number, count in kind.counts.items() if number >= oldest}
 
     def _service(self, name: str, at_ns: int) -> Service:
@@ -149,24 +149,27 @@ class Templates:
             del self._services[next(iter(self._services))]
         return held
 
-    def _new(self, kind: Kind, service: Service) -> Iterable[Finding]:
+    def _new(self, kind: Kind, service: Service, at_ns: int) -> Iterable[Finding]:
         known_ns = kind.first_ns - service.first_ns
         if kind.level < self._config.level or known_ns < self._config.learn_s * 1e9:
+            return
+        if at_ns - kind.first_ns > _SOON_NS:
             return
         shown = kind.sample.excerpt[:100] if kind.sample is not None else ""
         severity = Severity.MEDIUM if kind.level >= _ERROR else Severity.LOW
         facts = {"known_s": known_ns / 1e9, "level": kind.level}
-        yield self._finding("new", f"new in {kind.service}: {shown}", severity, kind, kind.first_ns, facts)
+        found = self._finding("new", f"new in {kind.service}: {shown}", severity, kind, kind.first_ns, facts)
+        yield msgspec.structs.replace(found, end_ns=max(at_ns, kind.first_ns), noticed_ns=max(at_ns, kind.first_ns))
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the lines say it all
         """Judge the windows that have passed."""
         until = now_ns // self._window_ns
         found: list[Finding] = []
         for kind in self._kinds.values():
-            for number in sorted(number for number in kind.counts if self._closed < number < until):
+            for number in sorted(number for number in kind.counts if kind.closed < number < until):
+                kind.closed = number
                 found += self._burst(kind, number)
             found += self._vanished(kind, until)
-        self._closed = max(self._closed, until - 1)
         return found
 
     def _burst(self, kind: Kind, number: int) -> Iterable[Finding]:
@@ -236,13 +239,13 @@ class Templates:
 
     def save(self) -> bytes:
         """Return kinds and services, those that were quiet longest first."""
-        return msgspec.msgpack.encode(_State(list(self._kinds.values()), self._services, self._closed))
+        return msgspec.msgpack.encode(_State(list(self._kinds.values()), self._services))
 
     def restore(self, state: bytes) -> None:
         """Go on from saved kinds. Raises `ValueError`."""
         held = msgspec.msgpack.decode(state, type=_State)
         self._kinds = {(kind.service, kind.shape): kind for kind in held.kinds}
-        self._services, self._closed = held.services, held.closed
+        self._services = held.services
 
 
 def build(config: Config) -> Templates:
@@ -259,7 +262,13 @@ _QUIET = [_line(second, f"request {second} served") for second in range(0, 10_80
 _BEATS = [_line(second, f"heartbeat {second}") for second in range(0, 9_000, 100)]
 
 EXAMPLES = (
-    Example("an error that was never seen", "logs", [*_QUIET, _line(10_800, "cannot open socket", 17)], ("new",)),
+    Example(
+        "an error that was never seen",
+        "logs",
+        [*_QUIET, *(_line(10_800 + n, "cannot open socket", 17) for n in range(3))],
+        ("new",),
+    ),
+    Example("a single error", "logs", [*_QUIET, _line(10_800, "cannot open socket", 17)]),
     Example("a kind of line that bursts", "logs",
             [*_QUIET, *(_line(10_800 + n, f"cache miss for {n}") for n in range(0, 240, 2))], ("burst",), 900),
     Example("many errors of many kinds", "logs",

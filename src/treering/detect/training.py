@@ -117,8 +117,7 @@ class Training:
             yield self._told(rows, index, "collective", Severity.HIGH, title, found.span())
         elif found := _CHECKPOINT.search(text):
             run, path = self._run(rows, index), found["path"].rstrip("/")
-            if not run.broken_ns:
-                run.checkpoint, run.checkpoint_ns = path, at_ns
+            run.saved(at_ns, path)
             parts = path.split("/")
             run.name = parts[-2] if len(parts) > 1 else run.name
         elif _FINISHED.search(text):
@@ -167,8 +166,8 @@ class Training:
     def _broken(self, rows: Rows, index: int, run: Run) -> Finding:
         at_ns = int(rows.times[index])
         facts: dict[str, Any] = {"last_healthy_ns": run.healthy_ns}
-        if run.checkpoint:
-            facts["last_good_checkpoint"] = run.checkpoint
+        if checkpoint := run.good_checkpoint(run.broken_ns):
+            facts["last_good_checkpoint"] = checkpoint
         return Finding(
             detector=NAME,
             rule="not_finite",
@@ -234,7 +233,7 @@ class Training:
             noticed_ns=at_ns,
             entities=entities(rows, index, run=run.name, rank=str(int(rank))),
             evidence=(evidence(rows, index, "body", lines(rows)[index] or text),),
-            facts={"rank": int(rank), "error": (error or "")[:200], "last_good_checkpoint": run.checkpoint},
+            facts={"rank": int(rank), "error": (error or "")[:200], "last_good_checkpoint": run.good_checkpoint(at_ns)},
         )
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the lines say it all

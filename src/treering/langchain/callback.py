@@ -55,7 +55,7 @@ class TreeringCallback(BaseCallbackHandler):
     documents, nor arguments and results of tools are sent. `errors` counts faults of the callback itself.
     """
 
-    # In the caller's thread and order, also under asyncio: a method takes microseconds and waits for nothing.
+    # In the caller's thread and order, also under asyncio: a method encodes what it was given and waits for nothing.
     run_inline = True
 
     def __init__(

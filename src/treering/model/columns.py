@@ -346,7 +346,7 @@ def _moved(text: str) -> Mapping[str, str]:
 
 def _leaves(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in row.items():
-        if value is None or not of_sender(name):
+        if value is None or name in SYSTEM:
             continue
         pointer, kind = split(name)
         yield pointer, msgspec.json.decode(value) if kind is Kind.JSON else value

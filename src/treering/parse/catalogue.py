@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from treering.core import registry
+from treering.parse import alternatives
 from treering.parse.regular import FormatData, regular
 from treering.stage.parser import LineFormat
 
@@ -50,7 +51,13 @@ def candidates(first: str) -> tuple[LineFormat, ...]:
 def may_match(first: str) -> Callable[[str], object]:
     """Return a fast test that fails only for lines, beginning with `first`, which no specific format explains."""
     # One pattern for all: trying its branches inside the matcher costs a tenth of asking format by format.
-    return re.compile("|".join(f"(?:{one.hint})" for one in candidates(first))).match
+    return alternatives.compiled(one.hint for one in candidates(first)).match
+
+
+@cache
+def hinted(one: LineFormat) -> Callable[[str], object]:
+    """Return a fast test that fails only for lines which are not of the format."""
+    return re.compile(one.hint).match
 
 
 @cache

@@ -53,9 +53,19 @@ class Group:
 class Digest(Reader):
     """A reader that hands out most lines as groups (`take_groups`) and only the others as records."""
 
-    def __init__(self, *args: Any, accepts: Callable[[Record], bool] = lambda _: True, **options: Any) -> None:
-        """Read as `Reader` does; records that `accepts` refuses are never counted by their shape."""
+    def __init__(
+        self,
+        *args: Any,
+        accepts: Callable[[Record], bool] = lambda _: True,
+        heard: Callable[[Sequence[str]], None] = lambda _: None,
+        **options: Any,
+    ) -> None:
+        """Read as `Reader` does; records that `accepts` refuses are never counted by their shape.
+
+        `heard` is told every line that is not blank, in order, before it is read.
+        """
         super().__init__(*args, **options)
+        self._heard = heard
         self._planner = Planner(self._times, self._node.recogniser.active, accepts)
         self._plans: dict[int, Plan | None] = {}
         self._once: set[int] = set()
@@ -71,6 +81,8 @@ class Digest(Reader):
         return groups
 
     def _read(self, lines: Lines) -> list[Tagged]:
+        if lines.texts:
+            self._heard(lines.texts)
         if lines.raws or self.mode == "documents":
             return super()._read(lines)
         out: list[Tagged] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from treering.parse.catalogue import candidates, may_match, weak
+from treering.parse.catalogue import candidates, hinted, may_match, weak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ class Recogniser:
         if not may_match(line[0])(line):
             return None
         for one in candidates(line[0]):
-            if one in self.active:
+            if one in self.active or not hinted(one)(line):
                 continue
             entry = one.parse((line,), self.times)[0]
             if entry is not None:

@@ -6,7 +6,6 @@ are hashed together, with a handful of NumPy passes over their bytes and no Pyth
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,18 +42,20 @@ def shape_hashes(messages: Sequence[str]) -> NDArray[np.uint64]:
     return out
 
 
-@lru_cache(maxsize=4)
-def _all_powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    up = np.full(size, _BASE, dtype=np.uint64)
-    down = np.full(size, pow(_BASE, -1, 2**64), dtype=np.uint64)
-    up[0] = down[0] = 1
-    return np.cumprod(up, dtype=np.uint64), np.cumprod(down, dtype=np.uint64)
+# Replaced as a whole when longer ones are needed, so that threads always see a pair.
+_held: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
 
 
 def powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return the powers of the base and of its inverse modulo 2^64, one per byte."""
-    up, down = _all_powers(1 << max(16, (size - 1).bit_length()))
-    return up[:size], down
+    """Return the powers of the base and of its inverse modulo 2^64, one per byte; the second may be longer."""
+    pair = _held[0] if _held else None
+    if pair is None or len(pair[0]) < size:
+        length = 1 << max(16, (size - 1).bit_length())
+        up, down = np.full(length, _BASE, dtype=np.uint64), np.full(length, pow(_BASE, -1, 2**64), dtype=np.uint64)
+        up[0] = down[0] = 1
+        pair = np.cumprod(up, dtype=np.uint64), np.cumprod(down, dtype=np.uint64)
+        _held[:] = [pair]
+    return pair[0][:size], pair[1]
 
 
 def _hash(messages: Sequence[str]) -> NDArray[np.uint64]:

@@ -91,18 +91,27 @@ def _read(
 
 def _with_columns(batch: Batch, found: Mapping[int, Access]) -> Batch:
     columns: dict[str, list[Any]] = {}
+    count = batch.rows
     for index, access in found.items():
         for name, value in access.items():
-            if value is not None and value != "":
-                columns.setdefault(name, [None] * batch.rows)[index] = value
+            if value is None or value == "":
+                continue
+            column = columns.get(name)
+            if column is None:
+                columns[name] = column = [None] * count
+            column[index] = value
     data, schema = batch.data, batch.data.schema
-    fields = [schema.field(name) for name in schema.names]
-    arrays: list[Any] = [data.column(name) for name in schema.names]
-    for name, values in columns.items():
-        kind = Kind.DOUBLE if name == DURATION else Kind.JSON if name == COLLECTIONS else Kind.STRING
-        fields.append(Field(f"{OWN}attributes/{name}:{kind.value}", ARROW[kind]))
-        arrays.append(Array(values, ARROW[kind]))
-    return Batch(batch.stream, RecordBatch.from_arrays(arrays, schema=Schema(fields)))
+    fields = {name: schema.field(name) for name in schema.names}
+    arrays: dict[str, Any] = {name: data.column(name) for name in schema.names}
+    for short, values in columns.items():
+        kind = Kind.DOUBLE if short == DURATION else Kind.JSON if short == COLLECTIONS else Kind.STRING
+        name = f"{OWN}attributes/{short}:{kind.value}"
+        if name in arrays:  # another enricher's, for other rows
+            for index, before in enumerate(arrays[name].to_pylist()):
+                values[index] = before if values[index] is None else values[index]
+        fields[name] = Field(name, ARROW[kind])
+        arrays[name] = Array(values, ARROW[kind])
+    return Batch(batch.stream, RecordBatch.from_arrays(list(arrays.values()), schema=Schema(list(fields.values()))))
 
 
 def weaviate(row: Mapping[str, Any]) -> Access | None:

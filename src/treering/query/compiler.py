@@ -17,7 +17,6 @@ from treering.query.relation import (
     METADATA,
     SEQUENCE,
     Column,
-    Joined,
     Relation,
     Source,
     aliased,
@@ -258,31 +257,25 @@ def scan(source: Source) -> Scan:
     expressions: list[exp.Expression] = [aliased(_value(source, stored), ref) for ref, stored in source.used.items()]
     source.select.set("expressions", expressions or [exp.Literal.number(1)])
     fields = tuple(dict.fromkeys(field for stored in source.used.values() for field in _read(source, stored)))
-    where: exp.Expression | None = None
-    newest = source.newest
-    if source.joined is not None:
-        _join(source, source.joined)
-        newest = None
     if source.follows is not None:
         source.start_ns, source.end_ns = source.follows.start_ns, source.follows.end_ns
         if source.end_ns is not None:
             source.end_ns += events.LATEST_NS
-    if newest is not None and any(condition.find(exp.Query) for condition in source.conditions):
-        newest = None
-    if newest is not None and source.conditions:
-        own: list[exp.Expression] = [exp.Paren(this=_own(source, condition)) for condition in source.conditions]
-        where = functools.reduce(_and, own)
-    return Scan(source.streams, fields, source.start_ns, source.end_ns, pushdown.every(source.tokens), where, newest)
+    plain = [condition for condition in source.conditions if not events.needed(source, condition)]
+    own: list[exp.Expression] = [exp.Paren(this=_own(source, condition)) for condition in plain]
+    where = functools.reduce(_and, own) if own else None
+    newest = source.newest if len(plain) == len(source.conditions) and not _asks(where) else None
+    if source.joined is not None:
+        events.join(source, source.joined, None if _asks(where) else where)
+        scan(source.joined.source)
+    tokens = pushdown.every(source.tokens)
+    bound = where if newest is not None else None
+    return Scan(source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest)
 
 
-def _join(source: Source, joined: Joined) -> None:
-    """Join what belongs to a scan's rows to them."""
-    scan(joined.source)
-    own = exp.Identifier(this=source.name, quoted=True)
-    keys = [exp.EQ(this=exp.Column(this=exp.Identifier(this=key, quoted=True), table=own.copy()),
-                   expression=named(f" {key}")) for key in joined.keys]  # fmt: skip
-    table = exp.Subquery(this=joined.table, alias=exp.TableAlias(this=exp.to_identifier(f"{joined.source.name}s")))
-    source.select.join(table, on=exp.and_(*keys), join_type="left", copy=False)
+def _asks(condition: exp.Expression | None) -> bool:
+    """Whether a condition has a query of its own inside."""
+    return condition is not None and condition.find(exp.Query) is not None
 
 
 def _value(source: Source, stored: str) -> exp.Expression:

@@ -1,8 +1,9 @@
-"""A call's content where its sender put it into log events: joined to the span when a query asks for it.
+"""A call's content and scores where they are in log events: joined to the span when a query asks for them.
 
 Instrumentations that follow the conventions up to 1.36 write each message as a log record of its own, and newer ones
 may write all of them into one (`gen_ai.client.inference.operation.details`); both carry the span's `traceId` and
-`spanId`. They arrive before or after the span, so they meet in the query and not on the way in.
+`spanId`. So do scores (`gen_ai.evaluation.result`). They arrive before or after the span, so they meet in the query
+and not on the way in.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from treering.query.relation import Relation
 
 STREAM = "logs"
-# A span's events are written while it runs; what runs for longer loses them at the end of a query's time range.
-LATEST_NS = 3_600_000_000_000
+# How long after a span's start its events, scores of reviewers among them, are looked for.
+LATEST_NS = 24 * 3_600_000_000_000
 _NAMES = (
     "gen_ai.system.message",
     "gen_ai.user.message",
@@ -35,12 +36,18 @@ _NAMES = (
     "gen_ai.tool.message",
     "gen_ai.choice",
     "gen_ai.client.inference.operation.details",
+    "gen_ai.evaluation.result",
 )
+_SCORE = "gen_ai.evaluation.score.value"
 _CONTENT = (
     "gen_ai.input.messages",
     "gen_ai.output.messages",
     "gen_ai.system_instructions",
     "gen_ai.tool.definitions",
+    "gen_ai.evaluation.name",
+    "gen_ai.evaluation.score.label",
+    "gen_ai.evaluation.explanation",
+    _SCORE,
 )
 _KEYS = ("traceId", "spanId")
 _MARK = "\0event|"
@@ -66,7 +73,11 @@ def column(
             source.joined = joined
             add(joined.source)
         source.composed[stored] = _whole(found, source, attribute)
-    return Column(f"{source.name}.{stored[1:]}", Type.STRING, None, source, None, stored)
+    return Column(f"{source.name}.{stored[1:]}", _type(attribute), None, source, None, stored)
+
+
+def _type(attribute: str) -> Type:
+    return Type.DOUBLE if attribute == _SCORE else Type.STRING
 
 
 def _whole(found: Column, source: Source, attribute: str) -> Composed:
@@ -75,17 +86,17 @@ def _whole(found: Column, source: Source, attribute: str) -> Composed:
     if composed is not None:
         text, fields = composed.sql.copy(), composed.fields
     else:
-        text, fields = as_text(named(found.stored), many=found.many), (found.stored,)
+        text, fields = _value(named(found.stored), attribute, many=found.many), (found.stored,)
     if source.joined is None:
         return Composed(text, fields)
     return Composed(exp.Coalesce(this=text, expressions=[named(_alias(attribute))]), (*fields, *_KEYS))
 
 
-def as_text(value: exp.Expression, *, many: bool) -> exp.Expression:
-    """Return a text, or the JSON of a list that some records have in its place."""
+def _value(value: exp.Expression, attribute: str, *, many: bool) -> exp.Expression:
+    """Return a number, or a text, or the JSON of a list that some records have in its place."""
     if many:
         value = exp.Anonymous(this="json_extract_string", expressions=[value, exp.Literal.string("$")])
-    return coerce.sql_cast(value, Type.STRING)
+    return coerce.sql_cast(value, _type(attribute), safe=True)
 
 
 def _alias(attribute: str) -> str:
@@ -116,9 +127,8 @@ def _joined(source: Source, schema: Callable[[Sequence[str]], StreamSchema]) -> 
 
     chosen = [exp.alias_(ref(key), f" {key}", quoted=True) for key in _KEYS]
     chosen += [exp.alias_(_together(ref, name, many=many), _alias(name), quoted=True) for name, many in present.items()]
-    chosen += [
-        exp.alias_(exp.cast(exp.null(), "VARCHAR"), _alias(a), quoted=True) for a in _CONTENT if a not in present
-    ]
+    absent = [name for name in _CONTENT if name not in present]
+    chosen += [exp.alias_(coerce.sql_cast(exp.null(), _type(name)), _alias(name), quoted=True) for name in absent]
     rows = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("t")))
     named_so = exp.In(this=ref("eventName"), expressions=[exp.Literal.string(name) for name in _NAMES])
     table = exp.Select(expressions=chosen).from_(rows, copy=False).where(named_so, copy=False)
@@ -126,8 +136,10 @@ def _joined(source: Source, schema: Callable[[Sequence[str]], StreamSchema]) -> 
 
 
 def _together(ref: Callable[[str], exp.Column], attribute: str, *, many: bool) -> exp.Expression:
-    """Return the messages of all events of a span as one JSON list, in their order."""
-    text = as_text(ref(semconv.PREFIX + attribute), many=many)
+    """Return what all events of a span say: messages as one JSON list in their order, scores on average."""
+    text = _value(ref(semconv.PREFIX + attribute), attribute, many=many)
+    if attribute.startswith("gen_ai.evaluation."):
+        return exp.Anonymous(this="avg" if attribute == _SCORE else "any_value", expressions=[text])
     length = exp.Anonymous(this="length", expressions=[text.copy()])
     inside = exp.Anonymous(
         this="substring",
@@ -140,3 +152,32 @@ def _together(ref: Callable[[str], exp.Column], attribute: str, *, many: bool) -
     some = exp.GT(this=exp.Anonymous(this="count", expressions=[text.copy()]), expression=exp.Literal.number(0))
     whole = exp.Anonymous(this="concat", expressions=[exp.Literal.string("["), joined, exp.Literal.string("]")])
     return exp.Case(ifs=[exp.If(this=some, true=whole)])
+
+
+def needed(source: Source, condition: exp.Expression) -> bool:
+    """Whether a condition looks at content that may be in events."""
+    used = (source.used.get(column.name, "") for column in condition.find_all(exp.Column))
+    return source.joined is not None and any(stored.startswith(_MARK) for stored in used)
+
+
+def join(source: Source, joined: Joined, where: exp.Expression | None) -> None:
+    """Join the events' content to the rows of a scan; only events of rows that satisfy `where` are put together."""
+    spans = exp.Select(expressions=[_quoted("spanId")]).from_(exp.Table(this=_identifier(source.name)), copy=False)
+    if where is not None:
+        spans = spans.where(where.copy(), copy=False)
+    inside = exp.In(this=named(f"{joined.source.name}.spanId"), query=exp.Subquery(this=spans))
+    table = joined.table.where(inside, copy=False)
+    keys = [
+        exp.EQ(this=exp.Column(this=_identifier(key), table=_identifier(source.name)), expression=named(f" {key}"))
+        for key in joined.keys
+    ]
+    alias = exp.TableAlias(this=exp.to_identifier(f"{joined.source.name}s"))
+    source.select.join(exp.Subquery(this=table, alias=alias), on=exp.and_(*keys), join_type="left", copy=False)
+
+
+def _quoted(name: str) -> exp.Column:
+    return exp.Column(this=_identifier(name))
+
+
+def _identifier(name: str) -> exp.Identifier:
+    return exp.Identifier(this=name, quoted=True)

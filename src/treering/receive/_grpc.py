@@ -10,7 +10,7 @@ import asyncio
 import base64
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from h2.config import H2Configuration
@@ -132,11 +132,10 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=_UNREAD)
+        self._transport = cast("asyncio.Transport", transport)  # of uvloop, which has classes of its own
+        self._transport.set_write_buffer_limits(high=_UNREAD)
         if len(self._server.connections) >= _CONNECTIONS:
-            transport.abort()
+            self._transport.abort()
             return
         self._server.connections.add(self)
         self._h2.initiate_connection()

@@ -75,7 +75,7 @@ def build(config: Config, context: Context, ids: Ids) -> Rounds:
     try:
         session = boto3.Session(profile_name=config.profile or None, region_name=config.region or None)
         pace = botocore.config.Config(
-            retries={"mode": "standard", "max_attempts": 5}, read_timeout=30, connect_timeout=10
+            retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=20, connect_timeout=5
         )
         client = session.client("logs", endpoint_url=config.endpoint or None, config=pace)
     except (botocore.exceptions.BotoCoreError, ValueError) as error:

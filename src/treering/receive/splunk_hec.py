@@ -92,8 +92,9 @@ class _Collector:
         def work() -> tuple[hec.Events, list[Batch]]:
             now = self._context.clock.now_ns()
             reader = Reader(hec.about(request.query), now_ns=now, mode="logs")
-            found = reader.feed(request.body).records + reader.end().records
-            events = hec.Events({"logs": found} if found else {})
+            first, last = reader.feed(request.body), reader.end()
+            found, rejected = first.records + last.records, first.rejected + last.rejected
+            events = hec.Events({"logs": found} if found else {}, [(0, MALFORMED)] * len(rejected))
             return events, [batch("logs", found, received_ns=now)] if found else []
 
         return await self._store(request, work)

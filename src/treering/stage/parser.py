@@ -56,7 +56,7 @@ class Wrapped:
     more: Sequence[Wrapped] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class LineFormat:
     """A format as the reader uses it.
 

@@ -21,6 +21,12 @@ HEADERS = {
 }
 
 
+def _authorization(headers: Mapping[str, str]) -> str:
+    """Return what a caller shows for itself; Firehose has a header of its own for that and can send no other."""
+    key = headers.get("x-amz-firehose-access-key", "")
+    return headers.get("authorization") or (f"Bearer {key}" if key else "")
+
+
 class Guard:
     """Lets requests of one listener pass or raises `Problem`."""
 
@@ -41,7 +47,7 @@ class Guard:
             raise Problem(403, "requests from pages of other origins are refused")
         if self._access.open or role == "public":
             return
-        allowed = self._access.allows(headers.get("authorization", ""), role)
+        allowed = self._access.allows(_authorization(headers), role)
         if allowed is None:
             raise Problem(401, "authentication is needed", {"www-authenticate": 'Basic realm="treering"'})
         if not allowed:

@@ -71,49 +71,79 @@ def _normalised(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _call(record: Mapping[str, Any], attributes: Mapping[str, Any], operation: str) -> Call:
+    found: dict[str, Any] = {}
+    for part in (_models, _content, _tools, _measures, _failure, _people):
+        found |= part(record, attributes)
+    return Call(operation, attributes.get(semconv.VIEW) == semconv.LLM, **found)
+
+
+def _models(_record: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "provider": _text(attributes.get("gen_ai.provider.name")),
+        "request_model": _text(attributes.get("gen_ai.request.model")),
+        "response_model": _text(attributes.get("gen_ai.response.model")),
+        "response_id": _text(attributes.get("gen_ai.response.id")),
+    }
+
+
+def _content(_record: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
     asked = _messages(attributes.get("gen_ai.input.messages"))
+    answered = _messages(attributes.get("gen_ai.output.messages"), "assistant")
     system = [*_instructions(attributes.get("gen_ai.system_instructions"))]
     while asked and asked[0].role == "system":
         system.append(asked.pop(0).text)
-    answered = _messages(attributes.get("gen_ai.output.messages"), "assistant")
     finish = _texts(attributes.get("gen_ai.response.finish_reasons"))
+    return {
+        "system": tuple(system),
+        "input": tuple(asked),
+        "output": tuple(message for message in answered if message.parts),
+        "finish_reasons": finish or tuple(message.finish for message in answered if message.finish),
+    }
+
+
+def _tools(_record: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "tools": _definitions(attributes.get("gen_ai.tool.definitions")),
+        "tool": _tool(attributes),
+        "tool_result": _said(attributes.get("gen_ai.tool.call.result")),
+        "query": _said(attributes.get("gen_ai.retrieval.query.text")),
+        "documents": _documents(attributes.get("gen_ai.retrieval.documents")),
+        "evaluation": _evaluation(attributes),
+    }
+
+
+def _measures(record: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    duration = _count(record.get("durationInNanos"))
+    return {
+        "tokens": _tokens(attributes),
+        "cost_usd": _number(attributes.get(semconv.COST)),
+        "time_to_first_chunk": _number(attributes.get("gen_ai.response.time_to_first_chunk")),
+        "duration": None if duration is None else duration / 1e9,
+        "started_ns": _count(record.get("startTime")),
+    }
+
+
+def _failure(record: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
     status = record.get("status")
     wrong = isinstance(status, dict) and status.get("code") == 2
     error = _text(attributes.get("error.type"))
-    duration = record.get("durationInNanos")
-    return Call(
-        operation,
-        attributes.get(semconv.VIEW) == semconv.LLM,
-        provider=_text(attributes.get("gen_ai.provider.name")),
-        request_model=_text(attributes.get("gen_ai.request.model")),
-        response_model=_text(attributes.get("gen_ai.response.model")),
-        response_id=_text(attributes.get("gen_ai.response.id")),
-        finish_reasons=finish or tuple(message.finish for message in answered if message.finish),
-        system=tuple(system),
-        input=tuple(asked),
-        output=tuple(message for message in answered if message.parts),
-        tools=_definitions(attributes.get("gen_ai.tool.definitions")),
-        tool=_tool(attributes),
-        tool_result=_said(attributes.get("gen_ai.tool.call.result")),
-        query=_said(attributes.get("gen_ai.retrieval.query.text")),
-        documents=_documents(attributes.get("gen_ai.retrieval.documents")),
-        evaluation=_evaluation(attributes),
-        tokens=_tokens(attributes),
-        cost_usd=_number(attributes.get(semconv.COST)),
-        time_to_first_chunk=_number(attributes.get("gen_ai.response.time_to_first_chunk")),
-        duration=duration / 1e9 if type(duration) is int else None,
-        started_ns=_count(record.get("startTime")),
-        error=error or ("_OTHER" if wrong else None),
-        error_message=_said(status.get("message")) if wrong and isinstance(status, dict) else None,
-        conversation=_text(attributes.get("gen_ai.conversation.id")),
-        user=_text(attributes.get("user.id")),
-        agent=_text(attributes.get("gen_ai.agent.name")),
-        service=_text(record.get("serviceName")),
-        dialect=_text(attributes.get(semconv.DIALECT)),
-        trace_id=_text(record.get("traceId")),
-        span_id=_text(record.get("spanId")),
-        parent_span_id=_text(record.get("parentSpanId")),
-    )
+    return {
+        "error": error or ("_OTHER" if wrong else None),
+        "error_message": _said(status.get("message")) if wrong and isinstance(status, dict) else None,
+    }
+
+
+def _people(record: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "conversation": _text(attributes.get("gen_ai.conversation.id")),
+        "user": _text(attributes.get("user.id")),
+        "agent": _text(attributes.get("gen_ai.agent.name")),
+        "dialect": _text(attributes.get(semconv.DIALECT)),
+        "service": _text(record.get("serviceName")),
+        "trace_id": _text(record.get("traceId")),
+        "span_id": _text(record.get("spanId")),
+        "parent_span_id": _text(record.get("parentSpanId")),
+    }
 
 
 def _messages(value: Any, unknown: str = "user") -> list[Message]:
@@ -155,8 +185,14 @@ def _instructions(value: Any) -> Iterator[str]:
 
 def _definitions(value: Any) -> tuple[Mapping[str, Any], ...]:
     held = content.read(value)
-    found = [item for item in held if isinstance(item, dict)] if isinstance(held, list) else []
+    found = [_definition(item) for item in held if isinstance(item, dict)] if isinstance(held, list) else []
     return tuple(found[:MOST_PARTS])
+
+
+def _definition(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a tool as the conventions have it, also from the form of OpenAI's API."""
+    function = item.get("function")
+    return {"type": "function", **function} if isinstance(function, dict) else item
 
 
 def _tool(attributes: Mapping[str, Any]) -> ToolCall | None:

@@ -29,6 +29,7 @@ STOPS = frozenset({"time limit", "preempted", "node failure", "cancelled"})
 _TRACE = "Traceback (most recent call last):"
 _ROOT = re.compile(r"Root Cause \(first observed failure\)")
 _ROOT_RANK = re.compile(r"^\W*rank +: (\d+)")
+# What a launcher says about a process, not what the process says.
 _CONSEQUENCE = re.compile(
     r"ChildFailedError|Killing subprocess|closing signal SIGTERM|received SIGTERM|CalledProcessError|failed \(exitcode|"
     r"exited with exit code|tasks? [\d,-]+: |srun: error|Signals\.SIGTERM|SignalException"
@@ -36,11 +37,14 @@ _CONSEQUENCE = re.compile(
 _PREFIX = re.compile(r"(?:\[rank(\d+)\]: ?|\[?(\d+)\]?<std(?:err|out)>: ?|\s{0,4}(\d{1,5}): )")
 _RANK = re.compile(r"\[[Rr]ank (\d+)\]|\b[Rr]ank[ =:]{1,3}(\d+)\b|\((?:local_)?rank:? (\d+)\)|\btask (\d+): ")
 _EXCEPTION = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failure|Timeout))(?::|$)")
-# What may contain an error: looked for in whole pieces of a log before their lines are.
-HINT = re.compile(
-    r"rror|Traceback|CANCELLED|NVRM|NCCL WARN|SIG[SAT]|memory|KeyboardInterrupt|[Nn]a[Nn]\b|core dumped|Segmentation|"
-    r"Root Cause|Watchdog|No space left|DataLoader worker|ECC|bad_alloc|[Oo]om-kill|allocate"
-)
+# A line without any of these reports no error, unless it ends a stack trace.
+HINTS = (
+    "rror", "Traceback", "CANCELLED", "NVRM", "NCCL WARN", "NCCL.", "SIGSEGV", "SIGABRT", "memory", "Memory",
+    "KeyboardInterrupt", "NaN", "nan ", "core dumped", "Segmentation", "Root Cause", "Watchdog", "No space left",
+    "quota", "DataLoader worker", "ECC", "bad_alloc", "om-kill", "OOM", "fallen off", "CUDNN_STATUS", "device-side",
+    "launch failure", "timed out", "timeout", "loss is", "loss was", "loss became", "ALLOC_FAILED", "SIGKILL",
+    "exitcode", "exit code", "Killed", "loss scale", ": task",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -68,6 +72,11 @@ class Failures:
         self._in_root = 0
         self.root_rank: int | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether the next line matters whatever is in it: a stack trace or a summary has begun."""
+        return bool(self._traces or self._in_root)
+
     def read(self, line: str, number: int) -> Failure | None:
         """Return the error that line `number` reports or ends, or None."""
         prefix = _PREFIX.match(line)
@@ -84,7 +93,7 @@ class Failures:
             named = _EXCEPTION.match(text) or stacktraces.opens(text)
             if named:
                 return self._failure(text, begun, line, _cause(text) or "exception")
-        if not HINT.search(text) or (cause := _cause(text)) is None:
+        if (cause := _cause(text)) is None:
             return None
         return self._failure(text, number, line, cause)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from treering.parse.training import failures, lines
 from treering.parse.training.failures import Failures
-from treering.parse.training.lines import NAMES, Event, read
+from treering.parse.training.lines import NAMES, Event
 from treering.parse.training.mlperf import Mlperf
 from treering.parse.training.series import Series
 
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
 MARKS = (
     ":::MLLOG", "lm loss", "elapsed time per iteration", "'loss'", "'train_runtime'", "torch.distributed", "torchrun",
     "Running training", "[DeepSpeed", "DeepSpeed info", "NCCL INFO", "busbw", "torchelastic", "Megatron", "slurmstepd",
-    "ProcessGroupNCCL", "train_samples_per_second",
+    "ProcessGroupNCCL", "train_samples_per_second", "train loss", "loss=", "loss:", ": loss ", "s/it",
 )  # fmt: skip
+# A log of so many lines without a mark is none of a training run.
+_MOST_BEFORE = 100_000
 _MOST_SERIES = 64
 _MOST_FAILURES = 200
+_MOST_PHASES = 256
+_MOST_MEASURED = 100_000
 
 
 @dataclass(slots=True)
@@ -31,24 +37,26 @@ class RunLog:
     """What became of the run in one log, as far as its lines tell."""
 
     active: bool = False
-    lines: int = 0
+    passed: int = 0
     mlperf: Mlperf = field(default_factory=Mlperf)
     series: dict[str, Series] = field(default_factory=dict)
     step: float | None = None
     total: float | None = None
+    counted_by: str = "step"
     bar: tuple[float, float] | None = None
     last_progress: int = 0
     restarts: int = 0
     summary: dict[str, float] = field(default_factory=dict)
-    phases: Counter[str] = field(default_factory=Counter)
+    phases: dict[str, float] = field(default_factory=dict)
     bandwidth: list[float] = field(default_factory=list)
     bandwidth_unit: str = ""
     done_at: int = 0
     saved: int = 0
     begun: bool = False
+    is_state: bool = False
     skipped: float = 0
     nan_iterations: float = 0
-    failures: list[Failure] = field(default_factory=list)
+    errors: list[Failure] = field(default_factory=list)
     repeats: Counter[tuple[str, str]] = field(default_factory=Counter)
     _finder: Failures = field(default_factory=Failures)
 
@@ -64,36 +72,45 @@ class RunLog:
 
     def feed(self, piece: Sequence[str]) -> None:
         """Take in lines of the log, in order; carriage returns resolved."""
+        if self.active or self.passed < _MOST_BEFORE:
+            self._read(piece, "\n".join(piece))
+        self.passed += len(piece)
+
+    def _read(self, piece: Sequence[str], text: str) -> None:
+        self.active = self.active or any(mark in text for mark in MARKS)
         if not self.active:
-            text = "\n".join(piece)
-            self.active = any(mark in text for mark in MARKS)
-        if self.active:
-            for number, line in enumerate(piece, self.lines + 1):
-                self._line(line, number)
-        self.lines += len(piece)
+            return
+        # Most lines are of no interest; the hints that the piece has at all are few.
+        progress = [hint for hint in lines.HINTS if hint in text]
+        trouble = [hint for hint in failures.HINTS if hint in text]
+        for number, line in enumerate(piece, self.passed + 1):
+            if _has(line, progress) and (event := lines.read(line)) is not None:
+                with suppress(OverflowError):  # integers beyond what a float holds
+                    self._event(event, number)
+            if self._finder.waits or _has(line, trouble):
+                self._failed(line, number)
 
     def state(self, saved: Mapping[str, Any]) -> None:
         """Take in a `trainer_state.json` of the transformers Trainer, which holds the history of a run as numbers."""
-        self.active = self.begun = True
+        self.active = self.begun = self.is_state = True
         history = saved.get("log_history")
         for entry in history if isinstance(history, list) else []:
             if isinstance(entry, dict):
                 values = {str(name): float(n) for name, n in entry.items() if isinstance(n, int | float)}
                 step = values.pop("step", None)
                 named = {NAMES.get(name, name): value for name, value in values.items()}
-                self._progress(Event("step", step, None, named), self.lines)
+                self._progress(Event("step", step, None, named), self.passed)
         if isinstance(total := saved.get("max_steps"), int | float) and total > 0:
             self.total = float(total)
 
-    def _line(self, line: str, number: int) -> None:
-        event = read(line)
-        if event is not None:
-            self._event(event, number)
+    def _failed(self, line: str, number: int) -> None:
         failure = self._finder.read(line, number)
         if failure is not None:
-            self.repeats[failure.key] += 1
-            if self.repeats[failure.key] == 1 and len(self.failures) < _MOST_FAILURES:
-                self.failures.append(failure)
+            if failure.key not in self.repeats and len(self.errors) < _MOST_FAILURES:
+                self.errors.append(failure)
+                self.repeats[failure.key] = 0
+            if failure.key in self.repeats:
+                self.repeats[failure.key] += 1
 
     def _event(self, event: Event, number: int) -> None:
         match event.kind:
@@ -102,46 +119,52 @@ class RunLog:
                 self._mlperf_metrics(event)
             case "step":
                 self._progress(event, number)
-            case "summary":
+            case "summary" | "done":
                 self.summary.update(event.values)
                 self.done_at = number
             case "bar":
                 if event.total is not None and event.step is not None and event.total > 1:
-                    self._bar(event.step, event.total, event.values.get("seconds a step"), number)
-            case "phases":
-                self.phases.update({name: value for name, value in event.values.items() if value is not None})
-            case "bandwidth":
-                self.bandwidth.append(event.values["busbw"])
-                self.bandwidth_unit = event.key
+                    self._bar(event.step, event.total, event.values, number)
+            case "phases" | "bandwidth":
+                self._measured(event)
             case "begin":
                 self.begun = True
                 self.total = event.total or self.total
-            case "done":
-                self.done_at = number
+            case "overflow":
+                self.skipped += 1
             case _:
                 self.saved += 1
+
+    def _measured(self, event: Event) -> None:
+        for name, value in event.values.items():
+            if event.kind == "bandwidth" and len(self.bandwidth) < _MOST_MEASURED:
+                self.bandwidth.append(value)
+                self.bandwidth_unit = event.key
+            elif event.kind == "phases" and (name in self.phases or len(self.phases) < _MOST_PHASES):
+                self.phases[name] = self.phases.get(name, 0.0) + value
 
     def _progress(self, event: Event, number: int) -> None:
         values = dict(event.values)
         self.skipped += values.pop("skipped", 0)
         self.skipped = max(self.skipped, values.pop("skipped so far", 0))
         self.nan_iterations += values.pop("nan", 0)
-        step = event.step if event.step is not None else float(self.lines + number)
+        step = event.step if event.step is not None else float(self.passed + number)
         if self.step is not None and step < self.step - 1 and not any(name.startswith("eval") for name in values):
             self.restarts += 1
         self.step, self.total = step, event.total or self.total
         self.last_progress = number
+        self.counted_by = event.key or "step"
         for name, value in values.items():
             self._point(name, step, value)
 
-    def _bar(self, step: float, total: float, pace: float | None, number: int) -> None:
+    def _bar(self, step: float, total: float, values: Mapping[str, float], number: int) -> None:
         # Bars of evaluations and downloads come and go; the run's own has the most steps, or the most said of it.
         if self.bar is None or total >= self.bar[1]:
             self.bar = (step, total)
             if total == self.total:
                 self.step = max(step, self.step or 0)
-            if pace is not None:
-                self._point("seconds a step", step, pace)
+            for name, value in values.items():
+                self._point(name, step, value)
             self.last_progress = number
 
     def _mlperf_metrics(self, event: Event) -> None:
@@ -161,3 +184,10 @@ class RunLog:
                 return
             series = self.series[name] = Series()
         series.add(step, value)
+
+
+def _has(line: str, hints: Sequence[str]) -> bool:
+    for hint in hints:  # noqa: SIM110  a generator would cost more than the search
+        if hint in line:
+            return True
+    return False

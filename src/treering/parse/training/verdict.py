@@ -51,8 +51,12 @@ def judge(run: RunLog) -> Verdict:
 
 def fatal(run: RunLog) -> list[Failure]:
     """Return the errors after the last progress, the first one first: those before it were survived."""
-    late = [one for one in run.failures if one.line >= run.last_progress]
-    return [one for one in late if not one.consequence] or late
+    late = [one for one in run.errors if one.line >= run.last_progress]
+    causes = [one for one in late if not one.consequence]
+    # A step is cancelled when one of its tasks has died: then what the launcher said before is nearer to the cause.
+    if causes and causes[0].cause == "cancelled" and late[0].line < causes[0].line:
+        return late
+    return causes or late
 
 
 def _mlperf(run: RunLog) -> Verdict:
@@ -109,7 +113,9 @@ def _sick(run: RunLog) -> Verdict | None:
     """Judge the course of the loss."""
     loss = run.series.get("loss")
     if loss is not None and loss.ended_bad:
-        return Verdict(NAN, f"the loss has been NaN or infinite since step {loss.first_bad:g}; {_where(run)}")
+        return Verdict(
+            NAN, f"the loss has been NaN or infinite since {run.counted_by} {loss.first_bad:g}; {_where(run)}"
+        )
     if loss is not None and loss.diverged:
         why = f"the loss rose from {min(loss.values):.4g} to {loss.values[-1]:.4g}; {_where(run)}"
         return Verdict(DIVERGED, why, certain=False)
@@ -123,8 +129,11 @@ def _ended(run: RunLog) -> Verdict:
     if run.bandwidth:
         about = f"{len(run.bandwidth)} all-reduce measurements, median {statistics.median(run.bandwidth):.1f}"
         return Verdict(MEASURED, f"no training in it: {about} {run.bandwidth_unit}")
-    if (run.bar and run.bar[0] == run.bar[1]) or (run.total and run.step is not None and run.step >= run.total):
+    steps = run.step if run.counted_by == "step" else None
+    if (run.bar and run.bar[0] == run.bar[1]) or (run.total and steps is not None and steps >= run.total):
         return Verdict(COMPLETED, f"all steps are done, though no line says that training ended; {at}", certain=False)
+    if run.is_state:
+        return Verdict(RUNNING, f"a saved state {at}, not a log")
     return Verdict(STOPPED, f"the last line says nothing about an end; {at}", certain=False)
 
 
@@ -138,6 +147,8 @@ def _failed(run: RunLog, errors: list[Failure]) -> Verdict:
 
 
 def _where(run: RunLog) -> str:
+    if run.counted_by == "epoch" and run.step is not None:
+        return f"at epoch {run.step:g}"
     if run.step is not None and run.total:
         return f"at step {run.step:g} of {run.total:g}"
     if run.bar is not None:
@@ -162,7 +173,7 @@ def _notes(run: RunLog, found: Verdict) -> None:
         found.notes.append("the loss has not moved in the last third")
     if run.restarts:
         found.notes.append(f"{run.restarts} restarts: the step went back")
-    survived = [one for one in run.failures if one.line < run.last_progress and not one.consequence]
+    survived = [one for one in run.errors if one.line < run.last_progress and not one.consequence]
     if survived:
         found.notes.append(f"{len(survived)} kinds of errors before, after which it went on: {survived[0].text[:120]}")
 
@@ -193,7 +204,8 @@ def seconds(run: RunLog) -> dict[str, float]:
         found["a step (median)"] = statistics.median(bar.values)
     if run.phases:
         whole = sum(run.phases.values())
-        found |= {f"{name} (share)": value / whole for name, value in run.phases.most_common(3) if whole}
+        longest = sorted(run.phases.items(), key=lambda pair: -pair[1])[:3]
+        found |= {f"{name} (share)": value / whole for name, value in longest if whole}
     if (spent := run.series.get("eval_runtime")) is not None:
         found["evaluation"] = sum(spent.values)
     return found

@@ -30,7 +30,7 @@ _WORTH_IT = 0.7
 _ONE_TOKEN = re.compile(r"[a-z0-9_\u0080-\U0010ffff]+")
 _RUNS = re.compile(r"[a-z0-9_]+|[\u0080-\u2fff]+|[\u3000-\U0010ffff]")
 # What numbers, truth values and instants look like as text: columns of those are not in the index.
-_OF_NUMBERS = re.compile(r"[0-9etz]+|[a-z]*(?:tru|fal|als|lse|rue|inf|nan|ini|nit|ity)[a-z]*|[a-z]{1,2}")
+OF_NUMBERS = re.compile(r"[0-9etz]+|[a-z]*(?:tru|fal|als|lse|rue|inf|nan|ini|nit|ity)[a-z]*|[a-z]{1,2}")
 
 
 class Lookup:
@@ -123,7 +123,7 @@ class _Question:
             return index.full
         if name is not None and not name.startswith("_") and not (item.columns.has(name) or item.rest.has(name)):
             return 0
-        if _OF_NUMBERS.fullmatch(text) and _has_unindexed(item, name, self._schema):
+        if OF_NUMBERS.fullmatch(text) and _has_unindexed(item, name, self._schema):
             return index.full
         return None
 

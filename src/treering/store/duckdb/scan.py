@@ -15,6 +15,7 @@ from treering.store.duckdb import arrow, relation
 from treering.store.duckdb.catalog import StreamView, unknown
 from treering.store.duckdb.manifest import Segment
 from treering.store.duckdb.relation import Part
+from treering.store.duckdb.tail_words import may_hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,7 +78,10 @@ class Scanner:
         inside = [item for item in view.segments if not item.damage and _overlaps(scan, item.min_ns, item.max_ns)]
         matches = self._lookup.ranges(inside, scan.tokens, schema) if scan.tokens is not None else [None] * len(inside)
         kept = tuple((item, spans) for item, spans in zip(inside, matches, strict=True) if spans is None or spans)
-        return Chosen(view, kept, tuple(run for run in view.runs if _overlaps(scan, run.first_ns, run.last_ns)))
+        runs = [run for run in view.runs if _overlaps(scan, run.first_ns, run.last_ns)]
+        if scan.tokens is not None:
+            runs = [run for run in runs if may_hold(run, scan.tokens, schema)]
+        return Chosen(view, kept, tuple(runs))
 
     def _parts(self, scan: Scan, schema: StreamSchema, chosen: Iterable[Chosen]) -> list[Part]:
         wanted = relation.physical(relation.types(scan.fields, schema))

@@ -1,0 +1,154 @@
+"""`treering analyze`: files read once, counted, examined, and what to look at first. No server, bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from treering.app import conclusions
+from treering.app.analysis import SHOWN, Analysis, is_plain
+from treering.app.examiners import EXAMINERS
+from treering.core.errors import DecodeError
+from treering.parse.digest import Digest
+from treering.receive._blocks import blocks, opened
+from treering.receive._decoder import Logs, Records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from treering.app.examiner import Examiner, Remark
+    from treering.receive._decoder import Found
+
+FIRST = 3
+_MOST_REMARKS = 100
+_HEAD = 4096
+
+
+@dataclass(slots=True)
+class Examination:
+    """The counts of some files and what the examiners make of them."""
+
+    examiners: Sequence[Examiner]
+    counts: Analysis = field(default_factory=Analysis)
+
+    def report(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for JSON; `look_at_first` are the three heaviest remarks."""
+        report = self.counts.report()
+        judged = sum(examiner.judged() for examiner in self.examiners)
+        found = [] if 2 * judged >= max(1, len(self.counts.files)) else conclusions.remarks(report)
+        missing = conclusions.unknown(report)
+        for examiner in self.examiners:
+            found += examiner.remarks()
+            missing += examiner.unknown()
+            if (details := examiner.details()) is not None:
+                report[examiner.name] = details
+        found.sort(key=lambda remark: -remark.weight)
+        shown = [_shown(remark) for remark in found[:_MOST_REMARKS]]
+        return {**report, "not_judged": missing, "remarks": shown, "look_at_first": _varied(shown)}
+
+    def read(self, path: str, now_ns: Callable[[], int], progress: Callable[[int], None]) -> None:
+        """Read one file. Raises `UserError` when it cannot be opened."""
+        counts, before = self.counts, self.counts.records
+        for examiner in self.examiners:
+            examiner.begin(path)
+        digest = partial(Digest, accepts=self._counted, heard=self._heard)
+        reader = Records("logs", now_ns, name=path, reader=digest)
+        for part in self._parts(path, reader, progress):
+            self._take(reader, part)
+        for examiner in self.examiners:
+            examiner.end()
+        counts.files.append({"file": path, "records": counts.records - before, "formats": _formats(reader)})
+
+    def _take(self, reader: Records, part: Found) -> None:
+        counts, content = self.counts, reader.content
+        if isinstance(content, Logs) and isinstance(content.reader, Digest):
+            for group in content.reader.take_groups():
+                counts.add_group(group)
+                for examiner in self.examiners:
+                    examiner.group(group)
+        for reason, _ in part.rejected:
+            counts.rejected[reason] += 1
+        for stream, records in part.records.items():
+            for record in records:
+                counts.add(record)
+                for examiner in self.examiners:
+                    examiner.record(record, stream)
+
+    def _counted(self, record: Mapping[str, Any]) -> bool:
+        return is_plain(record) and not any(examiner.wants(record) for examiner in self.examiners)
+
+    def _heard(self, lines: Sequence[str]) -> None:
+        for examiner in self.examiners:
+            examiner.lines(lines)
+
+    def _parts(self, path: str, reader: Records, progress: Callable[[int], None]) -> Iterator[Found]:
+        def read(count: int) -> None:
+            self.counts.bytes += count
+            progress(count)
+
+        with opened(path) as file:
+            try:
+                for place, block in enumerate(blocks(file, read)):
+                    if not place and _binary(block):
+                        self.counts.skipped.append(path)
+                        return
+                    yield reader.feed(block)
+            except DecodeError as error:
+                self.counts.damaged.append(f"{path}: {error.message}")
+            yield reader.end()
+
+
+def examine(
+    paths: Sequence[str],
+    now_ns: Callable[[], int],
+    progress: Callable[[int], None] = lambda _: None,
+    examiners: Sequence[Callable[[], Examiner]] = EXAMINERS,
+) -> Examination:
+    """Read `paths` and return what is in them; `progress` is told bytes read. Raises `UserError` for a missing file."""
+    found = Examination([make() for make in examiners])
+    for path in paths:
+        found.read(path, now_ns, progress)
+    return found
+
+
+def _binary(block: bytes) -> bool:
+    """Whether a file that begins so is no text: it has many NULs, or some among bytes that are no UTF-8."""
+    head = block[:_HEAD]
+    wide = head[:2] in {b"\xff\xfe", b"\xfe\xff"} or not head[1:9:2].strip(b"\0")
+    if wide or b"\0" not in head:
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return error.end < len(head) - 3  # a letter that the cut took apart is no sign
+    return head.count(b"\0") > len(head) // 16
+
+
+def _formats(reader: Records) -> dict[str, int]:
+    if isinstance(reader.content, Logs):
+        return dict(Counter(reader.content.reader.formats).most_common(SHOWN))
+    return {} if reader.content is None else {reader.content.name: 1}
+
+
+def _shown(remark: Remark) -> dict[str, Any]:
+    return {
+        "weight": round(remark.weight, 1),
+        "kind": remark.kind,
+        "title": remark.title,
+        "detail": remark.detail,
+        "file": remark.file or None,
+    }
+
+
+def _varied(shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the heaviest remarks, those of one kind and title once with how many there are."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in shown:
+        held = found.get((one["kind"], one["title"]))
+        if held is None:
+            found[one["kind"], one["title"]] = {**one, "alike": 0}
+        else:
+            held["alike"] += 1
+    return list(found.values())[:FIRST]

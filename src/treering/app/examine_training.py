@@ -1,0 +1,94 @@
+"""Training runs among the files: what became of each, who failed first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from treering.app.examiner import Examiner, Remark
+from treering.parse.training import verdict as judging
+from treering.parse.training.failures import STOPS
+from treering.parse.training.run import RunLog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_MOST_RUNS = 10_000
+_DETAILED = 200
+_WEIGHTS = {judging.MISSED: 65.0, judging.STOPPED: 70.0, judging.ABORTED: 60.0, judging.RUNNING: 20.0}
+
+
+class Training(Examiner):
+    """One run a file."""
+
+    name = "training_runs"
+
+    def __init__(self) -> None:
+        """Begin without runs."""
+        self.runs: list[dict[str, Any]] = []
+        self.verdicts: Counter[str] = Counter()
+        self._remarks: list[Remark] = []
+        self._unknown: Counter[str] = Counter()
+        self._run = RunLog()
+        self._file = ""
+        self._documents: bool | None = None
+
+    def begin(self, file: str) -> None:
+        """Take the next run."""
+        self._run, self._file, self._documents = RunLog(), file, None
+
+    def lines(self, lines: Sequence[str]) -> None:
+        """Read what lines say about a run; a file of JSON is no log of one."""
+        if self._documents is None:
+            self._documents = _is_json(lines[0])
+        if not self._documents:
+            self._run.feed(lines)
+
+    def record(self, record: Mapping[str, Any], stream: str) -> None:  # noqa: ARG002  a file of its own
+        """Take in a saved state of the transformers Trainer."""
+        if "log_history" in record and "global_step" in record:
+            self._run.state(record)
+
+    def end(self) -> None:
+        """Judge the run."""
+        if not self._run.is_training:
+            return
+        found = judging.judge(self._run)
+        self.verdicts[found.verdict] += 1
+        if len(self.runs) < _MOST_RUNS:
+            about = judging.report(self._run)
+            if len(self.runs) >= _DETAILED:
+                about = {name: about[name] for name in ("verdict", "why", "certain", "first_failing_rank")}
+            self.runs.append({"file": self._file, **about})
+        self._unknown.update(found.unknown)
+        self._remark(found)
+
+    def _remark(self, found: judging.Verdict) -> None:
+        if found.bad or (found.verdict == judging.RUNNING and not found.certain):
+            rank = "" if found.first_rank is None else f", rank {found.first_rank} first"
+            weight = 58.0 if found.verdict in STOPS else _WEIGHTS.get(found.verdict, 92.0 if found.certain else 85.0)
+            self._remarks.append(Remark(weight, "training run", f"{found.verdict}{rank}", found.why, self._file))
+        for note in found.notes:
+            weight = 45.0 if "went on" in note or "NaN" in note else 34.0
+            self._remarks.append(Remark(weight, "training run", note, f"verdict {found.verdict}", self._file))
+
+    def judged(self) -> int:
+        """Return the number of runs."""
+        return self.verdicts.total()
+
+    def remarks(self) -> list[Remark]:
+        """Return the runs that did not end well, and what is odd about the others."""
+        return self._remarks
+
+    def unknown(self) -> list[str]:
+        """Return what no log of a run tells."""
+        return [f"{what}{f' ({count} runs)' if count > 1 else ''}" for what, count in self._unknown.most_common(4)]
+
+    def details(self) -> Any:
+        """Return the verdicts and the runs."""
+        return {"verdicts": dict(self.verdicts.most_common()), "runs": self.runs} if self.runs else None
+
+
+def _is_json(line: str) -> bool:
+    """Whether a file that begins so is JSON, other than docker's around the lines of a log."""
+    return line.strip() in {"{", "["} or (line.startswith(("[{", '{"')) and not line.startswith('{"log":'))
