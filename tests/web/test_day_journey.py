@@ -151,6 +151,7 @@ def test_noon_what_drifted_and_who_spends(page: Page) -> None:
     name = dearest.inner_text()
     follow(dearest)
     page.wait_for_url(f"**conversation={name}*")
+    card(page, "Newest calls").get_by_text("rag-service").first.wait_for(state="detached")
     card(page, "Newest calls").get_by_role("row").nth(5).wait_for()
     page.locator("body").press("j")
     keys(page, "Enter")
@@ -202,6 +203,16 @@ def test_half_past_three_the_incident_from_end_to_end(page: Page, played: Server
     page.keyboard.type("the article is out of the index")
     keys(page, "ControlOrMeta+Enter")
     case.get_by_role("list", name="History").get_by_text("the article is out of the index").wait_for()
+    keys(page, "Tab", "3")
+    steps = case.get_by_test_id("playbook").get_by_role("listitem")
+    steps.get_by_role("table").first.wait_for()
+    follow(steps.get_by_role("button", name="Done").first)
+    steps.get_by_role("button", name="Open again").first.wait_for()
+    page.locator("body").press("5")
+    written = case.get_by_test_id("markdown")
+    written.get_by_role("heading", name="Timeline").wait_for()
+    assert "ada" in written.inner_text()
+    picture(page, "postmortem")
     name = page.url.partition("incident=")[2].partition("&")[0]
     assert played.get(f"/api/incidents/{name}")["owner"] == "ada"
 
