@@ -59,7 +59,16 @@ def test_every_option_is_named(command: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [config.Settings, config.Listen, config.Limits, config.Follow, config.Incidents, config.Detect, access.Token],
+    [
+        config.Settings,
+        config.Listen,
+        config.Limits,
+        config.Follow,
+        config.Incidents,
+        config.Detect,
+        config.Prices,
+        access.Token,
+    ],
 )
 def test_every_setting_is_documented(kind: type[msgspec.Struct]) -> None:
     page = text("docs/configuration.md")

@@ -24,9 +24,14 @@ def test_a_shipped_dashboard_is_whole(name: str) -> None:
     variables = {item.name for item in found.variables}
     assert found.about.endswith(".")
     for panel in found.panels:
-        assert names(panel.query) <= {*variables, "span"}
+        assert names(panel.query) <= {*variables, "span", "sample"}
         for value in ("", 'it\'s "quoted" | head 1'):
-            parse(filled(panel.query, dict.fromkeys(variables, value), {"span": "5m"}), "logs")
+            parse(
+                filled(
+                    panel.query, dict.fromkeys(variables, value), {"span": "5m", "sample": "minute(@timestamp) >= 0"}
+                ),
+                "logs",
+            )
     for item in found.variables:
         parse(item.query, "logs")
 

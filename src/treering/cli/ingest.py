@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from treering.app.config import Settings
     from treering.receive._json_lines import Rejected
     from treering.receive.files import Files, Progress
-    from treering.stage.source import Context, Sink
+    from treering.stage.source import Context
     from treering.stage.store import Store
 
 

@@ -14,7 +14,7 @@ import { usePage } from "../../shell/page";
 import { short } from "../../time/times";
 import { COST, INPUT, MODEL, OUTPUT, USER } from "./calls";
 
-const SHOWN = 100;
+const SHOWN = 50;
 const BESIDE = new Set(["time", "model", "user", "duration", "state"]);
 
 const text = (row: Row, path: string): string => {
