@@ -67,6 +67,7 @@ class Incidents(Config, frozen=True):
         Meta(description="an incident to which nothing is added for so long is resolved, but attacks and runs"),
     ] = "1h"
     horizon: Annotated[str, Meta(description="how far back findings can still join an incident")] = "3d"
+    playbooks: Annotated[str, Meta(description="directory of playbooks of your own")] = ""
 
 
 class Detect(Config, frozen=True):

@@ -13,6 +13,7 @@ COMMANDS = (
     "analyze",
     "incident",
     "alert",
+    "playbook",
     "schema",
     "scan",
     "rules",

@@ -126,6 +126,30 @@ def export(
     console(stderr=True).print(f"{target}: {len(content):,} bytes")
 
 
+@incident.command("postmortem")
+def postmortem(
+    identifier: Id,
+    html: Annotated[bool, typer.Option("--html", help="One HTML file with charts instead of Markdown.")] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", "-o", help="File to write.", show_default="standard output")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Write a cited draft of the post-mortem, made from the record.
+
+    Example: treering incident postmortem inc-0123456789ab --html --into postmortem.html
+    """
+    from treering.cli import _connection
+
+    with _connection.connected(_connection.settings(config, data)) as client:
+        content = client.download(f"{_path(identifier)}/postmortem?format={'html' if html else 'md'}")
+    if into is None:
+        sys.stdout.buffer.write(content)
+    else:
+        into.write_bytes(content)
+
+
 def _path(identifier: str) -> str:
     return f"/api/incidents/{quote(identifier, safe='')}"
 

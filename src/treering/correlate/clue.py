@@ -54,7 +54,7 @@ class Clue(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def domain(self) -> str:
         """What it can share a cause with."""
-        return domain(self.family)
+        return domain(self.family, self.finding.detector)
 
     @cached_property
     def named(self) -> frozenset[Entity]:
