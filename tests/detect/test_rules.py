@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,12 @@ def test_shipped_cases_hold(rule) -> None:
 def test_a_case_that_does_not_hold_is_named(tmp_path: Path) -> None:
     (failed,) = check(decode(RULE.replace("_times: 3", "_times: 2"), "test"))
     assert (failed.rule, failed.kind, failed.number) == ("disk-full", "match", 1)
+
+
+def test_the_rule_in_the_documents_holds() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "rules.md").read_text()
+    found = decode(re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0], "docs/rules.md")
+    assert check(found) == []
 
 
 def test_groups_reach_the_threshold_by_themselves(field: Field) -> None:

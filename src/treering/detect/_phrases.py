@@ -83,7 +83,7 @@ class Phrases:
     def __init__(self, book: Book, hints: Mapping[str, Sequence[str]] | None = None) -> None:
         """Compile `book`; `hints` are more literals, reported by name. Raises `UserError` naming the rule."""
         self.rules = book.rules
-        alternatives = {name: _alternatives(text) for name, text in book.words.items()}
+        alternatives = {name: _alternatives(name, text) for name, text in book.words.items()}
         self._patterns = [_compile(rule, alternatives) for rule in book.rules]
         self._also = [tuple(_literals(rule, rule.also, alternatives)) for rule in book.rules]
         self._leads = [rule.near == [rule.pattern[: rule.pattern.find("}") + 1]] for rule in book.rules]
@@ -173,8 +173,12 @@ def _holds(text: str, literals: Sequence[str]) -> bool:
     return any(literal in text for literal in literals)
 
 
-def _alternatives(text: str) -> list[str]:
-    return [part for part in (plain(piece.strip()).cased for piece in text.replace("\n", " ").split(",")) if part]
+def _alternatives(name: str, text: str) -> list[str]:
+    parts = [plain(piece.strip()).cased for piece in text.replace("\n", " ").split(",")]
+    for part in parts:
+        if part.count("{") != part.count("}"):
+            raise UserError(f"words {name}: {part!r} has half a bracket", hint="a comma ends an alternative")
+    return [part for part in parts if part]
 
 
 def _compile(rule: Rule, words: Mapping[str, list[str]]) -> re.Pattern[str]:

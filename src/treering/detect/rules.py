@@ -37,7 +37,8 @@ _CANDIDATES, _TOLD = 30, 2_000
 _KINDS = {
     "serviceName": "service", "user": "user", "user_to_assign_roles_to": "user", "user.id": "user", "host.name": "host",
     "document.id": "document", "key.id": "key", "gen_ai.conversation.id": "session", "gen_ai.tool.name": "tool",
-    "gen_ai.data_source.id": "collection", "gen_ai.request.model": "model", "client.address": "address",
+    "gen_ai.provider.name": "provider", "gen_ai.data_source.id": "collection", "db.collection.name": "collection",
+    "gen_ai.request.model": "model", "client.address": "address",
 }  # fmt: skip
 
 
