@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from treering.app import dashboards
 from treering.core.errors import UserError
 from treering.query import parse
 from treering.query.variables import filled, names
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OWN = '{"title": "Mine", "panels": [{"title": "All", "kind": "number", "query": "source=logs | stats count() as n"}]}'
 
@@ -34,6 +31,11 @@ def test_a_shipped_dashboard_is_whole(name: str) -> None:
             )
     for item in found.variables:
         parse(item.query, "logs")
+
+
+def test_every_shipped_dashboard_is_documented() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/dashboards.md").read_text()
+    assert [name for name in dashboards.files() if f"| `{name}.toml` |" not in page] == []
 
 
 def test_a_users_own_folder_adds_and_replaces(tmp_path: Path) -> None:

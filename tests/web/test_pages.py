@@ -371,7 +371,8 @@ SEEN_CONTRAST = """() => {
     }
     return [255, 255, 255];
   };
-  return [...document.querySelectorAll('.severity, .chip, .stat dt, .stat dd, .rail-item, .tabled td, .tabled th, .card h2, .quiet, small')]
+  const looked = '.severity, .chip, .stat dt, .stat dd, .rail-item, .tabled td, .tabled th, .card h2, .quiet, small';
+  return [...document.querySelectorAll(looked)]
     .filter((e) => e.offsetParent && e.textContent.trim())
     .map((e) => {
       const colour = getComputedStyle(e).color;

@@ -94,14 +94,15 @@ export const isAbsent = (fault: Fault): boolean => /^(unknown field|no stream na
 
 export const answerOf = (reply: Reply | undefined): Answer | null => (reply && !("error" in reply) ? reply : null);
 
-/** The columns `names` of a reply, in their order; one query can so feed several charts. */
+/** The columns `names` of a reply, in their order (`first_p50=p50` renames); one query can so feed several charts. */
 export function pick(reply: Reply | undefined, ...names: string[]): Reply | undefined {
   const answer = answerOf(reply);
   if (!answer) return reply;
-  const at = names.map((name) => answer.schema.findIndex((column) => (column.alias ?? column.name) === name)).filter((place) => place >= 0);
+  const wanted = names.map((name) => name.split("=") as [string, string?]);
+  const at = wanted.map(([name]) => answer.schema.findIndex((column) => (column.alias ?? column.name) === name)).filter((place) => place >= 0);
   const figures = at.filter((place) => /int|float|double|long|short/i.test(answer.schema[place]!.type));
   const rows = answer.datarows.filter((row) => figures.length === 0 || figures.some((place) => row[place] !== null));
-  return { ...answer, schema: at.map((place) => answer.schema[place]!), datarows: rows.map((row) => at.map((place) => row[place] ?? null)) };
+  return { ...answer, schema: at.map((place, index) => ({ ...answer.schema[place]!, name: wanted[index]?.[1] ?? answer.schema[place]!.name })), datarows: rows.map((row) => at.map((place) => row[place] ?? null)) };
 }
 
 /** Records from which on a page looks at a sample where it must read long texts. */

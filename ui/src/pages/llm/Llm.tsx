@@ -62,7 +62,7 @@ function Body() {
               <Card title="Latency" query={calls}><Shown reply={pick(replies["series"], "p50", "p95", "p99", "time")}>{(answer) => <AnswerChart answer={answer} kind="lines" unit="ns" label="Latency" />}</Shown></Card>
               <Card title="Calls by model" query={calls}><Shown reply={pick(replies["models"], "calls", "time", MODEL)}>{(answer) => <AnswerChart answer={answer} kind="bars" label="Calls" />}</Shown></Card>
               <Card title="Time to first token" query={calls}>
-                <Shown reply={pick(replies["series"], "first_p50", "first_p95", "time")} empty="No call says when its first token came. Streaming calls do.">{(answer) => <AnswerChart answer={answer} kind="lines" unit="s" label="Time to first token" />}</Shown>
+                <Shown reply={pick(replies["series"], "first_p50=p50", "first_p95=p95", "time")} empty="No call says when its first token came. Streaming calls do.">{(answer) => <AnswerChart answer={answer} kind="lines" unit="s" label="Time to first token" />}</Shown>
               </Card>
               <Card title="Errors" query={`${calls} | where status.code = 2`}><Shown reply={replies["errors"]} empty="No call failed.">{(answer) => <AnswerChart answer={answer} kind="bars" label="Errors" />}</Shown></Card>
               <Card title="Tokens" query={calls}><Shown reply={pick(replies["series"], "input", "output", "time")}>{(answer) => <AnswerChart answer={answer} kind="bars" label="Tokens" />}</Shown></Card>
