@@ -204,6 +204,17 @@ def test_endpoints_of_one_service_contradict_each_other() -> None:
     assert len(fold([slow("rag", "/a"), numbered(slow("rag", "/answer"), 9)]).incidents) == 2
 
 
+def test_one_endpoint_serves_several_routes_which_are_not_one_thing() -> None:
+    slow = _shown("a", 0, "latency", (1,), 60, service="rag", endpoint="/answer").finding
+    failing = _shown("b", 20 * MINUTE, "errors", (2,), 60, service="rag", endpoint="/answer").finding
+
+    def folded(one: str, other: str) -> int:
+        contexts = (Entity("route", one),), (Entity("route", other),)
+        return len(fold([Clue(slow, contexts[0]), Clue(failing, contexts[1])]).incidents)
+
+    assert (folded("support", "support"), folded("support", "developer")) == (1, 2)
+
+
 def test_a_host_that_only_records_name_links_nothing() -> None:
     where = (Entity("host", "app-02"),)
     one, other = _finding("a", 0, "drift", service="rag"), _finding("b", 5 * MINUTE, "latency", service="web")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "serviceName": "service",
     "attributes.tenant.id": "tenant",
-    "attributes.app.route": "endpoint",
+    "attributes.app.route": "route",
     "attributes.http.route": "endpoint",
     "attributes.gen_ai.request.model": "model",
     "attributes.server.address": "host",

@@ -30,7 +30,7 @@ _FREE_USERS = 3
 _GATE = 0.2
 _MOST_AFFINITY = 0.3
 _MEASURED = frozenset({"performance", "availability"})
-_CONTRADICTING = ("endpoint", "model", "run", "host")
+_CONTRADICTING = ("endpoint", "route", "model", "run", "host")
 _FEW = 4
 _LONG = frozenset({"trace", "session", "run"})
 
