@@ -148,6 +148,15 @@ def test_slight_findings_alone_are_no_incident_and_many_of_one_user_are() -> Non
     assert len(many.incidents) == 1
 
 
+def test_what_is_merely_unusual_weighs_less() -> None:
+    def new(name: str, severity: Severity) -> Clue:
+        clue = _finding(name, 0, "templates", service="web", template=name)
+        return Clue(msgspec.structs.replace(clue.finding, severity=severity))
+
+    assert fold([new("a", Severity.MEDIUM)]).incidents == ()
+    assert len(fold([new("a", Severity.HIGH)]).incidents) == 1
+
+
 def test_aggregates_fold_by_the_calls_they_sample() -> None:
     def slow(service: str, traces: tuple[str, ...]) -> Clue:
         evidence = tuple(Evidence("spans", 100 * len(service) + n, 0, trace_id=t) for n, t in enumerate(traces))

@@ -18,8 +18,8 @@ from treering.detect._flags import Flags, wilson
 from treering.detect._support import Rarity, content, is_refusal, language, support
 
 LEAVE = (
-    "Every parent may take 20 weeks of paid parental leave within two years. Up to six weeks can start before the birth. "
-    "Tell your manager and the people team eight weeks ahead."
+    "Every parent may take 20 weeks of paid parental leave within two years. "
+    "Up to six weeks can start before the birth. Tell your manager and the people team eight weeks ahead."
 )
 RIGHT = "You may take 20 weeks of paid leave within two years, and up to six weeks can start before the birth."
 WRONG = "You get 32 weeks at full salary plus a bonus of 1,500 euros, requested through MediTrack before July."
@@ -60,9 +60,13 @@ def test_what_the_question_says_is_given() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["The documents don't say anything about that.", "I can't help with that.", "Dazu habe ich keine Information gefunden.",
-     "That isn't covered by the article."],
-)  # fmt: skip
+    [
+        "The documents don't say anything about that.",
+        "I can't help with that.",
+        "Dazu habe ich keine Information gefunden.",
+        "That isn't covered by the article.",
+    ],
+)
 def test_refusals(answer: str) -> None:
     assert is_refusal(answer)
     assert not is_refusal(WRONG)
@@ -86,7 +90,9 @@ def test_any_text_is_judged_within_bounds(answer: str, documents: list[str], que
 @given(st.integers(0, 500), st.integers(1, 500))
 def test_wilson_holds_the_share(count: int, more: int) -> None:
     low, high = wilson(count, count + more)
-    assert 0 <= low <= count / (count + more) <= high <= 1
+    share, rounding = count / (count + more), 1e-12
+    assert 0 <= low <= share + rounding
+    assert share - rounding <= high <= 1
 
 
 def test_flags_tell_a_rise_and_not_a_habit() -> None:
@@ -149,7 +155,7 @@ def test_refusals_and_other_languages_are_not_judged() -> None:
 
 def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
     good, bad = scores[labels == 0], scores[labels == 1]
-    return float(((bad[:, None] > good).mean() + (bad[:, None] == good).mean() / 2))
+    return float((bad[:, None] > good).mean() + (bad[:, None] == good).mean() / 2)
 
 
 @pytest.mark.parametrize(("name", "least"), [("ragtruth_qa_dev", 0.76), ("begin_dev", 0.89), ("faithdial_audit", 0.75)])

@@ -16,6 +16,7 @@ COMMANDS = (
     "playbook",
     "schema",
     "scan",
+    "rules",
     "doctor",
     "plugins",
     "version",

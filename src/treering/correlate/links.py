@@ -8,6 +8,7 @@ passes, or a credential that everybody uses, links nothing by itself.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,12 +17,12 @@ import msgspec
 
 from treering.correlate.family import ANY
 from treering.correlate.kinds import is_identity, kinds, weight
+from treering.model.finding import Entity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from treering.correlate.clue import Clue
-    from treering.model.finding import Entity
 
 MINUTE = 60 * 10**9
 _NEIGHBOURS = 32
@@ -30,6 +31,7 @@ _GATE = 0.2
 _MOST_AFFINITY = 0.3
 _MEASURED = frozenset({"performance", "availability"})
 _CONTRADICTING = ("endpoint", "model", "run", "host")
+_FEW = 4
 _LONG = frozenset({"trace", "session", "run"})
 
 
@@ -49,6 +51,15 @@ class _Seen(NamedTuple):
 
     crowds: dict[Entity, list[tuple[int, float]]]
     dependent: frozenset[frozenset[str]]
+    starts: dict[Entity, list[int]]
+
+    def is_busy(self, service: str, at_ns: int, rules: Rules) -> bool:
+        """Whether so much begins in a service around an instant that beginning together is chance."""
+        starts = self.starts.get(Entity("service", service), [])
+        near, instant = 15 * MINUTE, rules.instant_ns
+        around = bisect_right(starts, at_ns + near) - bisect_left(starts, at_ns - near)
+        together = bisect_right(starts, at_ns + instant) - bisect_left(starts, at_ns - instant)
+        return around - together > _FEW
 
 
 class Link(msgspec.Struct, frozen=True, order=True):
@@ -69,7 +80,9 @@ def links(clues: Sequence[Clue], rules: Rules) -> list[Link]:
     ordered = sorted(clues, key=lambda clue: (clue.finding.start_ns, clue.fingerprint))
     carriers = _carriers(ordered)
     samples = _samples(ordered)
-    seen = _Seen({entity: _crowds(entity, group, rules) for entity, group in carriers.items()}, _dependent(samples))
+    crowds = {entity: _crowds(entity, group, rules) for entity, group in carriers.items()}
+    starts = {e: [clue.finding.start_ns for clue in group] for e, group in carriers.items() if e.kind == "service"}
+    seen = _Seen(crowds, _dependent(samples), starts)
     reach = [(group, _window(entity.kind, rules)) for entity, group in carriers.items()]
     reach += [(group, rules.long_gap_ns) for group in samples.values()]
     reach += [(group, rules.instant_ns) for group in (ordered, *_measured(ordered).values())]
@@ -167,7 +180,7 @@ def _link(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> Link:
     identities = places = 0.0
     through = []
     for entity in shared:
-        value = weight(entity.kind, attack=attack) * rarity[entity]
+        value = weight(entity.kind, attack=attack) * rarity[entity] / _company(entity.kind, one, other)
         if not value or apart > _window(entity.kind, rules):
             continue
         through.append(entity)
@@ -179,6 +192,13 @@ def _link(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> Link:
     together = identities + places + _samples_shared(one, other, rules) + _at_once(one, other, seen, rules)
     score = together + (_affinity(one, other, rules) if together >= _GATE else 0.0)
     return Link(one.fingerprint, other.fingerprint, round(score, 6), tuple(through))
+
+
+def _company(kind: str, one: Clue, other: Clue) -> int:
+    """Return among how many of its kind a shared identity stands: one of eight users may just have been there."""
+    if kind in _LONG or not is_identity(kind):
+        return 1
+    return max(sum(entity.kind == kind for entity in clue.named) for clue in (one, other)) or 1
 
 
 def _crowd_at(stretches: Sequence[tuple[int, float]], at_ns: int) -> float:
@@ -233,23 +253,23 @@ def _samples_shared(one: Clue, other: Clue, rules: Rules) -> float:
 
 def _at_once(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> float:
     """Return what time says: the same goes wrong at two places from the same instant to the same instant, or something
-    begins to go wrong at the same instant in two services of which one calls the other."""
+    begins to go wrong at the same instant in one service, or in two of which one calls the other."""
     first, second = one.finding, other.finding
     if one.domain != "operation" or other.domain != "operation":
         return 0.0
     onset = abs(first.start_ns - second.start_ns)
-    if onset <= rules.instant_ns and _depend(one, other, seen):
+    named = ({e.value for e in clue.entities if e.kind == "service"} for clue in (one, other))
+    mine, theirs = ({s for s in found if not seen.is_busy(s, first.start_ns, rules)} for found in named)
+    # Within one service many things begin in two minutes, few in one.
+    if onset <= rules.instant_ns // 2 and mine & theirs:
+        return 0.3
+    if onset <= rules.instant_ns and any(frozenset((a, b)) in seen.dependent for a in mine for b in theirs):
         return 0.3
     if one.family not in _MEASURED or (first.detector, first.rule) != (second.detector, second.rule):
         return 0.0
     both = min(first.end_ns, second.end_ns) - max(first.start_ns, second.start_ns)
     either = max(first.end_ns, second.end_ns) - min(first.start_ns, second.start_ns)
     return 0.3 if both >= rules.instant_ns and both >= 0.9 * either else 0.0
-
-
-def _depend(one: Clue, other: Clue, seen: _Seen) -> bool:
-    mine, theirs = ({e.value for e in clue.entities if e.kind == "service"} for clue in (one, other))
-    return any(frozenset((a, b)) in seen.dependent for a in mine for b in theirs if a != b)
 
 
 def _affinity(one: Clue, other: Clue, rules: Rules) -> float:

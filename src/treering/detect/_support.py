@@ -34,29 +34,34 @@ _WRITTEN = {
     "deux": "2", "trois": "3", "quatre": "4", "cinq": "5", "dos": "2", "tres": "3", "cuatro": "4", "cinco": "5",
 }  # fmt: skip
 _NOT = frozenset(
-    "not no never none without cannot can't don't doesn't isn't won't nicht kein keine keinen nie ohne ne pas jamais sans sin nunca ningun non".split()
+    "not no never none without cannot can't don't doesn't isn't won't nicht kein keine keinen nie ohne ne pas jamais "
+    "sans sin nunca ningun non".split()
 )
 _COMMON = {
-    "en": "the of and to in is you that it for on with as are this be at by from or have an they which your can if will",
-    "de": "der die und in den von zu das mit sich des auf fur ist im dem nicht ein eine als auch es an werden aus er hat sie wenn",
+    "en": "the of and to in is you that it for on with as are this be at by from or have an they which your can if",
+    "de": "der die und in den von zu das mit sich des auf fur ist im dem nicht ein eine als auch es an werden aus er "
+    "hat sie wenn",
     "fr": "de la le et les des en un du une que est pour qui dans par plus pas au sur ne se vous ce avec votre il sont",
     "es": "de la que el en y a los del se las por un para con no una su al lo como mas pero sus le ya o este si puede",
     "it": "di e che la il un a per in una mi sono non con si da come io le lo ho questo anche ma del della puo",
     "pt": "de que e o a do da em um para com nao uma os no se na por mais as dos como mas ao ele das seu sua ou pode",
     "nl": "de van een het en in is dat op te zijn met voor niet aan er om ook als dan maar bij of uit naar kan",
-}  # fmt: skip
+}
 _STOP = frozenset(word for words in _COMMON.values() for word in words.split())
 _BY_LANGUAGE = {name: frozenset(words.split()) for name, words in _COMMON.items()}
 _REFUSAL = re.compile(
-    r"(?:do(?:es)?n't|do(?:es)? not|cannot|can't|couldn't|could not|unable to|no) (?:\w+ ){0,4}?(?:know|find|have|hold|mention|"
-    r"contain|provide|help|answer|share|change|say|cover|explain|include|guess|information|statement|specif)|"
-    r"(?:not|isn't|aren't|never) (?:mentioned|provided|specified|stated|covered|described|in the|something i can)|rather not guess|"
-    r"(?:keine|nicht) (?:\w+ ){0,4}(?:information|angabe|gefunden|helfen|enthalten)|ne (?:peux|trouve|contien)|no (?:puedo|encuentro|contiene)",
+    r"(?:do(?:es)?n't|do(?:es)? not|cannot|can't|couldn't|could not|unable to|no) (?:\w+ ){0,4}?"
+    r"(?:know|find|have|hold|mention|contain|provide|help|answer|share|change|say|cover|explain|include|guess|"
+    r"information|statement|specif)|"
+    r"(?:not|isn't|aren't|never) (?:mentioned|provided|specified|stated|covered|described|in the|something i can)|"
+    r"rather not guess|(?:keine|nicht) (?:\w+ ){0,4}(?:information|angabe|gefunden|helfen|enthalten)|"
+    r"ne (?:peux|trouve|contien)|no (?:puedo|encuentro|contiene)",
 )
 _POLITE = re.compile(
-    r"^\W*(?:certainly|absolutely|of course|sure|great question|good question|sorry|thank|gern|naturlich|bien sur|claro)\b.{0,90}$|"
-    r"\b(?:let me know|feel free|i hope|hope (?:this|that)|tell me if|happy to help|glad to help|don't hesitate|reach out|"
-    r"melde dich|n'hesite|no dudes|here is what i found|here's (?:a|an|what))\b"
+    r"^\W*(?:certainly|absolutely|of course|sure|great question|good question|sorry|thank|gern|naturlich|bien sur|"
+    r"claro)\b.{0,90}$|"
+    r"\b(?:let me know|feel free|i hope|hope (?:this|that)|tell me if|happy to help|glad to help|don't hesitate|"
+    r"reach out|melde dich|n'hesite|no dudes|here is what i found|here's (?:a|an|what))\b"
 )
 _FEWEST = 4
 _WEIGHTS = (-2.6, 3.2, 1.1, 0.9, 0.5)

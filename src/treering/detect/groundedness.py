@@ -1,12 +1,12 @@
 """Answers that their documents do not support, as rates by service and source, and retrieval scores that drop.
 
-Every judged answer is scored sentence by sentence against the documents that were retrieved for it: new words, numbers,
-names, negations. From `threshold` on it is flagged. What is told is not the answer but the rate: when flags come much
-more often than is usual for the service and source, with the interval of the flag rate and the worst answers as evidence.
+Every judged answer is scored sentence by sentence against the documents that were retrieved for it: new words,
+numbers, names, negations. From `threshold` on it is flagged. What is told is not the answer but the rate: when flags
+come much more often than is usual for the service and source, with the interval of the flag rate and the worst answers.
 
-Misses: wrong answers made of the documents' own words, documents that are wrong, answers in another language than their
-documents (not judged), refusals (not judged). The flag rate is an index, not the share of wrong answers. An answer costs
-about 0.3 ms, so at most `per_minute` of a group are judged.
+Misses: wrong answers made of the documents' own words, documents that are wrong, answers in another language than
+their documents (not judged), refusals (not judged). The flag rate is an index, not the share of wrong answers. An
+answer costs about 0.4 ms, so at most `per_minute` of a group are judged.
 """
 
 from __future__ import annotations
@@ -313,7 +313,7 @@ def _best_score(value: object) -> float | None:
 
 
 def _lowest(usual: Sequence[float]) -> float | None:
-    """Return the score that is four robust deviations (median, MAD) below what is usual; None before there are thirty."""
+    """Return the score four robust deviations (median, MAD) below what is usual; None before there are thirty."""
     if len(usual) < 30:
         return None
     middle = median(usual)
