@@ -51,7 +51,7 @@ def test_a_users_own_folder_adds_and_replaces(tmp_path: Path) -> None:
 
 def test_broken_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "team.yml").write_text("title: [")
-    with pytest.raises(UserError, match="team.yml"):
+    with pytest.raises(UserError, match=r"team\.yml"):
         dashboards.load("team", tmp_path)
 
 
