@@ -41,10 +41,18 @@ def test_every_shipped_dashboard_is_documented() -> None:
 def test_a_users_own_folder_adds_and_replaces(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text(OWN)
     (tmp_path / "llm.toml").write_text('title = "Ours"\n[[panels]]\ntitle = "All"\nquery = "source=logs"\n')
+    (tmp_path / "team.yaml").write_text("title: Team\npanels:\n- {title: All, query: source=logs}\n")
     (tmp_path / "notes.txt").write_text("no dashboard")
+    assert dashboards.load("team", tmp_path).panels[0].kind == "lines"
     assert {"mine", "llm", "cost"} <= dashboards.files(tmp_path).keys()
     assert dashboards.load("mine", tmp_path).title == "Mine"
     assert dashboards.load("llm", tmp_path).title == "Ours"
+
+
+def test_broken_yaml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "team.yml").write_text("title: [")
+    with pytest.raises(UserError, match=r"team\.yml"):
+        dashboards.load("team", tmp_path)
 
 
 @pytest.mark.parametrize(

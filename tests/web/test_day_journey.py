@@ -48,6 +48,9 @@ def picture(page: Page, name: str) -> None:
     """Leave a picture for the documents where it is asked for."""
     if TAKING:
         page.wait_for_load_state("networkidle")
+        keys(page, "r")  # what was asked a second time shows how long an answer takes on a warm store
+        page.wait_for_timeout(300)
+        page.wait_for_load_state("networkidle")
         page.wait_for_timeout(300)
         page.screenshot(path=DOCS / f"{name}.png")
 

@@ -83,9 +83,9 @@ function Said({ whole, onClose }: { whole: Whole; onClose: () => void }) {
         ))}
       </dl>
       {here.length > 0 && <Found findings={here} />}
-      {traceId && <Context id={traceId} own={at("spanId")} marks={marks} />}
       <h3>Conversation</h3>
       <Messages attributes={attributes} marks={marks} />
+      {traceId && <Context id={traceId} own={at("spanId")} marks={marks} />}
     </>
   );
 }

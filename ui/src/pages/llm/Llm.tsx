@@ -5,7 +5,7 @@ import { AnswerChart } from "../../parts/Chart";
 import { Stat } from "../../parts/Stat";
 import { shown as visible } from "../../parts/Text";
 import { PageFrame } from "../../shell/PageFrame";
-import { before, isAbsent, numberOf, pick, rowsOf, usePage, useReplies } from "../../shell/page";
+import { before, numberOf, pick, rowsOf, usePage, useReplies } from "../../shell/page";
 import type { Reply } from "../../shell/page";
 import { Senders } from "../senders";
 import { Breakdown } from "./Breakdown";
@@ -37,8 +37,9 @@ function Body() {
     choices: `${CALLS} | stats count() as n by serviceName, ${MODEL}`,
   });
   const replies = shown.data?.answers ?? {};
-  const nobody = replies["now"] && "error" in replies["now"] && isAbsent(replies["now"].error);
-  if (nobody) return <main className="scroll"><Senders kinds={["otel", "langchain"]} title="No model calls yet: send some" /></main>;
+  // Fields of calls are declared before anybody sends one: no service with a call means no calls.
+  const nobody = replies["choices"] && rowsOf(replies["choices"]).length === 0;
+  if (nobody && !more["call"]) return <main className="scroll"><Senders kinds={["otel", "langchain"]} title="No model calls in this time range: send some" /></main>;
   return (
     <div className="split">
       <main className={`left ${shown.isPlaceholderData ? "stale" : ""}`}>
