@@ -46,6 +46,7 @@ class Parser:
         self._seen: dict[tuple[int, Mode], Token] = {}
         self._depth = 0
         self._depth_limit = MAX_DEPTH
+        self.starting = True  # whether the command being read is its pipeline's first
 
     # Words
 
@@ -188,6 +189,7 @@ class Parser:
         first = self._first()
         while True:
             start = self.peek(Mode.SEARCH).start
+            self.starting = not found
             if first is not None:
                 found.append(first(self))
                 first = None

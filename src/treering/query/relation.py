@@ -123,7 +123,9 @@ class Relation:
     `order` empty means the order in which the rows were stored, which the engine keeps by itself; `sequence` is that
     order as a column, for windows and ties, until rows are grouped. `plain` says that only conditions came so far;
     `names` are the streams' names, which may stand before a field; `implicit` that no command has chosen the columns,
-    so members of objects are not shown beside them.
+    so members of objects are not shown beside them. `shuffled` says that the engine no longer keeps the stored order by
+    itself, so it has to be asked for by `sequence`, `unasked` that the order is only how groups come. `sides` are the
+    tables of joins: what may stand before a field, and the columns it then names.
     """
 
     sql: exp.Select
@@ -134,6 +136,9 @@ class Relation:
     names: frozenset[str] = frozenset()
     plain: bool = True
     implicit: bool = True
+    shuffled: bool = False
+    unasked: bool = False
+    sides: tuple[tuple[frozenset[str], Mapping[str, Column]], ...] = ()
 
     def find(self, name: str) -> Column | None:
         """Return the column called `name`, metadata fields included."""
@@ -160,12 +165,12 @@ class Relation:
 
     def ordered(self, order: Sequence[Order]) -> Relation:
         """Return the relation in another order."""
-        return replace(self, order=tuple(order), plain=False)
+        return replace(self, order=tuple(order), plain=False, unasked=False)
 
     def limited(self, count: int, offset: int = 0) -> Relation:
         """Return the first `count` rows after `offset`."""
         select = self.wrapped()
-        if self.order:
+        if self.order or self.shuffled:
             select = select.order_by(*self.keys(), copy=False)
         select = select.limit(count, copy=False)
         if offset:

@@ -109,7 +109,7 @@ class Timechart:
             ifs=[exp.If(this=missing, true=exp.Literal.string(NULL)), exp.If(this=kept, true=text.copy())],
             default=exp.Literal.string(OTHER),
         )
-        again = exp.Anonymous(this=_AGAIN.get(self.aggregate.name, "sum"), expressions=[value.raw])
+        again = exp.Anonymous(this=AGAIN.get(self.aggregate.name, "sum"), expressions=[value.raw])
         values = [(value_name, Typed(coerce.sql_cast(again, value.type), value.type))]
         keys = [(time_name, Typed(time.raw, time.type)), (split_name, Typed(label, Type.STRING))]
         final = grouped(ranked, compiler, values, keys, [])
@@ -118,7 +118,7 @@ class Timechart:
         return replace(final, columns=dict([*columns[1:], columns[0]]), order=tuple(order))
 
 
-_AGAIN = {"min": "min", "earliest": "min", "max": "max", "latest": "max", "avg": "avg"}
+AGAIN = {"min": "min", "earliest": "min", "max": "max", "latest": "max", "avg": "avg"}
 
 
 def _ranked(

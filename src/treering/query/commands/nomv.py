@@ -1,0 +1,47 @@
+"""`nomv <field>`: an array becomes one text, an item a line; nulls are left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from treering.core.errors import UserError
+from treering.query import printer
+from treering.query.coerce import sql_cast
+from treering.query.scope import Scope
+from treering.query.template import literal, typed
+from treering.query.types import Type
+
+if TYPE_CHECKING:
+    from treering.query.compiler import Compiler
+    from treering.query.parser import Parser
+    from treering.query.relation import Relation
+    from treering.query.syntax import Name
+
+NAMES = ("nomv",)
+
+
+@dataclass(frozen=True, slots=True)
+class Nomv:
+    """The field."""
+
+    name: Name
+
+    def print(self) -> str:
+        """Return the command as PPL."""
+        return f"nomv {printer.expression(self.name)}"
+
+    def lower(self, relation: Relation, compiler: Compiler) -> Relation:
+        """Join the items."""
+        value = Scope(relation, compiler).typed(self.name)
+        if value.type is not Type.ARRAY:
+            where = compiler.where(self.name.place)
+            raise UserError(f"nomv works on arrays, not on {value.type}", where=where)
+        items = sql_cast(value.sql, "VARCHAR[]", safe=True)
+        text = typed(Type.STRING, "array_to_string(:x, :s)", x=items, s=literal("\n"))
+        return compiler.extended(relation, {self.name.name: text})
+
+
+def parse(parser: Parser) -> Nomv:
+    """Read what follows `nomv`."""
+    return Nomv(parser.field())
