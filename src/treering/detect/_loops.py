@@ -92,10 +92,14 @@ class Loops:
         name = given or next((column[index] for kind, column in about if kind == "session"), None)
         if not name:
             return None
-        held = self._traces.pop(name, None) or Trace()
+        held = self._traces.pop(name, None)
+        if held is None:
+            # Most traces have one call: whom a trace concerns is noted from its second one on.
+            held = self._traces[name] = Trace()
+            if len(self._traces) > _MOST_TRACES:
+                del self._traces[next(iter(self._traces))]
+            return name, held
         self._traces[name] = held
-        if len(self._traces) > _MOST_TRACES:
-            del self._traces[next(iter(self._traces))]
         if len(held.about) < len(about):
             for kind, column in about:
                 if kind not in held.about and (value := column[index]):
