@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import aggregates, coerce, lexer, printer, spans
+from treering.query import aggregates, coerce, lexer, spans
 from treering.query.aggregates import Aggregate
 from treering.query.commands.head import positive
 from treering.query.commands.stats import grouped
