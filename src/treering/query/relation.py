@@ -78,7 +78,8 @@ class Column:
     """A PPL column: the SQL column that carries it and its type.
 
     `source` is the scan it still comes from unchanged, with `field` the store's field and `stored` its name. With
-    `many` the SQL column is JSON although the type is a scalar's: some record has a list there.
+    `many` the SQL column is JSON although the type is a scalar's: some record has a list there. An
+    `optional` column without any value is left out of the answer.
     """
 
     ref: str
@@ -89,6 +90,7 @@ class Column:
     stored: str = ""
     many: bool = False
     path: str = ""
+    optional: bool = False
 
     @property
     def raw(self) -> exp.Expression:
@@ -96,7 +98,10 @@ class Column:
         if self.source is not None:
             self.source.used[self.ref] = self.stored
         if self.path:
-            steps = "".join(f'."{step}"' for step in self.path.replace('"', "").split("."))
+            # A flat object of texts has whole paths as its names.
+            path = self.path.replace('"', "")
+            names = [path] if self.element is Type.STRING else path.split(".")
+            steps = "".join(f'."{name}"' for name in names)
             return exp.Anonymous(
                 this="json_extract_string", expressions=[named(self.ref), exp.Literal.string("$" + steps)]
             )
