@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 incident = typer.Typer(
     help="List incidents, show one, take care of it, export its evidence.",
+    epilog="Example: treering incident list --state open",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 playbook = typer.Typer(
     help="List playbooks, show one, run one for an incident.",
+    epilog="Example: treering playbook list",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 rules = typer.Typer(
     help="List rules, test their cases, and replay them on what is stored.",
+    epilog="Example: treering rules test",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
