@@ -142,12 +142,7 @@ def parse(parser: Parser) -> Graphlookup:
             case "start":
                 found["start"] = _start(parser)
             case "edge":
-                found["source"] = parser.field()
-                found["both"] = parser.op("<") is not None
-                if not found["both"]:
-                    parser.expect_op("-")
-                parser.expect_op("->")
-                found["target"] = parser.field()
+                _edge(parser, found)
             case "maxdepth":
                 found["depth"] = min(MOST_DEPTH, positive(parser, "the depth"))
             case "depthfield":
@@ -167,6 +162,15 @@ def parse(parser: Parser) -> Graphlookup:
     if starts and not written:
         raise UserError("at the beginning of a query start= takes values written out", where=parser.where(place))
     return Graphlookup(dataset, column=column, starts=starts, place=place, **found)  # type: ignore[arg-type]
+
+
+def _edge(parser: Parser, found: dict[str, object]) -> None:
+    found["source"] = parser.field()
+    found["both"] = parser.op("<") is not None
+    if not found["both"]:
+        parser.expect_op("-")
+    parser.expect_op("->")
+    found["target"] = parser.field()
 
 
 def _start(parser: Parser) -> tuple[Node, ...]:
