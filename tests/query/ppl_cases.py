@@ -27,7 +27,8 @@ from treering.store.duckdb import DuckdbStore
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "ppl"
 COMMANDS = frozenset(
-    "source search index where fields table eval stats timechart sort head dedup top rare rename".split()
+    "source search index where fields table eval stats timechart sort head dedup top rare rename "
+    "reverse fillnull nomv trendline regex parse grok fieldformat".split()
 )
 NOW_NS = 1_795_500_000_000_000_000  # 2026-11-24: after every document
 

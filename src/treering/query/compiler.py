@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from treering.core.errors import Where
     from treering.model.schema import StreamSchema
-    from treering.query.syntax import Node, Pipeline, Place, Relevance, Subsearch
+    from treering.query.syntax import Command, Node, Pipeline, Place, Relevance, Subsearch
 
 MAX_ROWS = 10_000
 # Metadata of a relevance query and of a shard: there are none here.
@@ -63,6 +63,7 @@ class Compiler:
         self.sources: list[Source] = []
         self._count = 0
         self._outer: list[Scope] = []
+        self._starts: list[Command] = []
 
     @property
     def now_ns(self) -> int:
@@ -93,12 +94,22 @@ class Compiler:
             commands.insert(0, Search(()))
         if outer is not None:
             self._outer.append(outer)
-        relation = Relation(exp.Select(), {})
-        for command in commands:
-            relation = command.lower(relation, self)
+        self._starts.append(commands[0])
+        relation = self.continued(Relation(exp.Select(), {}), commands)
+        self._starts.pop()
         if outer is not None:
             self._outer.pop()
         return relation
+
+    def continued(self, relation: Relation, commands: Sequence[Command]) -> Relation:
+        """Return the relation after more commands."""
+        for command in commands:
+            relation = command.lower(relation, self)
+        return relation
+
+    def start(self) -> Relation:
+        """Return again what the pipeline being lowered starts with."""
+        return self.continued(Relation(exp.Select(), {}), self._starts[-1:])
 
     def scan(self, streams: tuple[str, ...], place: Place = (0, 0)) -> Relation:
         """Return the records of streams. Raises `UserError` when no stream matches."""

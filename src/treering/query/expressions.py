@@ -123,7 +123,7 @@ def _comparison_tail(parser: Parser, left: Node, start: int) -> Node | None:
 
 def _in(parser: Parser, operands: tuple[Node, ...], start: int, *, negated: bool) -> Node:
     if parser.peek().is_op("["):
-        pipeline = _subsearch(parser)
+        pipeline = subsearch(parser)
         return Subsearch("in", pipeline, operands, negated, place=(start, parser.last_end))
     if len(operands) > 1:
         parser.fail("expected [ and a subsearch")
@@ -135,7 +135,8 @@ def _in(parser: Parser, operands: tuple[Node, ...], start: int, *, negated: bool
     return In(operands[0], tuple(items), negated, place=(start, parser.last_end))
 
 
-def _subsearch(parser: Parser) -> Pipeline:
+def subsearch(parser: Parser) -> Pipeline:
+    """Take a pipeline between brackets."""
     parser.expect_op("[")
     parser.descend()
     pipeline = parser.pipeline()
@@ -183,7 +184,7 @@ def _primary(parser: Parser) -> Node:  # noqa: PLR0911  one branch per kind of v
     if following.kind is Kind.NUMBER:
         return _number(parser, start)
     if following.is_op("["):
-        pipeline = _subsearch(parser)
+        pipeline = subsearch(parser)
         return Subsearch("scalar", pipeline, place=(start, parser.last_end))
     if following.is_op("("):
         return _parenthesis(parser)
@@ -221,7 +222,7 @@ def _worded(parser: Parser, word: str) -> Node | None:
     elif word == "exists":
         parser.take()
         if parser.peek().is_op("["):
-            return Subsearch("exists", _subsearch(parser), place=(start, parser.last_end))
+            return Subsearch("exists", subsearch(parser), place=(start, parser.last_end))
     parser.position = before
     return None
 

@@ -123,10 +123,15 @@ class Parser:
     def _steps(self, mode: Mode) -> str:
         prefix = "." if self.op(".", mode=mode) else ""
         steps = [self._step(mode)]
-        while self.peek(mode).is_op(".") and self.peek(mode).start == self.last_end:
+        while self.peek(mode).is_op(".") and self.peek(mode).start == self.last_end and not self._text_follows(mode):
             self.take(mode)
             steps.append(self._step(mode))
         return prefix + ".".join(steps)
+
+    def _text_follows(self, mode: Mode) -> bool:
+        """Whether the dot that comes next joins a text on, as in `fieldformat x = y." ms"`."""
+        dot = self.peek(mode)
+        return mode is Mode.EXPRESSION and lexer.token(self.text, dot.end, mode).kind is Kind.STRING
 
     def _step(self, mode: Mode) -> str:
         found = self.peek(mode)

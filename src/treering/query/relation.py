@@ -123,7 +123,8 @@ class Relation:
     `order` empty means the order in which the rows were stored, which the engine keeps by itself; `sequence` is that
     order as a column, for windows and ties, until rows are grouped. `plain` says that only conditions came so far;
     `names` are the streams' names, which may stand before a field; `implicit` that no command has chosen the columns,
-    so members of objects are not shown beside them.
+    so members of objects are not shown beside them. `collated` that a command asked
+    for the order, which `reverse` turns.
     """
 
     sql: exp.Select
@@ -134,6 +135,7 @@ class Relation:
     names: frozenset[str] = frozenset()
     plain: bool = True
     implicit: bool = True
+    collated: bool = False
 
     def find(self, name: str) -> Column | None:
         """Return the column called `name`, metadata fields included."""

@@ -102,6 +102,7 @@ class Search:
     sources: tuple[str, ...]
     terms: Terms | None = None
     inner: Pipeline | None = None
+    alias: str = ""
 
     def print(self) -> str:
         """Return the command as PPL."""
@@ -109,7 +110,9 @@ class Search:
         if self.inner is not None:
             parts.append(f"source = [ {printer.pipeline(self.inner)} ]")
         elif self.sources:
-            parts.append(f"source={', '.join(_stream(name) for name in self.sources)}")
+            parts.append(f"source={', '.join(stream_name(name) for name in self.sources)}")
+        if self.alias:
+            parts.append(f"as {lexer.name(self.alias)}")
         if self.terms is not None:
             parts.append(self.terms.print(outer=True))
         return " ".join(parts)
@@ -120,6 +123,8 @@ class Search:
             relation = replace(compiler.relation(self.inner), plain=False)
         else:
             relation = compiler.scan(self.sources)
+        if self.alias:
+            relation = replace(relation, names=relation.names | {self.alias})
         if self.terms is None:
             return relation
         query = lucene(self.terms, compiler.now_ns)
@@ -128,10 +133,6 @@ class Search:
         if relation.plain:
             pushdown.absorb_query(relation, query, condition, lowering)
         return relation.where(condition)
-
-
-def _stream(name: str) -> str:
-    return name if re.fullmatch(r"[\w.\-*:]+", name) else "`" + name.replace("`", "``") + "`"
 
 
 def lucene(terms: Terms, now_ns: int) -> Query:
@@ -205,7 +206,29 @@ def parse(parser: Parser) -> Search:
             known = () if terms is None else ("source",)
             parser.fail("the query names no stream", known=known, hint="begin with source=<stream>", mode=Mode.SEARCH)
         reader.sources = ()
-    return Search(reader.sources or (), terms, reader.inner)
+    return Search(reader.sources or (), terms, reader.inner, reader.alias)
+
+
+def streams(parser: Parser) -> tuple[str, ...]:
+    """Take the names of one or more streams, with commas between."""
+    names = stream(parser)
+    while parser.op(",", mode=Mode.SEARCH):
+        names.extend(stream(parser))
+    return tuple(names)
+
+
+def stream(parser: Parser) -> list[str]:
+    """Take one stream's name, or several in one word."""
+    following = parser.peek(Mode.SEARCH)
+    if following.kind not in {Kind.WORD, Kind.STRING, Kind.QUOTED}:
+        parser.fail("expected a stream", mode=Mode.SEARCH)
+    parser.take(Mode.SEARCH)
+    return [name.strip() for name in following.value.split(",") if name.strip()]
+
+
+def stream_name(name: str) -> str:
+    """Return a stream's name as PPL."""
+    return name if re.fullmatch(r"[\w.\-*:]+", name) else "`" + name.replace("`", "``") + "`"
 
 
 class _Reader:
@@ -215,6 +238,7 @@ class _Reader:
         self.parser = parser
         self.sources: tuple[str, ...] | None = None
         self.inner: Pipeline | None = None
+        self.alias = ""
         self.place: Place = (0, 0)
 
     def terms(self, *, outer: bool) -> Terms | None:
@@ -250,21 +274,15 @@ class _Reader:
             parser.ascend()
             parser.expect_op("]")
             self.sources = ()
-            if parser.word("as"):
-                parser.field()
+            self.named()
             return True
-        names = [*self.stream()]
-        while parser.op(",", mode=Mode.SEARCH):
-            names.extend(self.stream())
-        self.sources = tuple(names)
+        self.sources = streams(parser)
+        self.named()
         return True
 
-    def stream(self) -> list[str]:
-        following = self.parser.peek(Mode.SEARCH)
-        if following.kind not in {Kind.WORD, Kind.STRING, Kind.QUOTED}:
-            self.parser.fail("expected a stream", mode=Mode.SEARCH)
-        self.parser.take(Mode.SEARCH)
-        return [name.strip() for name in following.value.split(",") if name.strip()]
+    def named(self) -> None:
+        if self.parser.word("as", mode=Mode.SEARCH):
+            self.alias = self.parser.field().name
 
     def sign_follows(self) -> bool:
         following = self.parser.peek(Mode.SEARCH)

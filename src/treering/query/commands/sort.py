@@ -67,7 +67,7 @@ class Sort:
         if self.count:
             pushdown.newest(relation, self.count)
             relation = relation.limited(self.count)
-        return replace(relation, plain=plain and not self.count)
+        return replace(relation, plain=plain and not self.count, collated=True)
 
 
 def _formed(value: Typed, form: str) -> Typed:
@@ -99,9 +99,9 @@ def parse(parser: Parser) -> Sort:
         from treering.query.commands.head import positive
 
         count = positive(parser, "the number of rows")
-    keys = [_key(parser)]
+    keys = [key(parser)]
     while parser.op(","):
-        keys.append(_key(parser))
+        keys.append(key(parser))
     trailing = parser.word("d", "desc")
     if trailing:
         keys = [replace(key, descending=not key.descending) for key in keys]
@@ -116,7 +116,8 @@ def _number_after_sign(parser: Parser) -> bool:
     return number
 
 
-def _key(parser: Parser) -> Key:
+def key(parser: Parser) -> Key:
+    """Take a key with its sign, form and direction."""
     start = parser.peek().start
     sign = parser.op("+", "-")
     form = ""

@@ -68,7 +68,7 @@ class Timechart:
         having = self._some(relation, compiler) if self.aggregate.name in RATES else None
         relation = grouped(relation, compiler, [(self.aggregate.column, value)], keys, [0], having)
         columns = list(relation.columns.items())
-        relation = replace(relation, columns=dict([*columns[1:], columns[0]]))
+        relation = replace(relation, columns=dict([*columns[1:], columns[0]]), collated=True)
         if self.by is None or self.limit == 0:
             return relation
         return self._folded(relation, compiler)
@@ -115,7 +115,7 @@ class Timechart:
         final = grouped(ranked, compiler, values, keys, [])
         columns = list(final.columns.items())
         order = [Order(columns[1][1], nulls_first=False), Order(columns[2][1], nulls_first=False)]
-        return replace(final, columns=dict([*columns[1:], columns[0]]), order=tuple(order))
+        return replace(final, columns=dict([*columns[1:], columns[0]]), order=tuple(order), collated=True)
 
 
 _AGAIN = {"min": "min", "earliest": "min", "max": "max", "latest": "max", "avg": "avg"}
