@@ -107,9 +107,10 @@ class Compiler:
             relation = command.lower(relation, self)
         return relation
 
-    def start(self) -> Relation:
-        """Return again what the pipeline being lowered starts with."""
-        return self.continued(Relation(exp.Select(), {}), self._starts[-1:])
+    @property
+    def beginning(self) -> Command:
+        """The first command of the pipeline being lowered."""
+        return self._starts[-1]
 
     def scan(self, streams: tuple[str, ...], place: Place = (0, 0)) -> Relation:
         """Return the records of streams. Raises `UserError` when no stream matches."""
