@@ -21,7 +21,7 @@ def item_type(column: Column) -> Type:
     """Return the type of an array's items: objects in a nested field, text where it is not known."""
     if column.field is not None and column.field.type == "nested":
         return Type.STRUCT
-    return column.element if column.element not in {None, Type.UNDEFINED} else Type.STRING  # type: ignore[return-value]
+    return column.element if column.element not in {None, Type.UNDEFINED} else Type.STRING
 
 
 def expanded(
