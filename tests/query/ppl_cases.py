@@ -30,7 +30,7 @@ COMMANDS = frozenset(
     "source search index where fields table eval stats timechart sort head dedup top rare rename "
     "reverse fillnull nomv trendline regex parse grok fieldformat "
     "multisearch union appendpipe appendcol addtotals addcoltotals mvexpand expand flatten mvcombine "
-    "xyseries transpose makeresults describe show".split()
+    "xyseries transpose makeresults describe show foreach graphlookup".split()
 )
 NOW_NS = 1_795_500_000_000_000_000  # 2026-11-24: after every document
 

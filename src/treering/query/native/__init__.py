@@ -25,6 +25,6 @@ class Native:
 
 def all_natives() -> tuple[Native, ...]:
     """Return every native function of PPL."""
-    from treering.query.native import extract, json, text, times
+    from treering.query.native import extract, graph, json, text, times
 
-    return (*text.NATIVES, *json.NATIVES, *times.NATIVES, *extract.NATIVES)
+    return (*text.NATIVES, *json.NATIVES, *times.NATIVES, *extract.NATIVES, *graph.NATIVES)
