@@ -17,7 +17,9 @@ from treering.query.types import SQL, Type
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from treering.core.errors import Where
     from treering.query.compiler import Compiler
+    from treering.query.syntax import Place
 
 # Types that are one to the engine when it compares the columns of two tables.
 _TEXTS = frozenset({Type.STRING, Type.TIMESTAMP, Type.DATE, Type.TIME, Type.BINARY})
@@ -37,14 +39,17 @@ class _Target:
         return "JSON" if self.many else SQL[self.type]
 
 
-def stacked(parts: Sequence[Relation], compiler: Compiler, *, coerced: bool = False) -> Relation:
+def stacked(parts: Sequence[Relation], compiler: Compiler, *, coerced: bool = False, place: Place = (0, 0)) -> Relation:
     """Return the rows of all parts in turn, null where a part has not the column.
 
     Columns come in the order in which the parts first name them. Raises `UserError` where two parts have a column of
-    different types; with `coerced` such a column takes their common type, text at worst.
+    different types, pointing at `place`; with `coerced` such a column takes their common type, text at worst.
     """
+    where = compiler.where(place)
     targets = {
-        name: _target([column for part in parts if (column := part.columns.get(name))], name, compiler, coerced=coerced)
+        name: _target(
+            [column for part in parts if (column := part.columns.get(name))], name, compiler, where, coerced=coerced
+        )
         for name in dict.fromkeys(name for part in parts for name in part.columns)
     }
     number, position = compiler.fresh(), compiler.fresh()
@@ -78,7 +83,7 @@ def sharing(table: exp.CTE, relation: Relation) -> Relation:
     return replace(relation, sql=select)
 
 
-def _target(columns: list[Column], name: str, compiler: Compiler, *, coerced: bool) -> _Target:
+def _target(columns: list[Column], name: str, compiler: Compiler, where: Where | None, *, coerced: bool) -> _Target:
     kind = columns[0].type
     for column in columns[1:]:
         if column.type is kind or column.type is Type.UNDEFINED:
@@ -91,6 +96,7 @@ def _target(columns: list[Column], name: str, compiler: Compiler, *, coerced: bo
             raise UserError(
                 f"the column {name!r} has the types {kind} and {column.type}",
                 hint="cast one of them, or rename it",
+                where=where,
             )
     element = columns[0].element if all(column.element is columns[0].element for column in columns) else None
     return _Target(kind, element, any(column.many for column in columns), compiler.fresh())

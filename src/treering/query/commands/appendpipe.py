@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from treering.core.errors import UserError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
-    from treering.query.syntax import Pipeline
+    from treering.query.syntax import Pipeline, Place
 
 NAMES = ("appendpipe",)
 
@@ -24,6 +24,7 @@ class Appendpipe:
     """The commands."""
 
     pipeline: Pipeline
+    place: Place = field(default=(0, 0), compare=False)
 
     def print(self) -> str:
         """Return the command as PPL."""
@@ -33,7 +34,7 @@ class Appendpipe:
         """Stack the rows and what is made of them; they are worked out once."""
         table, base = unions.shared(relation, compiler)
         made = compiler.continued(base, self.pipeline.commands)
-        return unions.sharing(table, unions.stacked([base, made], compiler))
+        return unions.sharing(table, unions.stacked([base, made], compiler, place=self.place))
 
 
 def parse(parser: Parser) -> Appendpipe:
@@ -44,4 +45,4 @@ def parse(parser: Parser) -> Appendpipe:
     if first is None or isinstance(first, Search) or getattr(first, "starts", False):
         where = parser.where((start, parser.last_end))
         raise UserError("appendpipe takes commands on the rows at hand, not a search", where=where)
-    return Appendpipe(pipeline)
+    return Appendpipe(pipeline, (start, parser.last_end))

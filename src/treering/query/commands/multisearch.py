@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from treering.core.errors import UserError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
-    from treering.query.syntax import Pipeline
+    from treering.query.syntax import Pipeline, Place
 
 NAMES = ("multisearch",)
 TIME = "@timestamp"
@@ -25,6 +25,7 @@ class Multisearch:
     """The searches, two or more."""
 
     searches: tuple[Pipeline, ...]
+    place: Place = field(default=(0, 0), compare=False)
 
     starts: ClassVar[bool] = True
 
@@ -35,8 +36,10 @@ class Multisearch:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Stack the answers, then order them by time."""
         if unions.present(relation):
-            raise UserError("multisearch can only come first", hint="union adds rows to those at hand")
-        found = unions.stacked([compiler.relation(search) for search in self.searches], compiler)
+            hint = "union adds rows to those at hand"
+            raise UserError("multisearch can only come first", hint=hint, where=compiler.where(self.place))
+        parts = [compiler.relation(search) for search in self.searches]
+        found = unions.stacked(parts, compiler, place=self.place)
         if (time := found.columns.get(TIME)) is None:
             return found
         order = Order(time, descending=True, nulls_first=False)
@@ -51,4 +54,4 @@ def parse(parser: Parser) -> Multisearch:
         searches.append(subsearch(parser))
     if len(searches) < 2:
         raise UserError("multisearch takes at least two searches", where=parser.where((start, parser.last_end)))
-    return Multisearch(tuple(searches))
+    return Multisearch(tuple(searches), (start, parser.last_end))

@@ -5,7 +5,7 @@ Columns of the same name become one; where their types differ, one that holds bo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from treering.core.errors import UserError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
+    from treering.query.syntax import Place
 
 NAMES = ("union",)
 
@@ -30,6 +31,7 @@ class Union:
 
     datasets: tuple[str | Pipeline, ...]
     limit: int = 0
+    place: Place = field(default=(0, 0), compare=False)
 
     starts: ClassVar[bool] = True
 
@@ -42,11 +44,11 @@ class Union:
         """Stack the data sets."""
         parts = [relation] if unions.present(relation) else []
         parts += [
-            compiler.scan((dataset,)) if isinstance(dataset, str) else compiler.relation(dataset)
+            compiler.scan((dataset,), self.place) if isinstance(dataset, str) else compiler.relation(dataset)
             for dataset in self.datasets
         ]
         if len(parts) < 2:
-            raise UserError("union takes at least two data sets")
+            raise UserError("union takes at least two data sets", where=compiler.where(self.place))
         found = unions.stacked(parts, compiler, coerced=True)
         return found.limited(self.limit) if self.limit else found
 
@@ -57,6 +59,7 @@ def _printed(dataset: str | Pipeline) -> str:
 
 def parse(parser: Parser) -> Union:
     """Read what follows `union`."""
+    start = parser.peek(Mode.SEARCH).start
     limit = positive(parser, "the number of rows") if parser.option("maxout") else 0
     datasets: list[str | Pipeline] = []
     while not parser.at_end() or not datasets:
@@ -65,4 +68,4 @@ def parse(parser: Parser) -> Union:
         else:
             datasets.extend(stream(parser))
         parser.op(",", mode=Mode.SEARCH)
-    return Union(tuple(datasets), limit)
+    return Union(tuple(datasets), limit, (start, parser.last_end))
