@@ -120,20 +120,21 @@ def _lambda(body: exp.Expression, *names: str) -> exp.Lambda:
 def _json_type(target: Node, clauses: Sequence[tuple[str, Node]], scope: Scope) -> Type:
     """Return what the items of a JSON array are read as: numbers or texts."""
     if isinstance(target, Call) and target.name == "json_array":
-        return _one_kind([scope.typed(arg).type in coerce.NUMBERS for arg in target.args])
+        return _one_kind([scope.typed(arg).type in coerce.NUMBERS for arg in target.args], target, scope)
     if isinstance(target, Literal) and target.kind == "string":
         try:
             found = json.loads(target.value)
         except (ValueError, RecursionError):
             return Type.STRING
         values = found if isinstance(found, list) else []
-        return _one_kind([isinstance(value, int | float) for value in values if value is not None])
+        return _one_kind([isinstance(value, int | float) for value in values if value is not None], target, scope)
     return Type.DOUBLE if any(_counts(node, scope) for _, node in clauses) else Type.STRING
 
 
-def _one_kind(numbers: list[bool]) -> Type:
+def _one_kind(numbers: list[bool], target: Node, scope: Scope) -> Type:
     if any(numbers) and not all(numbers):
-        raise UserError("the items of a JSON array are all numbers or all texts here")
+        where = scope.compiler.where(target.place)
+        raise UserError("the items of a JSON array are all numbers or all texts here", where=where)
     return Type.DOUBLE if any(numbers) else Type.STRING
 
 
