@@ -68,9 +68,8 @@ EXAMPLES = [
     ("fields model, ms | head 2 | transpose 2 column_name='field'", [["ms", "100", "20"], ["model", "large", "small"]]),
     ("foreach ms tok* [ eval <<FIELD>>_x = <<FIELD>> * 2 ] | fields ms_x, tokens_x | head 1", [[200, 14]]),
     (
-        "head 1 | eval a = array(1, 2), n = 0, m = 10"
-        + " | foreach mode=multivalue a [ eval n = n + <<ITEM>>, m = m + n ] | fields n, m",
-        [[3, 14]],
+        "eval a = array(1, 2), n = 0, m = 9 | foreach mode=multivalue a [ eval n = n + <<ITEM>>, m = m + n ] | fields m",
+        [[13], [13], [13]],
     ),
     ("eval n = 0 | foreach mode=json_array '[1, 2.5]' [ eval n = n + <<ITEM>> ] | fields n | head 1", [[3.5]]),
     ("makeresults count=2 | stats count()", [[2]]),
