@@ -59,7 +59,17 @@ def test_every_option_is_named(command: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [config.Settings, config.Listen, config.Limits, config.Follow, config.Incidents, config.Detect, access.Token],
+    [
+        config.Settings,
+        config.Listen,
+        config.Limits,
+        config.Follow,
+        config.Incidents,
+        config.Detect,
+        config.Prices,
+        config.Rules,
+        access.Token,
+    ],
 )
 def test_every_setting_is_documented(kind: type[msgspec.Struct]) -> None:
     page = text("docs/configuration.md")
@@ -92,10 +102,19 @@ def test_every_operation_is_documented(method: str, path: str) -> None:
     assert f"{method} {path}" in page or f"`{path}`" in page
 
 
-@pytest.mark.parametrize("group", ["treering.query.commands", "treering.receive", "treering.store", "treering.alert"])
+@pytest.mark.parametrize(
+    "group",
+    ["treering.query.commands", "treering.receive", "treering.store", "treering.alert", "treering.detect"],
+)
 def test_every_component_says_what_it_is(group: str) -> None:
     for name in registry.names(group):
         assert (registry.load(group, name).__doc__ or "").strip(), name
+
+
+@pytest.mark.parametrize("name", registry.names("treering.detect"))
+def test_every_detector_is_documented(name: str) -> None:
+    headings = [line for line in text("docs/detectors.md").splitlines() if line.startswith("## ")]
+    assert any(name in line[3:].replace(",", " ").split() for line in headings), name
 
 
 @pytest.mark.parametrize(("page", "body"), blocks("python"), ids=names(blocks("python")))
@@ -137,14 +156,10 @@ def test_shell_examples_run(page: Path, body: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        ROOT / "docs" / name
-        for name in ("cli.md", "files.md", "configuration.md", "getting-started.md", "api.md", "incidents.md")
-    ],
-    ids=lambda page: page.name,
-)
+_LINKED = ("cli.md", "files.md", "configuration.md", "getting-started.md", "api.md", "detectors.md", "incidents.md")
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / name for name in _LINKED], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     written_elsewhere = {"opensearch.md", "parsers.md"}
     for target in _LINK.findall(page.read_text(encoding="utf-8")):

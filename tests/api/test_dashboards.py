@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.day import day
-from treering.api.dashboards import bucket
+from treering.api.dashboards import MANY, bucket, sample
 from treering.app import dashboards
 
 if TYPE_CHECKING:
@@ -88,3 +88,16 @@ def test_mistakes_are_said(server: Server) -> None:
 )
 def test_a_bucket_cuts_the_range_into_about_eighty(span: tuple[str | None, str | None], size: str) -> None:
     assert bucket(span, 1_795_456_800_000_000_000) == size
+
+
+@pytest.mark.parametrize("size", ["30s", "1m", "30m", "2h", "1d"])
+def test_few_records_are_never_sampled(size: str) -> None:
+    assert sample(size, MANY - 1) == "second(@timestamp) >= 0"
+    assert ("< 30" in sample(size, MANY)) == (size not in {"30s", "1m"})
+
+
+def test_a_sample_is_a_part_of_every_hour(server: Server) -> None:
+    counted = "source=logs | where {} | stats count() as n"
+    asked = {name: {"query": counted.format(sample("15m", rows))} for name, rows in (("all", 0), ("some", MANY))}
+    found = server.post("/api/queries", {"queries": asked, **RANGE})["answers"]
+    assert 0 < found["some"]["datarows"][0][0] < found["all"]["datarows"][0][0] / 10

@@ -214,3 +214,19 @@ def test_wrong_settings_are_the_users_mistake(store: Store, tmp_path: Path) -> N
         following(store, tmp_path, Detect(detectors=("crashs",)))
     with pytest.raises(UserError, match="loops"):
         following(store, tmp_path, Detect(settings={"crashes": {"loops": 3}}))
+
+
+def test_a_listener_that_fails_does_not_stop_detection(store: Store, tmp_path: Path) -> None:
+    detection = following(store, tmp_path)
+    told: list[Finding] = []
+
+    def fail(_: object) -> None:
+        raise ValueError("no")
+
+    detection.ledger.listeners += [fail, told.extend]
+    detection.start()
+    put(store, kill(0))
+    settle(detection)
+    detection.stop()
+    assert len(told) == 1
+    assert detection.trouble == ""

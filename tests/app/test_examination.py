@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from benchmarks.lines import plain
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from treering.app.examination import FIRST, examine
 from treering.app.examine_traffic import Requests
@@ -222,3 +224,30 @@ def test_suspicious_prompts_and_cost_are_named(tmp_path: Path) -> None:
     assert about["cost_usd"]["gpt-4o-mini"] == pytest.approx(200 * (1000 * 0.15 + 100 * 0.6) / 1e6)
     assert about["unpriced_calls"] == {"our-own-model-7": 1}
     assert any("our-own-model-7" in missing for missing in found["not_judged"])
+
+
+LINES = (
+    b"Timestamp,Model,Request tokens,Response tokens",
+    b'{"timestamp": 1, "input_length": 5, "output_length": 1, "hash_ids": [1, {}, "a"]}',
+    b'1,"m,2,3',
+    b"1,m,-5,1e999",
+    b"nan,m,inf,2",
+    b"9" * 5000 + b",m,1,1",
+    b'{"log_history": [{"loss": 1e999}], "global_step": 3}',
+    b':::MLLOG {"key": "eval_accuracy", "value": {"a": 1' + b"0" * 400 + b'}, "time_ms": 1e300}',
+    b"{'loss': '1.2.3'}",
+    b"\xff\xfe\x00",
+    b"2026-11-24 10:00:00 ERROR x",
+    b'{"gen_ai.prompt": 5, "gen_ai.usage.input_tokens": "x"}',
+)
+_line = st.sampled_from(LINES) | st.binary(max_size=60)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(_line, max_size=30), st.integers(1, 40))
+def test_no_file_breaks_it(tmp_path: Path, lines: list[bytes], times: int) -> None:
+    path = tmp_path / "any.log"
+    path.write_bytes(b"\n".join(lines * times))
+    found = report(path)
+    assert json.dumps(found, allow_nan=True)
+    assert len(found["look_at_first"]) <= FIRST

@@ -91,13 +91,22 @@ def test_taken_ports_are_warnings(tmp_path: Path) -> None:
 
 def test_sources_of_the_configuration_are_asked(tmp_path: Path) -> None:
     with served(metrics=b"up_and_running 1\n") as pages:
-        table = f'[[sources]]\nuse = "prometheus"\nurls = ["{pages.address}/metrics"]\nservice = "vllm"\n'
+        table = (
+            f'[[sources]]\nuse = "prometheus"\nurls = ["{pages.address}/metrics"]\nservice = "vllm"\nevery_s = 0.2\n'
+        )
         with up(tmp_path, f"[listen]\nconventional = false\n{table}") as (server, _):
             assert server.wait_for(4, "metrics") >= 4
             query = 'source=metrics | where name="up_and_running" | stats count() by serviceName'
             answer = treering("query", query, "--data", server.data, "--format", "ndjson")
             assert b"vllm" in answer.stdout
             assert listeners(server)["prometheus"] == "open"
+            pages.statuses["/metrics"] = 500
+            until = time.monotonic() + 20
+            while listeners(server)["prometheus"] == "open" and time.monotonic() < until:
+                time.sleep(0.1)
+            done = treering("doctor", "--data", server.data)
+            assert done.returncode == 1
+            assert b"answered 500" in done.stdout
 
 
 @pytest.mark.parametrize(

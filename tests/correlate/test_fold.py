@@ -148,6 +148,15 @@ def test_slight_findings_alone_are_no_incident_and_many_of_one_user_are() -> Non
     assert len(many.incidents) == 1
 
 
+def test_what_is_merely_unusual_weighs_less() -> None:
+    def new(name: str, severity: Severity) -> Clue:
+        clue = _finding(name, 0, "templates", service="web", template=name)
+        return Clue(msgspec.structs.replace(clue.finding, severity=severity))
+
+    assert fold([new("a", Severity.MEDIUM)]).incidents == ()
+    assert len(fold([new("a", Severity.HIGH)]).incidents) == 1
+
+
 def test_aggregates_fold_by_the_calls_they_sample() -> None:
     def slow(service: str, traces: tuple[str, ...]) -> Clue:
         evidence = tuple(Evidence("spans", 100 * len(service) + n, 0, trace_id=t) for n, t in enumerate(traces))
@@ -193,6 +202,17 @@ def test_endpoints_of_one_service_contradict_each_other() -> None:
 
     assert len(fold([slow("gateway", "/a"), numbered(slow("rag", "/answer"), 9)]).incidents) == 1
     assert len(fold([slow("rag", "/a"), numbered(slow("rag", "/answer"), 9)]).incidents) == 2
+
+
+def test_one_endpoint_serves_several_routes_which_are_not_one_thing() -> None:
+    slow = _shown("a", 0, "latency", (1,), 60, service="rag", endpoint="/answer").finding
+    failing = _shown("b", 20 * MINUTE, "errors", (2,), 60, service="rag", endpoint="/answer").finding
+
+    def folded(one: str, other: str) -> int:
+        contexts = (Entity("route", one),), (Entity("route", other),)
+        return len(fold([Clue(slow, contexts[0]), Clue(failing, contexts[1])]).incidents)
+
+    assert (folded("support", "support"), folded("support", "developer")) == (1, 2)
 
 
 def test_a_host_that_only_records_name_links_nothing() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -9,11 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from treering.app.asking import asker
+from treering.app.config import Settings
+from treering.app.pipeline import open_store
 from treering.core import registry
-from treering.testing.detector_contract import DetectorContract, detector, feed, run
+from treering.model.batch import batch
+from treering.stage.detector import Ask
+from treering.testing.detector_contract import NOW_NS, DetectorContract, detector, feed, run
 
 GROUP = "treering.detect"
 NAMES = registry.names(GROUP)
+ASKING = frozenset({"rules"})
+"""Detectors that say nothing without a store to ask."""
 
 _texts = st.one_of(
     st.text(max_size=40),
@@ -71,6 +81,17 @@ class TestEveryDetector(DetectorContract):
 
     def make(self) -> ModuleType:
         return self.module
+
+    @contextmanager
+    def asking(self, stream: str, records: Sequence[Mapping[str, Any]]) -> Iterator[Ask | None]:
+        if self.module.NAME not in ASKING:
+            yield None
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            store = open_store(Settings(data=folder))
+            store.append([batch(stream, records, received_ns=NOW_NS)])
+            yield asker(store, lambda: NOW_NS)
+            store.close()
 
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
     @given(records=st.lists(_records, min_size=1, max_size=12), stream=st.sampled_from(["logs", "spans", "metrics"]))

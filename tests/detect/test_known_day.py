@@ -171,8 +171,12 @@ def explained(finding: Finding, day: Day) -> bool:
         start, end = span_ns(incident)
         overlap = finding.start_ns <= end + 5 * MINUTE and finding.end_ns >= start - MINUTE
         concerned = {*incident.services, *(name for held in incident.entities.values() for name in held)}
-        hosts = {"kernel", "systemd", "ollama", "edge-nginx"} if "host" in incident.services else set()
-        if overlap and names & (concerned | hosts):
+        # "host" stands for whatever writes a machine's syslog; requests of a route come in through the gateway.
+        if "host" in incident.services:
+            concerned |= {"kernel", "systemd"}
+        if "route" in incident.entities:
+            concerned |= {"chat-gateway", "edge-nginx"}
+        if overlap and names & concerned:
             return True
     return False
 

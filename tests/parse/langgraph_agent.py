@@ -101,9 +101,9 @@ def official(provider: TracerProvider) -> list[Any]:
 
 
 def callback(_provider: TracerProvider) -> list[Any]:
-    from treering.langchain import TreeringCallback  # type: ignore[import-not-found, unused-ignore]
+    from treering.langchain import TreeringCallback
 
-    return [TreeringCallback(os.environ["TREERING_URL"])]
+    return [TreeringCallback(os.environ["TREERING_URL"], service="weather")]
 
 
 INSTRUMENTATIONS: dict[str, Callable[[TracerProvider], list[Any]]] = {
@@ -127,7 +127,7 @@ def main(url: str, names: list[str]) -> None:
     )
     provider.shutdown()
     for one in callbacks:
-        one.close()
+        one.flush()
 
 
 if __name__ == "__main__":

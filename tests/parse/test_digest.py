@@ -98,6 +98,16 @@ def test_real_logs_count_the_same(name: str, shared: Path) -> None:
     assert same(gzip.decompress(path.read_bytes())) > 0.3
 
 
+def test_numbers_of_all_lengths_are_soon_one_thing() -> None:
+    r = random.Random(2)
+    lines = [f"{r.random() * 10 ** r.randrange(7):.2f},m,{r.randrange(10**4)},{r.randrange(900)}" for _ in range(9000)]
+    data = "\n".join(lines).encode() + b"\n"
+    assert same(data) > 0.95
+    digest = Digest(now_ns=NOW)
+    digest.feed(data)
+    assert len({id(group.verdict) for group in digest.take_groups()}) < 200
+
+
 def test_stack_traces_stay_whole() -> None:
     trace = 'Traceback (most recent call last):\n  File "a.py", line 3, in f\n    x()\nValueError: no\n'
     line = "2026-11-24 10:00:{:02d} {} worker did {} things\n"

@@ -331,3 +331,20 @@ def test_what_failed_has_a_type(record: dict[str, Any], error: str | None) -> No
     found = call(sent)
     assert found is not None
     assert found.error == error or (error is None and found.error == "_OTHER")
+
+
+def test_a_conversation_wider_than_a_batch_of_columns() -> None:
+    sent = {"openinference.span.kind": "LLM"}
+    for place in range(900):
+        prefix = f"llm.input_messages.{place}.message."
+        sent |= {f"{prefix}role": "user" if place % 2 else "assistant", f"{prefix}content": f"turn {place}"}
+    found = call(normalised(span(attributes=sent)))
+    assert found is not None
+    assert [message.text for message in found.input] == [f"turn {place}" for place in range(900)]
+
+
+def test_many_calls_as_data() -> None:
+    names = ("chat", "x", "embeddings")
+    records = [span(attributes={"gen_ai.operation.name": name, "user.id": name}) for name in names]
+    found = calls(Normaliser()(batch("spans", records, received_ns=1)))
+    assert [(place, one.operation, one.user) for place, one in found] == [(0, "chat", "chat"), (2, *["embeddings"] * 2)]

@@ -152,6 +152,15 @@ def test_the_launcher_knows_which_rank_was_first() -> None:
         ("RuntimeError: DataLoader worker (pid 4) is killed by signal: Killed.", "data loading"),
         ("slurmstepd: error: *** JOB 5 ON n1 CANCELLED AT 2026-11-24T03:00:00 DUE TO PREEMPTION ***", "preempted"),
         ("Segmentation fault (core dumped)", "crash"),
+        (
+            "srun: error: n2: task 3: Exited with exit code 1\nslurmstepd: error: *** STEP 5.0 ON n CANCELLED AT x ***",
+            "task died",
+        ),
+        (
+            "elastic.multiprocessing.api: failed (exitcode: -9) local_rank: 0\n  exitcode  : -9 (pid: 7)",
+            "killed",
+        ),
+        ("Current loss scale already at minimum - cannot decrease scale anymore. Exiting run.", "NaN"),
         ("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'input_ids'", "exception"),
     ],
 )
@@ -202,6 +211,32 @@ def test_series_are_bounded() -> None:
     assert not series.diverged
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "iter {}: loss {:.4f}, time 123.45ms, mfu 3.21%",
+        "[titan] 2026-11-24 10:00:00,000 - root - INFO - step: {}  loss: {:.4f}  memory: 40.22GiB(50.83%)",
+        "Epoch 0: 45%|████▌     | {}/1000 [00:12<00:15, 36.5it/s, loss={:.4f}, v_num=0]",
+        "step {}/1000 | train loss {:.4f} | val loss 3.25",
+    ],
+)
+def test_what_training_loops_print(line: str) -> None:
+    run = log("\n".join(line.format(step, 9 - step / 50) for step in range(1, 200)))
+    assert run.series["loss"].count == 199
+    assert run.series["loss"].values[-1] == pytest.approx(9 - 199 / 50, abs=1e-3)
+    assert judge(run).verdict == judging.STOPPED
+    lost = [line.format(step, math.nan) for step in range(200, 230)]
+    assert judge(log("\n".join([line.format(1, 2.0), *lost]))).verdict == judging.NAN
+
+
+def test_overflows_are_skipped_iterations() -> None:
+    lines = [
+        *RUNNING,
+        *["[deepspeed] OVERFLOW! Rank 0 Skipping step. Attempted loss scale: 65536, reducing to 32768"] * 3,
+    ]
+    assert any(note.startswith("3 iterations skipped") for note in verdict(*lines).notes)
+
+
 def test_ranks() -> None:
     lines = ["[rank3]: x", "3: x", "[12]<stderr>: x", "[Rank 7] x", "rank=4 x", "(local_rank: 2)", "no 5 here"]
     assert [rank_of(line) for line in lines] == [3, 3, 12, 7, 4, 2, None]
@@ -210,7 +245,8 @@ def test_ranks() -> None:
 PIECES = (
     ':::MLLOG ~{~"key": "eval_accuracy",~"value": ~NaN~iteration 3/ 4 | ~lm loss: ~1e999~|~'
     "{'~loss~': '~'}~busbw: ~ Gbps~\n~3/4 [00:01<?, ?it/s]~Traceback (most recent call last):~"
-    "[rank1]: ~\x00~null}~rank   : 3~Root Cause (first observed failure)"
+    "[rank1]: ~\x00~null}~rank   : 3~Root Cause (first observed failure)~"
+    "1.2.3~loss: ~step 3 ~lr=[e]~time (ms) | a-b: ~[00:01<?, 1.1.1it/s]~" + "9" * 400
 )
 _piece = st.sampled_from(PIECES.split("~"))
 

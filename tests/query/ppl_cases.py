@@ -27,10 +27,13 @@ from treering.store.duckdb import DuckdbStore
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "ppl"
 COMMANDS = frozenset(
-    "source search index where fields table eval stats timechart sort head dedup top rare rename "
-    "reverse fillnull nomv trendline regex parse grok fieldformat "
-    "multisearch union appendpipe appendcol addtotals addcoltotals mvexpand expand flatten mvcombine "
-    "xyseries transpose makeresults describe show foreach graphlookup".split()
+    (
+        "source search index where fields table eval stats timechart sort head dedup top rare rename eventstats "
+        "streamstats trendline bin chart xyseries transpose addtotals addcoltotals join inner left right full cross "
+        "semi anti lookup append appendpipe appendcol multisearch union parse grok rex regex replace fillnull "
+        "fieldformat mvexpand expand flatten mvcombine nomv reverse convert "
+        "spath foreach timewrap makeresults describe show graphlookup"
+    ).split()
 )
 NOW_NS = 1_795_500_000_000_000_000  # 2026-11-24: after every document
 

@@ -96,7 +96,7 @@ def test_an_own_field_of_that_name_stays_itself() -> None:
     ]
 
 
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     {"eventName": "gen_ai.user.message", "traceId": "1", "spanId": "2", "body": {"content": "hi"}},
     {"eventName": "gen_ai.assistant.message", "traceId": "1", "spanId": "2", "body": {"content": "hm"}},
     {"eventName": "gen_ai.choice", "traceId": "1", "spanId": "2", "body": {"index": 0, "message": {"content": "yes"}}},
@@ -104,7 +104,8 @@ EVENTS = [
 ]
 
 
-def test_content_in_events_belongs_to_its_call() -> None:
+@pytest.mark.parametrize("as_attribute", [False, True])
+def test_content_in_events_belongs_to_its_call(as_attribute: bool) -> None:
     call = {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
     own = {**call, "gen_ai.input.messages": '[{"role":"user","parts":[]}]'}
     spans = [
@@ -113,6 +114,9 @@ def test_content_in_events_belongs_to_its_call() -> None:
         {"name": "none", "traceId": "1", "spanId": "4", "attributes": call},
     ]
     events = [{**event, "attributes": {"gen_ai.system": "openai"}} for event in EVENTS]
+    if as_attribute:  # as log records had it before they had a name
+        for event in events:
+            event["attributes"]["event.name"] = event.pop("eventName")
     streams = {"logs": events, "spans": spans}
     found = rows("source=llm | fields name, gen_ai.input.messages, gen_ai.output.messages", streams)
     said = '[{"role":"%s","parts":[{"type":"text","content":"%s"}]}'

@@ -61,29 +61,6 @@ def test_any_expression_survives_printing(tree) -> None:
 
 
 SIGNS = list("|()[],.=<>+-*/%:'\"`\\ \n;~^{}@#?!")
-ROWS = ["reverse", "fillnull with 0", "regex a.b='x'", "parse body '(?<c>.)'", "grok body '%{WORD:w}'", "nomv tags"]
-ROWS += ["trendline sma(2, n)", "union logs", "multisearch [a] [b]", "appendpipe [stats count()]", "appendcol [head 1]"]
-ROWS += [
-    "addtotals col=true",
-    "addcoltotals",
-    "mvexpand tags",
-    "expand tags as t",
-    "flatten a",
-    "mvcombine n",
-    "transpose",
-]
-ROWS += [
-    "xyseries n body in ('x') n",
-    "makeresults",
-    "describe logs",
-    "foreach n* [eval <<FIELD>>_x = 1]",
-    "eval t = array(1)",
-]
-ROWS += [
-    "graphlookup logs start=n edge=n-->n as g",
-    "fieldformat x = 'a'.n.'b'",
-    "foreach mode=multivalue t [eval n = n + <<ITEM>>]",
-]
 KEYWORDS = [
     "search",
     "source",
@@ -101,9 +78,8 @@ KEYWORDS = [
     "span",
 ]
 PIECES = ["count()", "avg(a)", "'x'", '"y"', "`z`", "1", "2.5", "5m", "1e9", "earliest=-1d", "a.b", "-5", "//c", "/*"]
-WORDS = st.sampled_from([*SIGNS, *KEYWORDS, *PIECES, *ROWS])
+WORDS = st.sampled_from([*SIGNS, *KEYWORDS, *PIECES])
 TEXTS = st.lists(WORDS, max_size=25)
-PIPES = st.lists(st.sampled_from(ROWS), min_size=1, max_size=5).map(" | ".join)
 
 
 @given(st.one_of(st.text(max_size=80), TEXTS.map(" ".join), TEXTS.map("".join)))
@@ -137,7 +113,7 @@ def store():
     return store
 
 
-@given(st.one_of(TEXTS.map(" ".join), PIPES))
+@given(TEXTS.map(" ".join))
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_hostile_text_never_breaks_the_engine(store, text: str) -> None:
     from treering.stage.store import Limits

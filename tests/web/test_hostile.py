@@ -94,7 +94,9 @@ def findings(now: int) -> list[dict[str, Any]]:
     drift = known_findings.drift(now)
     facts = {"reference": {HOSTILE: 3, "b": 1}, "current": {HOSTILE: 1, NAME: 4}, HOSTILE: HOSTILE, "list": [HOSTILE]}
     hostile = [
-        msgspec.structs.replace(injection, title=HOSTILE, rule=HOSTILE, techniques=(HOSTILE,), tactic=HOSTILE, facts={HOSTILE: HOSTILE}),
+        msgspec.structs.replace(
+            injection, title=HOSTILE, rule=HOSTILE, techniques=(HOSTILE,), tactic=HOSTILE, facts={HOSTILE: HOSTILE}
+        ),
         msgspec.structs.replace(drift, title=HOSTILE, facts=facts, entities=drift.entities + injection.entities),
     ]  # fmt: skip
     return known_findings.records(hostile)
@@ -157,8 +159,9 @@ def test_hostile_text_is_shown_and_does_nothing(browser: Browser, server: Server
 
 
 # The elements whose own text holds a character that hides or turns others (options of a choice included).
-HIDING = r"""() => [...document.querySelectorAll('#root *')].filter((e) => e.tagName !== 'SCRIPT' && [...e.childNodes].some(
-  (n) => n.nodeType === 3 && /[\u0007\u001b\u200b\u202e\u2066]|[\u{e0000}-\u{e007f}]/u.test(n.data)))
+HIDING = r"""() => [...document.querySelectorAll('#root *')].filter((e) => e.tagName !== 'SCRIPT'
+  && [...e.childNodes].some((n) => n.nodeType === 3
+    && /[\u0007\u001b\u200b\u202e\u2066]|[\u{e0000}-\u{e007f}]/u.test(n.data)))
   .map((e) => e.outerHTML.slice(0, 200))"""
 
 

@@ -155,7 +155,8 @@ def test_a_call_is_a_conversation_with_its_documents(page: Page) -> None:
     said = page.get_by_test_id("conversation")
     said.get_by_role("heading", name="Retrieved documents").wait_for()
     roles = said.get_by_label("Messages").get_by_role("heading").all_inner_texts()
-    assert roles == ["system", "user", "assistant"]
+    assert roles[:2] == ["system", "user"]
+    assert roles[-1] == "assistant"
     assert re.fullmatch(r"\d\.\d{3}", said.locator("summary .number").first.inner_text())
     opened = page.url
     keys(page, "j", "Enter")
@@ -371,7 +372,8 @@ SEEN_CONTRAST = """() => {
     }
     return [255, 255, 255];
   };
-  return [...document.querySelectorAll('.severity, .chip, .stat dt, .stat dd, .rail-item, .tabled td, .tabled th, .card h2, .quiet, small')]
+  const looked = '.severity, .chip, .stat dt, .stat dd, .rail-item, .tabled td, .tabled th, .card h2, .quiet, small';
+  return [...document.querySelectorAll(looked)]
     .filter((e) => e.offsetParent && e.textContent.trim())
     .map((e) => {
       const colour = getComputedStyle(e).color;

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from treering.model.dashboard import Dashboard
 
 BUCKETS = 80
+MANY = 300_000
 _ROWS, _CHOICES = 2000, 200
 _MOST_CHARACTERS = 500
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000))
@@ -55,7 +56,9 @@ async def dashboard(
     found = await service.call(stored.load, name, service.dashboards)
     chosen = _chosen(found, values)
     size = bucket(span, service.clock.now_ns())
-    texts = [filled(panel.query, chosen, {"span": size}) for panel in found.panels]
+    records = sum(info.rows for info in await service.call(service.store.streams))
+    written = {"span": size, "sample": sample(size, records)}
+    texts = [filled(panel.query, chosen, written) for panel in found.panels]
     asked = {f"panel {place}": Asked(query=text) for place, text in enumerate(texts)}
     asked |= {f"variable {item.name}": Asked(query=item.query, limit=_CHOICES) for item in found.variables}
     answers = (await queries(service, asked, span, _ROWS))["answers"]
@@ -89,6 +92,20 @@ def bucket(span: tuple[str | None, str | None], now_ns: int) -> str:
     length = interval_ms(start, max(end, start + 1), BUCKETS)
     unit, size = next(((unit, size) for unit, size in _UNITS if length % size == 0), ("ms", 1))
     return f"{length // size}{unit}"
+
+
+def sample(size: str, records: int) -> str:
+    """Return a condition on half a minute of each bucket of `size`, or one that always holds while `records` are few.
+
+    For panels that must read long texts: at three million records the texts of a day take seconds to read.
+    """
+    count, unit = int(size.rstrip("mshd")), size.lstrip("0123456789")
+    if records < MANY or unit in {"ms", "s"} or (unit == "m" and count < 5):
+        return "second(@timestamp) >= 0"
+    if unit == "m":
+        return f"minute(@timestamp) % {count} = {count // 2} and second(@timestamp) < 30"
+    hours = count if unit == "h" else 6
+    return f"minute(@timestamp) = 7 and second(@timestamp) < 30 and hour(@timestamp) % {hours} = 0"
 
 
 def _chosen(found: Dashboard, values: Mapping[str, str]) -> dict[str, str]:

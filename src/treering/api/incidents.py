@@ -31,16 +31,6 @@ MAX_LIST = 1000
 _RISKY = 20
 _RELATED = 10
 _RELATED_SCORE = 0.25
-# Which playbook fits which kind of incident; a playbook may name techniques in addition (docs/playbooks.md).
-PLAYBOOKS = {
-    "security": "injection",
-    "performance": "latency",
-    "availability": "latency",
-    "quality": "hallucination",
-    "drift": "hallucination",
-    "cost": "spend",
-    "training": "training",
-}
 
 
 async def listed(service: Service, state: str = "", kind: str = "", limit: int = 200) -> dict[str, Any]:
@@ -91,12 +81,12 @@ async def shown(service: Service, identifier: str) -> dict[str, Any]:
         case = desk.book.case(identifier)
         if case is None:
             raise _missing(identifier)
-        return whole(desk, case)
+        return whole(service, desk, case)
 
     return await _with_desk(service, read)
 
 
-def whole(desk: Desk, case: Case) -> dict[str, Any]:
+def whole(service: Service, desk: Desk, case: Case) -> dict[str, Any]:
     """Return an incident with findings, timeline, graph, evidence, history, comments and related incidents."""
     incident = case.incident
     findings = findings_of(desk, case)
@@ -115,7 +105,7 @@ def whole(desk: Desk, case: Case) -> dict[str, Any]:
         "comments": [_comment(change) for change in changes if change.what == "comment"],
         "history": [_change(change) for change in changes],
         "related": _related(desk, case),
-        "playbook": PLAYBOOKS.get(incident.kind, ""),
+        "playbook": _playbook(service, case),
         "steps": [
             {"playbook": s.playbook, "step": s.step, "state": s.state, "by": s.actor, "at": format_ns(s.at_ns)}
             for s in desk.book.steps(incident.id)
@@ -141,7 +131,7 @@ async def changed(
         case = desk.change(identifier, actor, state=wanted, owner=owner, comment=comment)
         if case is None:
             raise _missing(identifier)
-        return whole(desk, case)
+        return whole(service, desk, case)
 
     return await _with_desk(service, write)
 
@@ -167,6 +157,11 @@ def desk_of(service: Service) -> Desk:
     if service.incidents is None:
         raise NotFound("no incidents are kept here")
     return service.incidents
+
+
+def _playbook(service: Service, case: Case) -> str:
+    found = None if service.playbooks is None else service.playbooks.fitting(case)
+    return "" if found is None else found.name
 
 
 def _missing(identifier: str) -> NotFound:

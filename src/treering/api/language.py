@@ -9,7 +9,7 @@ from treering.api import completion
 from treering.api.service import DEFAULT_SOURCE, USUAL
 from treering.core.errors import UserError
 from treering.model import semconv
-from treering.model.schema import StreamSchema
+from treering.model.schema import FieldType, StreamSchema
 from treering.query import naming
 
 if TYPE_CHECKING:
@@ -135,10 +135,13 @@ async def complete(service: Service, text: str, cursor: int) -> dict[str, Any]:
     def work() -> dict[str, Any]:
         place = max(0, min(cursor, len(text)))
         streams = [*(info.name for info in service.store.streams()), *semconv.VIEWS]
+        sources = _sources(text)
         try:
-            fields = list(schema_of(service, _sources(text)))
+            fields = list(schema_of(service, sources))
         except UserError:  # what is being typed names no stream yet
             fields = []
+        held = {field.name for field in fields}
+        fields += [FieldType(name, kind) for name, kind in naming.declared(sources).items() if name not in held]
         return completion.complete(text, place, streams, fields)
 
     return await service.call(work)

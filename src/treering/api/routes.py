@@ -14,6 +14,8 @@ from treering.api import (
     incident_routes,
     language,
     lint,
+    playbooks,
+    postmortems,
     queries,
     query,
     records,
@@ -270,13 +272,15 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/metrics", _metrics),
     *incident_routes.OPERATIONS,
     *alerts.OPERATIONS,
+    *playbooks.OPERATIONS,
+    *postmortems.OPERATIONS,
 )
 
 # What a caller needs beyond `viewer`.
 ROLES = {
     ("POST", "/api/findings/{id}"): "analyst",
     ("POST", "/api/scan"): "analyst",
-    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST, "analyst"),
+    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST, "analyst"),
 }
 
 

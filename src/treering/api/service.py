@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from treering.app.alerts import AlertDesk
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
+    from treering.app.playbooks import Playbooks
     from treering.app.scan import Scans
     from treering.app.templating import Templates
     from treering.stage.store import Query, Store
@@ -58,6 +59,7 @@ class Service:
     caller: Callable[[str], str] = lambda _header: "someone on this machine"
     incidents: Desk | None = None
     alerts: AlertDesk | None = None
+    playbooks: Playbooks | None = None
     ledger: Ledger | None = None
     scans: Scans | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None

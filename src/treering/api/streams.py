@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from treering.api.answers import NotFound
 from treering.model.times import format_ns
+from treering.query import naming
 
 if TYPE_CHECKING:
     from treering.api.service import Service
@@ -29,12 +30,18 @@ async def streams(service: Service) -> dict[str, Any]:
 
 
 async def fields(service: Service, source: str) -> dict[str, Any]:
-    """Return the fields of the streams that `source` (names or patterns, comma between) means. Raises `NotFound`."""
-    patterns = tuple(part.strip() for part in source.split(",") if part.strip())
+    """Return the fields of the streams that `source` (names or patterns, comma between) means. Raises `NotFound`.
+
+    Calls have all canonical fields, also those that no record has yet.
+    """
+    asked = tuple(part.strip() for part in source.split(",") if part.strip())
+    patterns = naming.streams(asked)
     known = await service.call(service.store.streams)
-    if not known and patterns == ("logs",):
-        return {"fields": []}
+    more = naming.declared(asked)
     if not any([await service.call(service.store.streams, pattern) for pattern in patterns]):
-        raise NotFound(f"no stream named {source[:80]!r}", hint=f"known: {', '.join(info.name for info in known)}")
+        if not more and (known or patterns != ("logs",)):
+            raise NotFound(f"no stream named {source[:80]!r}", hint=f"known: {', '.join(info.name for info in known)}")
+        return {"fields": [{"name": name, "type": kind} for name, kind in more.items()]}
     schema = await service.call(service.store.schema, patterns)
-    return {"fields": [{"name": field.name, "type": field.type} for field in schema]}
+    held = {field.name: field.type for field in schema}
+    return {"fields": [{"name": name, "type": kind} for name, kind in {**held, **more, **held}.items()]}

@@ -78,21 +78,22 @@ class Alerting:
 
     def take_findings(self, findings: Sequence[Finding]) -> None:
         """Raise alerts for findings that were written or updated."""
-        for rule in self.settings.rules:
-            for finding in findings if rule.findings is not None else ():
-                if (alert := alert_rules.of_finding(rule, finding)) is None:
-                    continue
-                with self._lock, self.book.writing():
+        with self._lock, self.book.writing():
+            for rule in self.settings.rules:
+                for finding in findings if rule.findings is not None else ():
+                    alert = alert_rules.of_finding(rule, finding)
                     # The same finding may be told again after a crash; only what was added to it is news.
-                    if self.book.saw_more(rule.name, finding.fingerprint, finding.count, self._clock.now_ns()):
+                    if alert and self.book.saw_more(
+                        rule.name, finding.fingerprint, finding.count, self._clock.now_ns()
+                    ):
                         self._say(alert)
 
     def take_incidents(self, incidents: Sequence[Incident]) -> None:
         """Raise or resolve alerts for incidents that changed."""
-        for rule in self.settings.rules:
-            for incident in incidents if rule.incidents is not None else ():
-                if (alert := alert_rules.of_incident(rule, incident)) is not None:
-                    with self._lock, self.book.writing():
+        with self._lock, self.book.writing():
+            for rule in self.settings.rules:
+                for incident in incidents if rule.incidents is not None else ():
+                    if (alert := alert_rules.of_incident(rule, incident)) is not None:
                         self._say(alert)
 
     def _say(self, alert: Alert) -> None:

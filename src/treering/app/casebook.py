@@ -118,7 +118,8 @@ class Casebook:
     def put_clues(self, clues: Iterable[Clue]) -> None:
         """Keep findings; one with a known fingerprint replaces the old."""
         rows = [(clue.fingerprint, _bounded(clue.finding.end_ns), msgspec.json.encode(clue)) for clue in clues]
-        self._many("INSERT OR REPLACE INTO clues VALUES (?, ?, ?)", rows)
+        with self.writing():
+            self._many("INSERT OR REPLACE INTO clues VALUES (?, ?, ?)", rows)
 
     def clues(self, since_ns: int, most: int) -> list[Clue]:
         """Return the findings that end at `since_ns` or later, at most the newest `most`."""

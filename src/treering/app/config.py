@@ -67,6 +67,7 @@ class Incidents(Config, frozen=True):
         Meta(description="an incident to which nothing is added for so long is resolved, but attacks and runs"),
     ] = "1h"
     horizon: Annotated[str, Meta(description="how far back findings can still join an incident")] = "3d"
+    playbooks: Annotated[str, Meta(description="directory of playbooks of your own")] = ""
 
 
 class Detect(Config, frozen=True):
@@ -83,6 +84,13 @@ class Detect(Config, frozen=True):
     settings: Annotated[
         dict[str, dict[str, Any]], Meta(description="detector to its settings: `[detect.settings.NAME]`")
     ] = msgspec.field(default_factory=dict)
+
+
+class Rules(Config, frozen=True):
+    """Rules of one's own, and shipped ones not to ask."""
+
+    paths: Annotated[tuple[str, ...], Meta(description="files of rules, or directories of them")] = ()
+    off: Annotated[tuple[str, ...], Meta(description="ids of rules that are not asked")] = ()
 
 
 class Limits(Config, frozen=True):
@@ -118,6 +126,7 @@ class Settings(Config, frozen=True):
     dashboards: Annotated[str, Meta(description="folder of further dashboards, one file each")] = ""
     incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
+    rules: Annotated[Rules, Meta(description="rules of your own")] = Rules()
     alerts: Annotated[Alerts, Meta(description="whom to tell about what")] = Alerts()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     prices: Annotated[Prices, Meta(description="prices of your own")] = Prices()
@@ -140,7 +149,16 @@ def load(path: Path | None = None) -> Settings:
             return Settings()
     settings = decode(read_toml(path), Settings, str(path))
     check(settings)
-    return settings
+    return _with_rules(settings)
+
+
+def _with_rules(settings: Settings) -> Settings:
+    """Hand what `[rules]` says to the detector of that name."""
+    if settings.rules == Rules():
+        return settings
+    own = {name: value for name, value in msgspec.structs.asdict(settings.rules).items() if value}
+    every = {**settings.detect.settings, "rules": {**settings.detect.settings.get("rules", {}), **own}}
+    return msgspec.structs.replace(settings, detect=msgspec.structs.replace(settings.detect, settings=every))
 
 
 def check(settings: Settings) -> None:

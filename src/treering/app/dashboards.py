@@ -60,8 +60,6 @@ def read(file: Traversable) -> Dashboard:
         tables = _READERS[Path(file.name).suffix](data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{file.name}: {error}") from error
-    except ImportError as error:
-        raise UserError(f"{file.name} is YAML, which needs PyYAML", hint="pip install pyyaml, or write TOML") from error
     return decode(tables, Dashboard, file.name)
 
 

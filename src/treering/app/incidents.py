@@ -103,8 +103,10 @@ class Desk:
         self._attempt(self.catch_up)
         while not self._ends.is_set():
             came = self._dirty.wait(_LOOK_S)
+            began = self._clock.monotonic()
             self._attempt(self.settle if came else self.resolve_quiet)
-            self._ends.wait(_PAUSE_S)
+            # Folding again and again takes at most a tenth of one core, however many findings there are.
+            self._ends.wait(max(_PAUSE_S, 9 * (self._clock.monotonic() - began)))
         if self._dirty.is_set():
             self._attempt(self.settle)
 

@@ -6,6 +6,7 @@ writes names a `step`; the record carries it, so a step that is written again af
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     Listener = Callable[[Sequence[Finding]], None]
 
+_log = logging.getLogger(__name__)
 STATES = ("new", "confirmed", "dismissed", "closed")
 _CACHED = 4096
 _AT_ONCE = 500
@@ -50,7 +52,11 @@ class Entry:
 
 
 class Ledger:
-    """Writes findings and their triage; the only writer of its stream. Safe to use from any thread."""
+    """Writes findings and their triage; the only writer of its stream. Safe to use from any thread.
+
+    `listeners` are called after each write with the findings as they now stand, in the writer's thread. After a crash
+    they may be told again what they know. One that raises is logged and not called again for the same findings.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         """Keep the ledger in `store`."""
@@ -77,9 +83,11 @@ class Ledger:
             for start in range(0, len(names), _AT_ONCE):
                 part = {name: gathered[name] for name in names[start : start + _AT_ONCE]}
                 now += self._write(part, step, replay=replay)
-        if now:
-            for listener in self.listeners:
+        for listener in self.listeners if now else ():
+            try:
                 listener(now)
+            except Exception:  # noqa: BLE001  the findings are stored; one bad listener must not stop detection
+                _log.exception("a listener to findings failed")
         return now
 
     def _write(self, found: Mapping[str, Finding], step: int, *, replay: bool) -> list[Finding]:

@@ -26,6 +26,7 @@ from treering.app.config import Settings, seconds, source_of
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
+from treering.app.playbooks import Playbooks
 from treering.app.scan import Scans
 from treering.app.sink import StoreSink
 from treering.app.templating import Templates
@@ -62,6 +63,7 @@ class Pipeline:
     context: Context
     incidents: Desk
     alerts: AlertDesk
+    playbooks: Playbooks
     ledger: Ledger
     scans: Scans
 
@@ -90,6 +92,7 @@ class Pipeline:
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
         self.ledger.listeners.append(self.incidents.take)
         self.alerts = await asyncio.to_thread(self._alerts)
+        self.playbooks = open_playbooks(self.settings, self.store, self.clock)
         self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
             self.detection = await asyncio.to_thread(self._detection)
@@ -239,6 +242,12 @@ def open_desk(settings: Settings, store: Store, clock: Clock, now_ns: Callable[[
         quiet_s=seconds(about.quiet),
         horizon_days=seconds(about.horizon) / 86_400,
     )
+
+
+def open_playbooks(settings: Settings, store: Store, clock: Clock) -> Playbooks:
+    """Return the playbooks, shipped and own. Raises `UserError` for one that cannot be read."""
+    own = settings.incidents.playbooks
+    return Playbooks(store, clock, Path(own) if own else None)
 
 
 def follow_state(directory: Path, into: str, paths: Sequence[str]) -> Path:

@@ -8,8 +8,8 @@ import msgspec
 
 from treering import query
 from treering.core.errors import UserError
-from treering.model.times import format_ns
 from treering.respond import parameters, playbook
+from treering.respond.parameters import Instant
 from treering.stage.store import Limits
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ def values_of(case: Case) -> dict[str, Value]:
     values: dict[str, Value] = {
         "incident.id": incident.id,
         "incident.kind": incident.kind,
-        "incident.start": format_ns(incident.start_ns),
-        "incident.end": format_ns(incident.end_ns),
+        "incident.start": Instant(incident.start_ns),
+        "incident.end": Instant(incident.end_ns),
+        "incident.noticed": Instant(incident.noticed_ns),
         "incident.findings": incident.findings,
         "incident.traces": tuple(e.value for e in incident.entities if e.kind == "trace"),
     }

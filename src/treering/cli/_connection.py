@@ -116,7 +116,7 @@ def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     from treering.api.service import Service
     from treering.app.alerts import AlertDesk
     from treering.app.config import limits
-    from treering.app.pipeline import open_desk, open_templates
+    from treering.app.pipeline import open_desk, open_playbooks, open_templates
     from treering.core.clock import SystemClock
     from treering.core.telemetry import Telemetry
 
@@ -125,7 +125,12 @@ def _opened(store: Any, settings: Settings) -> Iterator[Local]:
     alerts = AlertDesk(settings.alerts, store, clock, Telemetry(), settings.directory)
     try:
         services = Service(
-            store, limits(settings), incidents=incidents, alerts=alerts, templates=open_templates(settings)
+            store,
+            limits(settings),
+            incidents=incidents,
+            alerts=alerts,
+            playbooks=open_playbooks(settings, store, clock),
+            templates=open_templates(settings),
         )
         yield Local(routes(services))
     finally:

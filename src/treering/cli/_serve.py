@@ -84,6 +84,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         caller=pipeline.access.name,
         incidents=pipeline.incidents,
         alerts=pipeline.alerts,
+        playbooks=pipeline.playbooks,
         ledger=pipeline.ledger,
         scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 alert = typer.Typer(
     help="List alerts and deliveries, silence, test a receiver.",
+    epilog="Example: treering alert test pager",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,

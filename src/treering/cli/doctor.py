@@ -55,7 +55,10 @@ def _checks(status: Mapping[str, Any]) -> list[tuple[str, bool, str]]:
         parts = ("received", "stored", "rejected", "dropped", "in_flight")
         sums = ", ".join(f"{balance[part]:,} {part.replace('_', ' ')}" for part in parts)
         found.append((f"receiver {balance['receiver']}", balance["holds"], sums))
-    found += [(f"port {item['name']}", True, f"{item['address']} {item['state']}") for item in status["listeners"]]
+    for item in status["listeners"]:
+        # A port that is taken is a warning; a source that gets no answer is something to look at.
+        failing = item["state"].startswith("failing: ")
+        found.append((f"port {item['name']}", not failing, f"{item['address']} {item['state']}"))
     store = status["store"]
     wrong = [*store.get("damage", ()), *(f"{name}: {why}" for name, why in store.get("trouble", {}).items())]
     whole = f"{store.get('segments', 0)} segments readable, {store.get('unflushed_rows', 0):,} records in the log"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 incident = typer.Typer(
     help="List incidents, show one, take care of it, export its evidence.",
+    epilog="Example: treering incident list --state open",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
@@ -124,6 +125,30 @@ def export(
     target = into or Path(f"{Path(identifier).name}-evidence.zip")
     target.write_bytes(content)
     console(stderr=True).print(f"{target}: {len(content):,} bytes")
+
+
+@incident.command("postmortem")
+def postmortem(
+    identifier: Id,
+    html: Annotated[bool, typer.Option("--html", help="One HTML file with charts instead of Markdown.")] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", "-o", help="File to write.", show_default="standard output")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Write a cited draft of the post-mortem, made from the record.
+
+    Example: treering incident postmortem inc-0123456789ab --html --into postmortem.html
+    """
+    from treering.cli import _connection
+
+    with _connection.connected(_connection.settings(config, data)) as client:
+        content = client.download(f"{_path(identifier)}/postmortem?format={'html' if html else 'md'}")
+    if into is None:
+        sys.stdout.buffer.write(content)
+    else:
+        into.write_bytes(content)
 
 
 def _path(identifier: str) -> str:

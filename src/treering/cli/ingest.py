@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from treering.app.config import Settings
     from treering.receive._json_lines import Rejected
     from treering.receive.files import Files, Progress
-    from treering.stage.source import Context, Sink
+    from treering.stage.source import Context
     from treering.stage.store import Store
 
 
@@ -48,10 +48,11 @@ def ingest(
     _summary(progress, into)
 
 
-def read_into(store: Store, paths: tuple[str, ...]) -> Progress:
-    """Read files of any format into `store`, showing progress on a terminal."""
+def read_into(store: Store, settings: Settings, paths: tuple[str, ...]) -> Progress:
+    """Read files of any format into `store` as the server would, showing progress on a terminal."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from treering.app import pipeline
     from treering.app.sink import StoreSink
     from treering.core.clock import SystemClock
     from treering.core.telemetry import Telemetry
@@ -60,14 +61,17 @@ def read_into(store: Store, paths: tuple[str, ...]) -> Progress:
 
     async def read() -> Progress:
         with ThreadPoolExecutor(2) as pool:
-            context = Context(StoreSink(store, pool), SystemClock(), Telemetry())
-            source = files.build(files.Config(paths=paths), context)
+            telemetry = Telemetry()
+            steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
+            sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
+            source = files.build(files.Config(paths=paths), Context(sink, SystemClock(), telemetry))
             shown = asyncio.create_task(_show(source))
             try:
                 await source.read()
             finally:
                 shown.cancel()
                 await asyncio.gather(shown, return_exceptions=True)
+                sink.close()
             return source.progress
 
     return asyncio.run(read())

@@ -65,7 +65,6 @@ def scan(
 
 def _files(settings: Settings, paths: tuple[str, ...]) -> list[Finding]:
     """Return what is found in files, which are read into a store that goes away afterwards."""
-    from treering.app.config import Settings
     from treering.app.detectors import makers
     from treering.app.pipeline import open_store
     from treering.app.scan import Scan
@@ -74,9 +73,10 @@ def _files(settings: Settings, paths: tuple[str, ...]) -> list[Finding]:
 
     make = makers(settings.detect)
     with tempfile.TemporaryDirectory(prefix="treering-scan-") as folder:
-        store = open_store(Settings(data=folder, store=settings.store))
+        temporary = msgspec.structs.replace(settings, data=folder, retention={})
+        store = open_store(temporary)
         try:
-            read_into(store, paths)
+            read_into(store, temporary, paths)
             scan = Scan(make, store, SystemClock())
             with _told() as told:
                 while scan.step():

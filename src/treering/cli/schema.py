@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 schema = typer.Typer(
     help="Look at how telemetry is named.",
+    epilog="Example: treering schema lint --since 7d",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "serviceName": "service",
     "attributes.tenant.id": "tenant",
-    "attributes.app.route": "endpoint",
+    "attributes.app.route": "route",
     "attributes.http.route": "endpoint",
     "attributes.gen_ai.request.model": "model",
     "attributes.server.address": "host",
@@ -54,7 +54,7 @@ class Clue(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def domain(self) -> str:
         """What it can share a cause with."""
-        return domain(self.family)
+        return domain(self.family, self.finding.detector)
 
     @cached_property
     def named(self) -> frozenset[Entity]:

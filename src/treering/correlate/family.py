@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from treering.model.finding import Finding
 
 FAMILIES = ("security", "training", "availability", "performance", "cost", "quality", "drift")
+ANY = "any"
 _WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -23,6 +24,7 @@ class _Table(msgspec.Struct, frozen=True):
     techniques: dict[str, str]
     frameworks: dict[str, str]
     otherwise: str
+    symptoms: frozenset[str]
 
 
 @functools.cache
@@ -58,6 +60,11 @@ def _family(detector: str, rule: str, techniques: tuple[str, ...]) -> str:
     return table.otherwise
 
 
-def domain(name: str) -> str:
-    """Return the domain of a family: what can have one cause. Attacks and training runs stand alone."""
+def domain(name: str, detector: str = "") -> str:
+    """Return the domain of a family: what can have one cause. Attacks and training runs stand alone.
+
+    What a detector of mere oddities says (`symptoms` of the table) can be a sign of anything.
+    """
+    if detector in _table().symptoms:
+        return ANY
     return {"security": "security", "training": "training"}.get(name, "operation")

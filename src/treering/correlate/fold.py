@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from treering.correlate import story
+from treering.correlate.family import ANY
 from treering.correlate.links import Link, Rules, links
 from treering.correlate.risk import risk
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from treering.correlate.clue import Clue
     from treering.model.incident import Incident
+
+_ODD = 0.45
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -33,7 +36,8 @@ def fold(clues: Iterable[Clue], rules: Rules | None = None, open_risk: float = 1
     """Return the incidents in `clues`; of several with one fingerprint the last counts.
 
     Findings are joined where a link reaches the threshold (connected components). A group becomes an incident when its
-    risk points reach `open_risk`: one finding of medium severity does, four of low severity do.
+    risk points reach `open_risk`: one finding of medium severity does, four of low severity do. What only says that
+    something is unusual (a new kind of log line) takes one of high severity, or three of medium.
     """
     rules = rules or Rules()
     known = {clue.fingerprint: clue for clue in clues if not clue.dismissed}
@@ -43,13 +47,19 @@ def fold(clues: Iterable[Clue], rules: Rules | None = None, open_risk: float = 1
     incidents: list[Incident] = []
     slight: list[str] = []
     for group in groups:
-        end = max(clue.finding.end_ns for clue in group)
-        if risk([clue.finding for clue in group], end) < open_risk:
+        if _weight(group) < open_risk:
             slight += [clue.fingerprint for clue in group]
         else:
             incidents.append(story.incident(group))
     weak = tuple(link for link in found if link.score < rules.threshold)
     return Folded(tuple(incidents), tuple(slight), weak)
+
+
+def _weight(group: Sequence[Clue]) -> float:
+    """Return the risk points that decide whether there is an incident: mere oddities weigh less than half."""
+    end = max(clue.finding.end_ns for clue in group)
+    odd = risk([clue.finding for clue in group if clue.domain == ANY], end)
+    return _ODD * odd + risk([clue.finding for clue in group if clue.domain != ANY], end)
 
 
 def _components(ordered: Sequence[Clue], joined: Sequence[Link]) -> list[list[Clue]]:

@@ -35,7 +35,7 @@ def kinds() -> Kinds:
 
 
 def canonical(entity: Entity) -> Entity:
-    """Return the entity under the kind that findings are compared by (`route` and `endpoint` are one)."""
+    """Return the entity under the kind that findings are compared by (`conversation` and `session` are one)."""
     same = kinds().same_name.get(entity.kind)
     return entity if same is None else Entity(same, entity.value)
 

@@ -8,18 +8,21 @@ passes, or a credential that everybody uses, links nothing by itself.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from treering.correlate.family import ANY
 from treering.correlate.kinds import is_identity, kinds, weight
+from treering.model.finding import Entity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.correlate.clue import Clue
-    from treering.model.finding import Entity
 
 MINUTE = 60 * 10**9
 _NEIGHBOURS = 32
@@ -27,7 +30,8 @@ _FREE_USERS = 3
 _GATE = 0.2
 _MOST_AFFINITY = 0.3
 _MEASURED = frozenset({"performance", "availability"})
-_CONTRADICTING = ("endpoint", "model", "run", "host")
+_CONTRADICTING = ("endpoint", "route", "model", "run", "host")
+_FEW = 4
 _LONG = frozenset({"trace", "session", "run"})
 
 
@@ -40,6 +44,22 @@ class Rules(msgspec.Struct, frozen=True):
     long_gap_ns: int = 360 * MINUTE
     onset_ns: int = 10 * MINUTE
     instant_ns: int = 2 * MINUTE
+
+
+class _Seen(NamedTuple):
+    """What all findings together say: how crowded entities are, by stretch of time; which services call which."""
+
+    crowds: dict[Entity, list[tuple[int, float]]]
+    dependent: frozenset[frozenset[str]]
+    starts: dict[Entity, list[int]]
+
+    def is_busy(self, service: str, at_ns: int, rules: Rules) -> bool:
+        """Whether so much begins in a service around an instant that beginning together is chance."""
+        starts = self.starts.get(Entity("service", service), [])
+        near, instant = 15 * MINUTE, rules.instant_ns
+        around = bisect_right(starts, at_ns + near) - bisect_left(starts, at_ns - near)
+        together = bisect_right(starts, at_ns + instant) - bisect_left(starts, at_ns - instant)
+        return around - together > _FEW
 
 
 class Link(msgspec.Struct, frozen=True, order=True):
@@ -59,13 +79,19 @@ def links(clues: Sequence[Clue], rules: Rules) -> list[Link]:
     """
     ordered = sorted(clues, key=lambda clue: (clue.finding.start_ns, clue.fingerprint))
     carriers = _carriers(ordered)
+    samples = _samples(ordered)
     crowds = {entity: _crowds(entity, group, rules) for entity, group in carriers.items()}
+    starts = {e: [clue.finding.start_ns for clue in group] for e, group in carriers.items() if e.kind == "service"}
+    seen = _Seen(crowds, _dependent(samples), starts)
+    reach = [(group, _window(entity.kind, rules)) for entity, group in carriers.items()]
+    reach += [(group, rules.long_gap_ns) for group in samples.values()]
+    reach += [(group, rules.instant_ns) for group in (ordered, *_measured(ordered).values())]
     found = {}
-    for group in [*carriers.values(), *_samples(ordered).values()]:
-        for one, other in _neighbours(group, rules):
+    for group, gap_ns in reach:
+        for one, other in _neighbours(group, gap_ns):
             pair = (one.fingerprint, other.fingerprint)
             if pair not in found:
-                found[pair] = _link(one, other, crowds, rules)
+                found[pair] = _link(one, other, seen, rules)
     return sorted(link for link in found.values() if link.score > 0)
 
 
@@ -84,19 +110,40 @@ def _carriers(ordered: Sequence[Clue]) -> dict[Entity, list[Clue]]:
 
 
 def _samples(ordered: Sequence[Clue]) -> dict[object, list[Clue]]:
-    """Return the findings by the traces and records that they show, and those of one rule together."""
+    """Return the findings by the traces and records that they show."""
     found: dict[object, list[Clue]] = defaultdict(list)
     for clue in ordered:
-        for sample in (*clue.traces, *clue.records, (clue.finding.detector, clue.finding.rule, "")):
+        for sample in (*clue.traces, *clue.records):
             found[sample].append(clue)
     return found
 
 
-def _neighbours(group: Sequence[Clue], rules: Rules) -> Iterator[tuple[Clue, Clue]]:
+def _dependent(samples: Mapping[object, Sequence[Clue]]) -> frozenset[frozenset[str]]:
+    """Return the pairs of services that findings show in one trace: one of them calls the other."""
+    found = set()
+    for sample, clues in samples.items():
+        if isinstance(sample, str):
+            services = sorted({e.value for clue in clues for e in clue.entities if e.kind == "service"})
+            found |= {frozenset(pair) for pair in combinations(services[:_NEIGHBOURS], 2)}
+    return frozenset(found)
+
+
+def _measured(ordered: Sequence[Clue]) -> dict[tuple[str, str], list[Clue]]:
+    """Return measured findings by their rule."""
+    found: dict[tuple[str, str], list[Clue]] = defaultdict(list)
+    for clue in ordered:
+        if clue.family in _MEASURED:
+            found[clue.finding.detector, clue.finding.rule].append(clue)
+    return found
+
+
+def _neighbours(group: Sequence[Clue], gap_ns: int) -> Iterator[tuple[Clue, Clue]]:
+    """Yield each finding with the next ones of the group that begin before its end and `gap_ns` more."""
     for place, one in enumerate(group):
         for other in group[place + 1 : place + 1 + _NEIGHBOURS]:
-            if gap(one, other) <= rules.long_gap_ns:
-                yield one, other
+            if other.finding.start_ns - one.finding.end_ns > gap_ns:
+                break  # the group is in order of start: those after it are further away
+            yield one, other
 
 
 def _crowds(entity: Entity, group: Sequence[Clue], rules: Rules) -> list[tuple[int, float]]:
@@ -122,18 +169,18 @@ def _crowd(entity: Entity, members: Sequence[Clue]) -> float:
     return crowd
 
 
-def _link(one: Clue, other: Clue, crowds: dict[Entity, list[tuple[int, float]]], rules: Rules) -> Link:
+def _link(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> Link:
     apart = gap(one, other)
     named = one.named | other.named
     # That two services run on one host says something only where one of the findings is about the host.
     shared = sorted(e for e in one.entities & other.entities if e.kind != "host" or e in named)
     start = other.finding.start_ns
-    rarity = {e: 1 / next((crowd for end, crowd in crowds[e] if start <= end), crowds[e][-1][1]) for e in shared}
+    rarity = {e: 1 / _crowd_at(seen.crowds[e], start) for e in shared}
     attack = one.domain == other.domain == "security"
     identities = places = 0.0
     through = []
     for entity in shared:
-        value = weight(entity.kind, attack=attack) * rarity[entity]
+        value = weight(entity.kind, attack=attack) * rarity[entity] / _company(entity.kind, one, other)
         if not value or apart > _window(entity.kind, rules):
             continue
         through.append(entity)
@@ -142,9 +189,20 @@ def _link(one: Clue, other: Clue, crowds: dict[Entity, list[tuple[int, float]]],
         else:
             places += value
     places *= _agreement(one, other)
-    together = identities + places + _samples_shared(one, other) + _at_once(one, other, rules)
+    together = identities + places + _samples_shared(one, other, rules) + _at_once(one, other, seen, rules)
     score = together + (_affinity(one, other, rules) if together >= _GATE else 0.0)
     return Link(one.fingerprint, other.fingerprint, round(score, 6), tuple(through))
+
+
+def _company(kind: str, one: Clue, other: Clue) -> int:
+    """Return among how many of its kind a shared identity stands: one of eight users may just have been there."""
+    if kind in _LONG or not is_identity(kind):
+        return 1
+    return max(sum(entity.kind == kind for entity in clue.named) for clue in (one, other)) or 1
+
+
+def _crowd_at(stretches: Sequence[tuple[int, float]], at_ns: int) -> float:
+    return next((crowd for end, crowd in stretches if at_ns <= end), stretches[-1][1])
 
 
 def _window(kind: str, rules: Rules) -> int:
@@ -155,12 +213,11 @@ def _window(kind: str, rules: Rules) -> int:
 
 def _agreement(one: Clue, other: Clue) -> float:
     """Return how far shared places count: not between an attack and anything else, less where the two contradict."""
-    if one.domain != other.domain:
+    factor = 1.0
+    if one.domain != other.domain and ANY not in (one.domain, other.domain):
         if "security" in (one.domain, other.domain):
             return 0.0
         factor = 0.9
-    else:
-        factor = 1.0
     if one.who and other.who and not one.who & other.who:
         factor *= 0.5
     for kind in _CONTRADICTING:
@@ -177,23 +234,37 @@ def _share_a_service(one: Clue, other: Clue) -> bool:
     return not mine or not theirs or bool(mine & theirs)
 
 
-def _samples_shared(one: Clue, other: Clue) -> float:
+def _samples_shared(one: Clue, other: Clue, rules: Rules) -> float:
     """Return what shared evidence says: the same records, whatever the domain; the same calls, of what is measured.
 
     Two measured aggregates that sample the same slow or failed calls depend on each other; one shared call may be
-    chance. Distributions (drift) sample what is usual, where sharing says nothing.
+    chance, and so may be some failed calls among the slow ones that there were before. Distributions (drift) sample
+    what is usual, where sharing says nothing.
     """
     found = min(0.6, 0.3 * len(one.records & other.records))
     named = set(one.finding.values("trace")) & set(other.finding.values("trace"))
     both = len((one.traces & other.traces) - named)
     if both and one.family in _MEASURED and other.family in _MEASURED:
-        found = max(found, min(0.5, 0.25 * both) * _agreement(one, other))
+        first, second = one.finding, other.finding
+        alike = first.detector == second.detector or abs(first.start_ns - second.start_ns) <= rules.onset_ns
+        found = max(found, min(0.5, 0.25 * both) * _agreement(one, other) * (1.0 if alike else 0.4))
     return found
 
 
-def _at_once(one: Clue, other: Clue, rules: Rules) -> float:
-    """Return what it says that the same goes wrong at two places from the same instant to the same instant."""
+def _at_once(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> float:
+    """Return what time says: the same goes wrong at two places from the same instant to the same instant, or something
+    begins to go wrong at the same instant in one service, or in two of which one calls the other."""
     first, second = one.finding, other.finding
+    if one.domain != "operation" or other.domain != "operation":
+        return 0.0
+    onset = abs(first.start_ns - second.start_ns)
+    named = ({e.value for e in clue.entities if e.kind == "service"} for clue in (one, other))
+    mine, theirs = ({s for s in found if not seen.is_busy(s, first.start_ns, rules)} for found in named)
+    # Within one service many things begin in two minutes, few in one.
+    if onset <= rules.instant_ns // 2 and mine & theirs:
+        return 0.3
+    if onset <= rules.instant_ns and any(frozenset((a, b)) in seen.dependent for a in mine for b in theirs):
+        return 0.3
     if one.family not in _MEASURED or (first.detector, first.rule) != (second.detector, second.rule):
         return 0.0
     both = min(first.end_ns, second.end_ns) - max(first.start_ns, second.start_ns)

@@ -73,25 +73,30 @@ class Spending:
     def observe(self, rows: Rows) -> Iterable[Finding]:
         """Add the model calls of a batch and return what is above a limit now."""
         batch = calls(rows)
+        columns = {kind: [rows.texts(field) for field in fields if rows.has(field)] for kind, fields in FIELDS.items()}
+        costs, counted = batch.costs, batch.tokens
         for subject, places in batch.groups.items():
             if subject.kind != "model":
                 continue
             for place in places:
-                usd, tokens = batch.costs[place] or 0.0, batch.tokens[place] or 0.0
+                usd, tokens = costs[place] or 0.0, counted[place] or 0.0
                 if usd or tokens:
-                    yield from self._spent(rows, place, usd, tokens)
+                    names = {kind: _first(held, place) for kind, held in columns.items() if held}
+                    yield from self._spent(rows, place, (usd, tokens), names)
 
-    def _spent(self, rows: Rows, place: int, usd: float, tokens: float) -> Iterable[Finding]:
+    def _spent(
+        self, rows: Rows, place: int, used: tuple[float, float], names: dict[str, str | None]
+    ) -> Iterable[Finding]:
         at_ns = int(rows.times[place])
-        names = {kind: _first(rows, fields, place) for kind, fields in FIELDS.items()}
+        usd, tokens = used
         for number, budget in enumerate(self._budgets):
-            name = "all" if budget.by == "all" else names[budget.by]
+            name = "all" if budget.by == "all" else names.get(budget.by)
             if name and budget.name in {"", name}:
                 held = self._add((f"budget {number}", budget.by, name), at_ns // _PERIODS[budget.period], usd, tokens)
                 if held is not None:
                     yield from self._over(budget, name, held, rows, place)
         for kind in ("user", "key", "agent"):
-            if name := names[kind]:
+            if name := names.get(kind):
                 held = self._add(("hour", kind, name), at_ns // _HOUR_NS, 0.0, tokens)
                 if held is not None:
                     yield from self._unusual(kind, name, held, names, rows, place)
@@ -156,7 +161,7 @@ class Spending:
             start_ns=held.period * _HOUR_NS,
             end_ns=at_ns,
             noticed_ns=at_ns,
-            entities=named([(kind, name), ("service", names["service"])]),
+            entities=named([(kind, name), ("service", names.get("service"))]),
             evidence=(_shown(rows, place),),
             techniques=("owasp-llm@2025:LLM10",),
             facts={"used": held.tokens, "limit": limit, "unit": "tokens"},
@@ -171,9 +176,9 @@ class Spending:
         self._sums, self._usual = dict(state[0]), state[1]
 
 
-def _first(rows: Rows, fields: Sequence[str], place: int) -> str | None:
-    for field in fields:
-        if rows.has(field) and (value := rows.texts(field)[place]):
+def _first(columns: Sequence[Sequence[str | None]], place: int) -> str | None:
+    for column in columns:
+        if value := column[place]:
             return value[:200]
     return None
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from treering.detect._calls import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from treering.model.rows import Rows
 
@@ -17,20 +20,24 @@ _INPUT, _OUTPUT = "attributes.gen_ai.usage.input_tokens", "attributes.gen_ai.usa
 _FIRST = "attributes.gen_ai.response.time_to_first_chunk"
 
 
-def points(rows: Rows, places: Iterable[int]) -> Iterable[tuple[int, tuple[float, ...]]]:
-    """Yield place and values of the calls that took time or tokens."""
+def points(rows: Rows, places: Sequence[int]) -> list[tuple[float, ...]]:
+    """Return the values of each of these calls by the order of `NAMES`: logarithms, 0 for what nobody said."""
+    if not places:
+        return []
     batch = calls(rows)
-    read, written, first = rows.numbers(_INPUT), rows.numbers(_OUTPUT), rows.numbers(_FIRST)
-    for place in places:
-        seconds = batch.seconds[place] or 0.0
-        given, made = _positive(float(read[place])), _positive(float(written[place]))
-        if not seconds and not given and not made:
-            continue
-        cost = batch.costs[place] or 0.0
-        pace = seconds / made if made else 0.0
-        raw = (seconds, given, made, cost * 1000, _positive(float(first[place])), pace)
-        yield place, tuple(math.log1p(min(value, 1e12)) for value in raw)
+    seconds = _column([batch.seconds[place] for place in places])
+    costs = _column([batch.costs[place] for place in places])
+    read, made, first = (rows.numbers(name)[list(places)] for name in (_INPUT, _OUTPUT, _FIRST))
+    made = _positive(made)
+    pace = np.divide(seconds, made, out=np.zeros_like(seconds), where=made > 0)
+    table = np.stack([seconds, _positive(read), made, costs * 1000, _positive(first), pace], axis=1)
+    found: list[tuple[float, ...]] = [tuple(row) for row in np.log1p(np.minimum(table, 1e12)).tolist()]
+    return found
 
 
-def _positive(value: float) -> float:
-    return value if 0 < value < math.inf else 0.0
+def _column(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([value or 0.0 for value in values], dtype=np.float64)
+
+
+def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where((values > 0) & np.isfinite(values), values, 0.0)

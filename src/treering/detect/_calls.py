@@ -35,46 +35,44 @@ class Calls:
     def __init__(self, rows: Rows) -> None:
         """Look at `rows`; columns are decoded when they are asked for."""
         self.rows = rows
+        self._windows: dict[int, Sequence[int]] = {}
 
     @cached_property
     def groups(self) -> dict[Subject, list[int]]:
         """The places of the records of each subject."""
-        found: dict[Subject, list[int]] = {}
-        make = self._spans if self.rows.stream == "spans" else self._lines
-        for subject, index in make():
-            found.setdefault(subject, []).append(index)
-        return found
+        # Plain tuples while grouping: making an object for each record would cost as much as all the rest.
+        found = self._spans() if self.rows.stream == "spans" else self._lines()
+        return {Subject(*name): places for name, places in found.items()}
 
-    def _spans(self) -> list[tuple[Subject, int]]:
+    def _spans(self) -> dict[tuple[str, str, str], list[int]]:
         rows = self.rows
         columns = ("serviceName", "attributes.http.route", _OPERATION, "attributes.gen_ai.tool.name", "kind")
         read = [rows.texts(name) for name in columns]
         answered, asked = rows.texts("attributes.gen_ai.response.model"), rows.texts("attributes.gen_ai.request.model")
-        found: list[tuple[Subject, int]] = []
+        found: dict[tuple[str, str, str], list[int]] = {}
         for index, (service, route, operation, tool, kind) in enumerate(zip(*read, strict=True)):
             if service is None:
                 continue
             if operation in _MODEL_CALLS:
                 model = asked[index] or answered[index]
                 if model:
-                    found.append((Subject("model", service, model[:200]), index))
+                    found.setdefault(("model", service, model[:200]), []).append(index)
             elif tool and operation == "execute_tool":
-                found.append((Subject("tool", service, tool[:200]), index))
+                found.setdefault(("tool", service, tool[:200]), []).append(index)
             elif route:
-                found.append((Subject("endpoint", service, route[:200]), index))
+                found.setdefault(("endpoint", service, route[:200]), []).append(index)
             elif kind in _ENTRY:
-                found.append((Subject("service", service, ""), index))
+                found.setdefault(("service", service, ""), []).append(index)
         return found
 
-    def _lines(self) -> list[tuple[Subject, int]]:
-        if not self.rows.has(STATUS):
-            return []
-        services = self.rows.texts("serviceName")
-        return [
-            (Subject("service", service, ""), index)
-            for index, (service, status) in enumerate(zip(services, self.statuses, strict=True))
-            if service and status is not None
-        ]
+    def _lines(self) -> dict[tuple[str, str, str], list[int]]:
+        found: dict[str, list[int]] = {}
+        if self.rows.has(STATUS):
+            services = self.rows.texts("serviceName")
+            for index, (service, status) in enumerate(zip(services, self.statuses, strict=True)):
+                if service and status is not None:
+                    found.setdefault(service, []).append(index)
+        return {("service", service, ""): places for service, places in found.items()}
 
     @cached_property
     def statuses(self) -> Sequence[Any]:
@@ -99,13 +97,22 @@ class Calls:
             for at, took in zip(times, self.seconds, strict=True)
         ]
 
+    def windows(self, window_ns: int) -> Sequence[int]:
+        """Return the number of the window of `window_ns` nanoseconds in which each call ended."""
+        held = self._windows.get(window_ns)
+        if held is None:
+            held = self._windows[window_ns] = [at // window_ns for at in self.ends]
+        return held
+
     @cached_property
     def failures(self) -> Sequence[bool]:
         """Whether each call failed: its span says so, or the server answered 500 and above."""
-        failed = [
-            isinstance(status, int) and not isinstance(status, bool) and status >= _SERVER_ERROR
-            for status in self.statuses
-        ]
+        failed = [False] * self.rows.count
+        if self.rows.has(STATUS):
+            failed = [
+                isinstance(status, int) and not isinstance(status, bool) and status >= _SERVER_ERROR
+                for status in self.statuses
+            ]
         if self.rows.stream != "spans":
             return failed
         codes, types = self.rows.values("status.code"), self.rows.values("attributes.error.type")

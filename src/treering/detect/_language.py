@@ -42,4 +42,4 @@ def language(text: str) -> str:
             return name
     hits = {name: sum(1 for word in letters if word in words) for name, words in _WORDS.items()}
     best = max(hits, key=lambda name: hits[name])
-    return best if hits[best] >= max(1.0, len(letters) * _LEAST_SHARE) else "?"
+    return best if hits[best] >= max(2.0, len(letters) * _LEAST_SHARE) else "?"

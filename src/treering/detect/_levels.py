@@ -30,6 +30,7 @@ _SCORES: dict[str, tuple[Callable[[float, Sequence[float], float], float], float
     "ewma": (statistics.ewma_score, 5.0),
 }
 _POOLS = (1, 2, 3, 5, 10, 30, 60)
+_LEAST_CALLS = 10
 _MANY_CALLS = 30
 _LEAST_PAST = 50
 _LEAST_SLOTS = 6
@@ -95,7 +96,8 @@ class LevelJudge:
         if self._settings.method != "robust":
             score, threshold = _SCORES[self._settings.method]
             limit = self._settings.threshold or threshold
-            if len(levels) < _LEAST_SLOTS:
+            # A median of a few calls is too uncertain to be compared with one of hundreds.
+            if len(levels) < _LEAST_SLOTS or len(values) < _LEAST_CALLS:
                 return None
             value = score(now, levels, _FLOOR)
             return {"score": value, "threshold": limit} if value >= limit else None

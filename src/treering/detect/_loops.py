@@ -73,10 +73,11 @@ class Loops:
     def observe(self, rows: Rows) -> Iterable[Finding]:
         """Return what the spans of a batch say about loops."""
         operations = rows.texts("attributes.gen_ai.operation.name")
+        traces, about = rows.texts("traceId"), [(kind, rows.texts(field)) for kind, field in _ABOUT.items()]
         for index, operation in enumerate(operations):
             if operation is None:
                 continue
-            trace = self._trace(rows, index)
+            trace = self._trace(traces[index], about, index)
             if trace is None:
                 continue
             name, held = trace
@@ -85,17 +86,24 @@ class Loops:
             elif operation in _CALL:
                 yield from self._call(rows, index, name, held)
 
-    def _trace(self, rows: Rows, index: int) -> tuple[str, Trace] | None:
-        name = rows.texts("traceId")[index] or rows.texts(_ABOUT["session"])[index]
+    def _trace(
+        self, given: str | None, about: Sequence[tuple[str, Sequence[str | None]]], index: int
+    ) -> tuple[str, Trace] | None:
+        name = given or next((column[index] for kind, column in about if kind == "session"), None)
         if not name:
             return None
-        held = self._traces.pop(name, None) or Trace()
+        held = self._traces.pop(name, None)
+        if held is None:
+            # Most traces have one call: whom a trace concerns is noted from its second one on.
+            held = self._traces[name] = Trace()
+            if len(self._traces) > _MOST_TRACES:
+                del self._traces[next(iter(self._traces))]
+            return name, held
         self._traces[name] = held
-        if len(self._traces) > _MOST_TRACES:
-            del self._traces[next(iter(self._traces))]
-        for kind, field in _ABOUT.items():
-            if kind not in held.about and (value := rows.texts(field)[index]):
-                held.about[kind] = value[:200]
+        if len(held.about) < len(about):
+            for kind, column in about:
+                if kind not in held.about and (value := column[index]):
+                    held.about[kind] = value[:200]
         return name, held
 
     def _tool(self, rows: Rows, index: int, name: str, trace: Trace) -> Iterable[Finding]:
@@ -121,13 +129,8 @@ class Loops:
         yield self._finding("tool_loop", title, (name, tool, mark), (call.first_ns, at_ns), trace, shown, facts)
 
     def _call(self, rows: Rows, index: int, name: str, trace: Trace) -> Iterable[Finding]:
-        sides = (rows.values(f"attributes.gen_ai.usage.{side}_tokens")[index] for side in ("input", "output"))
-        read, written = (
-            float(value)
-            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
-            else 0.0
-            for value in sides
-        )
+        read = _count(rows.values("attributes.gen_ai.usage.input_tokens")[index])
+        written = _count(rows.values("attributes.gen_ai.usage.output_tokens")[index])
         at_ns = int(rows.times[index])
         trace.calls += 1
         trace.tokens += read + written
@@ -179,3 +182,9 @@ class Loops:
     def restore(self, state: list[tuple[str, Trace]]) -> None:
         """Go on from saved traces."""
         self._traces = dict(state)
+
+
+def _count(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12:
+        return float(value)
+    return 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from treering.detect._calls import STREAMS, calls
+from treering.detect._calls import calls
 from treering.detect._evidence import evidence
 from treering.detect._levels import LevelJudge, Levels
 from treering.detect._series import Board, keep_value
@@ -31,16 +31,13 @@ class Measured:
         read: tuple[tuple[str, ...], Callable[[Calls], Sequence[float | None]]],
         rule: str,
         title: Callable[[Series, float, float], str],
+        streams: frozenset[str] = frozenset({"spans"}),
     ) -> None:
         """Take the values that `read` gives: the fields they come from, and how."""
         self._fields, self._values = read
+        self.streams = streams
         self._board = Board(name, settings, LevelJudge(settings, rule, title))
         self._window_s = settings.window_s
-
-    @property
-    def streams(self) -> frozenset[str]:
-        """Spans, and access lines among logs."""
-        return STREAMS
 
     @property
     def every_s(self) -> float:
@@ -52,16 +49,16 @@ class Measured:
         if not any(rows.has(field) for field in self._fields):
             return ()
         batch = calls(rows)
-        values = self._values(batch)
+        values, numbers = self._values(batch), batch.windows(self._board.window_ns)
         for subject, places in batch.groups.items():
-            series = None
-            for place in places:
+            held = [place for place in places if values[place] is not None]
+            series = self._board.series(subject) if held else None
+            cell: Cell | None = None
+            for place in held:
+                if series is not None and (cell is None or cell.number != numbers[place]):
+                    cell = self._board.cell(series, numbers[place])
                 value = values[place]
-                if value is None:
-                    continue
-                series = series or self._board.series(subject)
-                cell = self._board.cell(series, batch.ends[place])
-                if cell is None:
+                if cell is None or value is None:
                     continue
                 cell.calls += 1
                 keep_value(cell, value)

@@ -21,9 +21,11 @@ from treering.parse.textview import fold, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-REACH = 260
+REACH = 220
 """Characters on each side of a literal within which its rule's expression has to match."""
 MAX_TRIES = 24
+ENOUGH = 0.01
+"""Doubt (1 minus the score) below which further rules are not tried."""
 _BREAK = "\n\x00\n"
 _TOKEN = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\.| <(\d+)> | ~(\d+) | ")
 _NAME = re.compile(r"\{([a-z]\w*)\}")
@@ -46,6 +48,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: Literal["whole", "part"] = "whole"
     match: list[str] = []
     no_match: list[str] = []
+
+    def said_by(self, role: str) -> float:
+        """Return the weight of the rule in what `role` says."""
+        return self.weight if role == "user" or self.indirect is None else self.indirect
 
 
 class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,27 +83,24 @@ class Phrases:
     def __init__(self, book: Book, hints: Mapping[str, Sequence[str]] | None = None) -> None:
         """Compile `book`; `hints` are more literals, reported by name. Raises `UserError` naming the rule."""
         self.rules = book.rules
-        alternatives = {name: _alternatives(text) for name, text in book.words.items()}
+        alternatives = {name: _alternatives(name, text) for name, text in book.words.items()}
         self._patterns = [_compile(rule, alternatives) for rule in book.rules]
-        literals: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+        self._also = [tuple(_literals(rule, rule.also, alternatives)) for rule in book.rules]
+        self._leads = [rule.near == [rule.pattern[: rule.pattern.find("}") + 1]] for rule in book.rules]
         self._mentions = [number for number, rule in enumerate(book.rules) if rule.category == "mention"]
-        for number, rule in enumerate(book.rules):
-            if rule.category == "mention":
-                continue
-            for second, needed in enumerate((rule.near, rule.also)):
-                for literal in _literals(rule, needed, alternatives):
-                    literals[literal].append((number, bool(second)))
-        self._names = list(hints or {})
-        for name, texts in (hints or {}).items():
-            for text in texts:
-                literals[text].append((-1 - self._names.index(name), False))
-        self._owners = list(literals.values())
-        self._search = ahocorasick_rs.AhoCorasick(list(literals))
-        self._also = [bool(rule.also) for rule in book.rules]
         self._allowed: dict[str, set[int]] = defaultdict(set)
+        literals: dict[str, list[int]] = defaultdict(list)
         for number, rule in enumerate(book.rules):
             for role in rule.roles:
                 self._allowed[role].add(number)
+            for literal in _literals(rule, rule.near if rule.category != "mention" else (), alternatives):
+                literals[literal].append(number)
+        self._names = list(hints or {})
+        for name, texts in (hints or {}).items():
+            for text in texts:
+                literals[text].append(-1 - self._names.index(name))
+        self._owners = list(literals.values())
+        self._search = ahocorasick_rs.AhoCorasick(list(literals))
 
     def scan(self, texts: Sequence[str], roles: Sequence[str], than: Sequence[str] = ()) -> Scanned:
         """Return what is found in folded `texts`, each said by one of `roles`; at most one match of a rule in a text.
@@ -105,26 +108,32 @@ class Phrases:
         Of texts that were only respelt from `than`, literals that both have are not looked at again.
         """
         near: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        also: dict[tuple[int, int], list[int]] = {}
         hints: dict[str, set[int]] = {}
         for index, start, end, owner in self._literals(texts):
-            old = bool(than) and texts[index][start:end] == than[index][start:end]
+            if than and texts[index][start:end] == than[index][start:end]:
+                continue
             allowed = self._allowed[roles[index]]
-            for number, second in self._owners[owner]:
-                if number < 0:
-                    hints.setdefault(self._names[-1 - number], set()).add(index)
-                elif number not in allowed:
-                    continue
-                elif second:
-                    also.setdefault((index, number), []).append(start)
-                elif not old:
+            for number in self._owners[owner]:
+                if number in allowed:
                     near.setdefault((index, number), []).append((start, end))
-        hits = []
-        for (index, number), places in near.items():
-            close = _close(places, also.get((index, number), ())) if self._also[number] else places
-            if close and (hit := self._match(texts[index], number, close)):
+                elif number < 0:
+                    hints.setdefault(self._names[-1 - number], set()).add(index)
+        return Scanned(self._strongest(texts, roles, near), hints)
+
+    def _strongest(
+        self, texts: Sequence[str], roles: Sequence[str], near: Mapping[tuple[int, int], list[tuple[int, int]]]
+    ) -> list[Hit]:
+        """Try the rules of each text, those that say most first, until there is hardly any doubt left."""
+        hits: list[Hit] = []
+        doubt: dict[int, float] = {}
+        order = sorted(near, key=lambda key: (key[0], -self.rules[key[1]].weight, key[1]))
+        for index, number in order:
+            if doubt.get(index, 1.0) <= ENOUGH:
+                continue
+            if hit := self._match(texts[index], number, near[index, number]):
                 hits.append(Hit(index, number, *hit))
-        return Scanned(hits, hints)
+                doubt[index] = doubt.get(index, 1.0) * (1 - self.rules[number].said_by(roles[index]))
+        return hits
 
     def mentions(self, text: str, role: str) -> list[int]:
         """Return the rules that say that folded `text` only talks about such things."""
@@ -143,32 +152,33 @@ class Phrases:
             yield index, start - starts[index], end - starts[index], owner
 
     def _match(self, text: str, number: int, places: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
-        pattern, done = self._patterns[number], -1
+        """Try a rule around its literals; those that begin its expression need no look at what stands before."""
+        pattern, also, done = self._patterns[number], self._also[number], -1
+        before = 1 if self._leads[number] else REACH
         for start, end in places[:MAX_TRIES]:
             if end <= done:
                 continue
-            done = min(len(text), end + REACH)
-            found = pattern.search(text, max(0, start - REACH), done)
+            low, high = max(0, start - before), min(len(text), end + REACH)
+            if also and not _holds(text[max(0, start - REACH) : high], also):
+                continue
+            done = high
+            found = pattern.search(text, low, high)
             if found:
                 return found.span()
-            done -= REACH // 2
+            done = min(done, end) if before == 1 else done - REACH // 2
         return None
 
 
-def _close(places: list[tuple[int, int]], others: Sequence[int]) -> list[tuple[int, int]]:
-    if not others:
-        return []
-    found = []
-    for start, end in places[: 8 * MAX_TRIES]:
-        nearest = bisect_right(others, start)
-        around = others[max(0, nearest - 1) : nearest + 1]
-        if any(abs(other - start) <= REACH for other in around):
-            found.append((start, end))
-    return found
+def _holds(text: str, literals: Sequence[str]) -> bool:
+    return any(literal in text for literal in literals)
 
 
-def _alternatives(text: str) -> list[str]:
-    return [part for part in (plain(piece.strip()).cased for piece in text.replace("\n", " ").split(",")) if part]
+def _alternatives(name: str, text: str) -> list[str]:
+    parts = [plain(piece.strip()).cased for piece in text.replace("\n", " ").split(",")]
+    for part in parts:
+        if part.count("{") != part.count("}"):
+            raise UserError(f"words {name}: {part!r} has half a bracket", hint="a comma ends an alternative")
+    return [part for part in parts if part]
 
 
 def _compile(rule: Rule, words: Mapping[str, list[str]]) -> re.Pattern[str]:

@@ -169,7 +169,7 @@ class Scanner:
         by_category: dict[str, float] = {}
         for number in found.spans:
             rule = rules[number]
-            weight = rule.weight if role == "user" or rule.indirect is None else rule.indirect
+            weight = rule.said_by(role)
             if role == "user" and number in found.quoted:
                 weight *= _QUOTED
             left *= 1 - weight

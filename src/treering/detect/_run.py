@@ -13,6 +13,8 @@ from treering.model.finding import Evidence
 _KEPT = 60
 _LEAST = 12
 _SUSTAINED = 3
+_PAUSE_NS = 3600 * 10**9
+_LATE_NS = 1200 * 10**9
 Turn = Literal["", "begins", "goes on"]
 
 
@@ -66,8 +68,16 @@ class Run(msgspec.Struct):
     stalled: bool = False
     last: Evidence | None = None
 
+    def begin(self) -> None:
+        """Forget loss and gradients of a run before: this is another one of the same service and file."""
+        self.loss, self.grad, self.steps = Measure(), Measure(), []
+        self.broken_ns = self.failed_ns = 0
+        self.failed_rank = -1
+
     def step(self, at_ns: int, shown: Evidence) -> None:
-        """Note that the run reported its progress in the record `shown`."""
+        """Note that the run reported its progress in the record `shown`; after a long pause it is another run."""
+        if self.steps and at_ns - self.steps[-1] > _PAUSE_NS:
+            self.begin()
         self.steps = sorted({*self.steps, at_ns})[-_KEPT:]
         if self.steps[-1] == at_ns:
             self.last = shown
@@ -90,7 +100,8 @@ class Run(msgspec.Struct):
         pauses = [later - earlier for earlier, later in zip(self.steps, self.steps[1:], strict=False)]
         limit = max(least_ns, int(statistics.quantile(pauses, 0.95) * times))
         silent = now_ns - self.steps[-1]
-        return silent if silent > limit else 0
+        # When time jumps far beyond the limit, records are read late: then silence says nothing about the run.
+        return silent if limit < silent <= limit + _LATE_NS else 0
 
 
 def is_finite(value: float) -> bool:

@@ -1,5 +1,6 @@
 """What secrets look like: literals, expressions and checks of each kind; formats as their providers document them."""
 
+# ruff: noqa: E501  one kind a line
 from __future__ import annotations
 
 import base64

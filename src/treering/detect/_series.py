@@ -109,7 +109,7 @@ class Board:
         self._windows = windows
         self._judge = judge
         self._fill = fill
-        self._window_ns = int(windows.window_s * 1e9)
+        self.window_ns = int(windows.window_s * 1e9)
         self._series: dict[Subject, Series] = {}
 
     def series(self, subject: Subject) -> Series:
@@ -122,9 +122,8 @@ class Board:
         self._series[subject] = held
         return held
 
-    def cell(self, series: Series, at_ns: int) -> Cell | None:
-        """Return the window of `series` that `at_ns` belongs to, None when it was judged long ago."""
-        number = at_ns // self._window_ns
+    def cell(self, series: Series, number: int) -> Cell | None:
+        """Return the window of `series` with this number, None when it was judged long ago."""
         held = series.pending.get(number)
         if held is None:
             if number < series.judged - LOOK_BACK or len(series.pending) >= _MOST_PENDING:
@@ -134,7 +133,7 @@ class Board:
 
     def close(self, now_ns: int) -> list[Finding]:
         """Judge every window that ended before `now_ns`."""
-        until = now_ns // self._window_ns
+        until = now_ns // self.window_ns
         found: list[Finding] = []
         for series in list(self._series.values()):
             if self._fill:
@@ -151,25 +150,25 @@ class Board:
                 series.pending[number] = Cell(number)
 
     def _closed(self, series: Series, cell: Cell) -> Iterable[Finding]:
-        at_ns = cell.number * self._window_ns
+        at_ns = cell.number * self.window_ns
         series.judged = max(series.judged, cell.number)
         series.recent = [held for held in series.recent if held.number > cell.number - LOOK_BACK]
         series.recent.append(cell)
         verdict = None
         if series.history.span_ns(at_ns) >= self._windows.history_s * 1e9:
-            verdict = self._judge(series, cell, self._window_ns)
+            verdict = self._judge(series, cell, self.window_ns)
         if verdict is None:
             return self._calm(series, cell)
         return self._odd(series, cell, verdict)
 
     def _odd(self, series: Series, cell: Cell, verdict: Verdict) -> Iterable[Finding]:
         series.odd += 1
-        end_ns = (cell.number + 1) * self._window_ns
+        end_ns = (cell.number + 1) * self.window_ns
         if series.open is None:
             series.held.append(cell)
             if max(series.odd, verdict.windows) < self._windows.sustained:
                 return ()
-            start_ns = min(verdict.since, series.held[0].number) * self._window_ns
+            start_ns = min(verdict.since, series.held[0].number) * self.window_ns
             series.held = []
             about = verdict.title, verdict.rule, verdict.severity.value
             series.open = Open(start_ns, end_ns, end_ns, end_ns, 0, *about)
@@ -180,7 +179,7 @@ class Board:
             series.open, series.odd, series.recent = None, 0, []
             self._remember(series, cell)
             return (self._finding(series, opened, verdict._replace(facts={**verdict.facts, "accepted": True})),)
-        if end_ns - opened.told_ns < max(300 * 10**9, 10 * self._window_ns):
+        if end_ns - opened.told_ns < max(300 * 10**9, 10 * self.window_ns):
             return ()
         opened.told_ns = end_ns
         return (self._finding(series, opened, verdict),)
@@ -202,7 +201,7 @@ class Board:
         return (self._finding(series, opened, ended),)
 
     def _remember(self, series: Series, cell: Cell) -> None:
-        at_ns = cell.number * self._window_ns
+        at_ns = cell.number * self.window_ns
         level = _level(cell.values)
         series.history.add(at_ns, cell.calls, cell.hits, level)
         if cell.values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from treering.detect._derived import derived
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from treering.model.rows import Rows
 
 TEMPLATE = "template.id"
-_MASKED = 400
+_MASKED = 240
 _WORDS = 12
-# A token with a digit, a quoted text, a path or an address stands for any other one.
-_VARIABLE = re.compile(r"\"[^\"]*\"|'[^']*'|\S*[\d/@=]\S*")
+_MARKS = ".,:;!?()[]{}\"'"
 
 
 def shapes(rows: Rows) -> Sequence[str]:
@@ -29,7 +28,8 @@ def shapes(rows: Rows) -> Sequence[str]:
 def masked(text: str) -> str:
     """Return the words of a line that are the same in all lines of its shape, as its shape's name."""
     line = text[:_MASKED].partition("\n")[0]
-    return " ".join(_VARIABLE.sub("*", line).split()[:_WORDS])
+    # A word with a digit, a path, an address or an assignment stands for any other one.
+    return " ".join([word if word.strip(_MARKS).isalpha() else "*" for word in line.split()[:_WORDS]])
 
 
 def _shapes(rows: Rows) -> Sequence[str]:
@@ -48,5 +48,6 @@ def _shapes(rows: Rows) -> Sequence[str]:
     return found
 
 
+@lru_cache(maxsize=8192)
 def _named(shape: str) -> str:
     return hashlib.blake2b(shape.encode("utf-8", "replace"), digest_size=6).hexdigest()

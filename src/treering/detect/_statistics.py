@@ -69,7 +69,7 @@ def kolmogorov_chance(distance: float, size: float) -> float:
 def chi_squared_chance(now: Mapping[str, float], before: Mapping[str, float]) -> float:
     """Return the probability that two counts by category come from the same shares; rare categories are put together.
 
-    The statistic's tail by Wilson and Hilferty's cube root (1931), good to a factor of two where it matters.
+    The statistic's tail is exact for two and three categories, else by Wilson and Hilferty's cube root (1931).
     """
     calls, past = sum(now.values()), sum(before.values())
     rare = [0.0, 0.0]
@@ -90,6 +90,10 @@ def chi_squared_chance(now: Mapping[str, float], before: Mapping[str, float]) ->
             expected = sum(seen) * size / (calls + past)
             statistic += (count - expected) ** 2 / expected
     degrees = len(kept) - 1
+    if degrees == 1:
+        return max(math.erfc(math.sqrt(statistic / 2)), _LEAST)
+    if degrees == 2:
+        return max(math.exp(-statistic / 2), _LEAST)
     spread = 2 / (9 * degrees)
     score = ((statistic / degrees) ** (1 / 3) - (1 - spread)) / math.sqrt(spread)
     return max(0.5 * math.erfc(score / math.sqrt(2)), _LEAST)

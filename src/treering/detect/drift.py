@@ -109,7 +109,7 @@ class Drift:
             self._looked[looked] = self._looked.get(looked, 0) + 1
             for seen in features(rows, index, operation):
                 group = self._group(service, seen.scope, seen.feature)
-                group.feature.add(minute, seen.value, units[index] or traces[index] or str(index))
+                group.feature.add(minute, seen.value, units[index] or traces[index] or str(times[index]))
                 if seen.feature == "model":
                     found += self._model(group, seen.value, rows, index)
                 if group.odd or len(group.shown) < _KEPT_EVIDENCE or seen.value == group.grown:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from treering.detect._calls import STREAMS
 from treering.detect._levels import Levels
 from treering.detect._measured import Measured, about
 from treering.stage.detector import Example
@@ -37,7 +38,7 @@ class Latency(Measured):
     def __init__(self, config: Config) -> None:
         """Start with nothing known."""
         fields = ("durationInNanos", "attributes.http.server.request.duration")
-        super().__init__(NAME, config, (fields, _seconds), "slow", _title)
+        super().__init__(NAME, config, (fields, _seconds), "slow", _title, STREAMS)
 
 
 def _title(series: Series, usual: float, now: float) -> str:

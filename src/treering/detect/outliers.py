@@ -23,7 +23,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._call_features import NAMES, points
 from treering.detect._calls import calls
 from treering.detect._episodes import Episodes
-from treering.detect._evidence import evidence, named
+from treering.detect._evidence import named
 from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
 
@@ -53,7 +53,8 @@ class Config(BaseConfig, frozen=True):
     margin: Annotated[float, Meta(gt=1, description="times beyond the usual range that one value must be")] = 2.0
 
 
-Call = tuple[tuple[float, ...], Evidence]
+Call = tuple[tuple[float, ...], tuple[int, int, str, str]]
+"""Values, and where the record is: instant, number, trace, span."""
 
 
 class Model(msgspec.Struct):
@@ -92,10 +93,13 @@ class Outliers:
                 continue
             model = self._model(subject)
             failed = calls(rows).failures
-            for place, values in points(rows, [place for place in places if not failed[place]]):
-                if len(model.waiting) < _MOST_WAITING:
-                    shown = evidence(rows, place, "durationInNanos", _said(values))
-                    model.waiting.append((values, shown))
+            room = _MOST_WAITING - len(model.waiting)
+            kept = [place for place in places if not failed[place]][:room]
+            times, seqs = rows.times, rows.seqs
+            traces, spans = rows.texts("traceId"), rows.texts("spanId")
+            for place, values in zip(kept, points(rows, kept), strict=True):
+                where = (int(times[place]), int(seqs[place]), traces[place] or "", spans[place] or "")
+                model.waiting.append((values, where))
         return ()
 
     def _model(self, subject: Subject) -> Model:
@@ -112,7 +116,7 @@ class Outliers:
         """Judge the calls that have come since the last tick, then learn from them."""
         found: list[Finding] = []
         for key, model in self._models.items():
-            waiting, model.waiting = sorted(model.waiting, key=lambda item: (item[1].time_ns, item[1].seq)), []
+            waiting, model.waiting = sorted(model.waiting, key=lambda item: item[1]), []
             for start in range(0, len(waiting), self._config.least):
                 found += self._take(key, model, waiting[start : start + self._config.least])
         return found
@@ -120,9 +124,10 @@ class Outliers:
     def _take(self, key: tuple[str, str], model: Model, calls: Sequence[Call]) -> list[Finding]:
         """Judge calls by what was fitted before, then learn from those that are not odd."""
         found = self._judge(key, model, calls) if model.fitted else []
-        told = {finding.evidence[0] for finding in found}
-        model.kept = [*model.kept, *(values for values, shown in calls if shown not in told)][-self._config.kept :]
-        newest_ns = calls[-1][1].time_ns
+        told = {(finding.evidence[0].time_ns, finding.evidence[0].seq) for finding in found}
+        usual = (values for values, where in calls if where[:2] not in told and any(values))
+        model.kept = [*model.kept, *usual][-self._config.kept :]
+        newest_ns = calls[-1][1][0]
         due = newest_ns - model.fitted_ns >= self._config.refit_s * 1e9
         if due and len(model.kept) >= self._config.least:
             model.fitted, model.fitted_ns = list(model.kept), newest_ns
@@ -156,7 +161,8 @@ class Outliers:
         return pair
 
     def _finding(self, model: Model, call: Call, score: float, beyond: Any) -> Finding:
-        values, shown = call
+        values, (at_ns, seq, trace, span) = call
+        shown = Evidence("spans", seq, at_ns, "durationInNanos", _said(values), (), "", trace, span)
         odd = NAMES[int(np.argmax(beyond))]
         usual = math.expm1(float(np.median([item[NAMES.index(odd)] for item in model.fitted])))
         seen = math.expm1(values[NAMES.index(odd)])

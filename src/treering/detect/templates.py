@@ -179,6 +179,8 @@ class Templates:
             return
         earlier = [held for at, held in kind.counts.items() if number - _KEPT_WINDOWS <= at < number - 1]
         usual = max(earlier, default=0)
+        if not usual and kind.level < _WARN:
+            return  # a job that starts
         if count < max(usual, 1) * self._config.burst or statistics.poisson_tail(count, max(usual, 1)) > _CHANCE:
             return
         # A burst that lasts for some windows is one.
@@ -204,7 +206,8 @@ class Templates:
             return
         newest = max(kind.counts)
         silent = until - 1 - newest
-        if silent < _GONE or kind.gone == newest:
+        # When time jumps far beyond that, records are read late: then silence says nothing.
+        if not _GONE <= silent <= 2 * _GONE or kind.gone == newest:
             return
         steady = sum(1 for number in kind.counts if newest - _KEPT_WINDOWS < number <= newest)
         service = self._services.get(kind.service)
@@ -270,7 +273,8 @@ EXAMPLES = (
     ),
     Example("a single error", "logs", [*_QUIET, _line(10_800, "cannot open socket", 17)]),
     Example("a kind of line that bursts", "logs",
-            [*_QUIET, *(_line(10_800 + n, f"cache miss for {n}") for n in range(0, 240, 2))], ("burst",), 900),
+            [*_QUIET, *(_line(n, f"cache miss for {n}") for n in range(8_000, 10_800, 100)),
+             *(_line(10_800 + n, f"cache miss for {n}") for n in range(0, 240, 2))], ("burst",), 900),
     Example("many errors of many kinds", "logs",
             [*_QUIET, _line(100, "lost a packet", 17),
              *(_line(10_800 + n, f"lost {'abcdefgh'[n % 8]}", 17) for n in range(200))],

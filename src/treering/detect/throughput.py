@@ -57,10 +57,15 @@ class Throughput:
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count the calls of a batch in their windows."""
         batch = calls(rows)
+        if not batch.groups:
+            return ()
+        numbers = batch.windows(self._board.window_ns)
         for subject, places in batch.groups.items():
             series = self._board.series(subject)
+            cell: Cell | None = None
             for place in places:
-                cell = self._board.cell(series, batch.ends[place])
+                if cell is None or cell.number != numbers[place]:
+                    cell = self._board.cell(series, numbers[place])
                 if cell is None:
                     continue
                 cell.calls += 1

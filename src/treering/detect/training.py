@@ -48,7 +48,7 @@ _FINISHED = re.compile(r"Training completed|[\"']train_runtime[\"']")
 _WORDS = (
     "nvrm: xid", "out of memory", "outofmemoryerror", "cublas_status_alloc_failed", "collective operation timeout",
     "nccl warn", "nccl error", "ncclunhandledcudaerror", "ncclsystemerror", "ncclinternalerror", "ncclremoteerror",
-    "checkpoint to", "training completed", "train_runtime",
+    "checkpoint to", "training completed", "train_runtime", "running training",
 )  # fmt: skip
 
 
@@ -122,6 +122,8 @@ class Training:
             run.name = parts[-2] if len(parts) > 1 else run.name
         elif _FINISHED.search(text):
             self._run(rows, index).ended = True
+        elif "running training" in text.lower():
+            self._run(rows, index).begin()
 
     def _told(
         self, rows: Rows, index: int, rule: str, severity: Severity, title: str, span: tuple[int, int], **facts: Any
@@ -328,6 +330,9 @@ EXAMPLES = (
     Example("gradients explode", "logs", [*_HEALTHY, *(_report(40 + n, "1.3", f"{4 + n}") for n in range(4))],
             ("gradient_explosion",), 60),
     Example("a run falls silent", "logs", _HEALTHY, ("stall",), 1200),
+    Example("another run begins with a high loss", "logs",
+            [*_HEALTHY, _line(41, "***** Running training *****"), *(_report(42 + n, "6.1") for n in range(20))],
+            (), 60),
     Example("a run ends", "logs", [*_HEALTHY, _line(41, "Training completed.")], (), 1200),
     Example("one rank fails, the others are stopped", "logs",
             [*_HEALTHY, _line(41, "FloatingPointError: loss is not finite", **_ERROR),

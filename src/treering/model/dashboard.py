@@ -29,7 +29,7 @@ class Panel(Config, frozen=True, kw_only=True):
     `lines` and `bars` draw columns over the column of time, or a bar a name where there is none; `number` shows the
     first number of the first row; `table` the rows. `unit` says what numbers are: `ns`, `ms`, `s`, `usd`, `bytes`,
     `percent` (0 to 100), `ratio` (0 to 1), else plain. `width` is in quarters of the page. `$span` in a query stands
-    for the length of a bucket.
+    for the length of a bucket, `$sample` for a condition that leaves a sample of each bucket where records are many.
     """
 
     title: str

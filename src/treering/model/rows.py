@@ -29,6 +29,7 @@ class Rows:
         self.count = batch.rows
         self._first_seq = first_seq
         self._held: dict[str, Sequence[Any]] = {}
+        self._texts: dict[str, Sequence[str | None]] = {}
 
     @cached_property
     def _physical(self) -> dict[str, list[str]]:
@@ -72,10 +73,14 @@ class Rows:
 
     def texts(self, name: str) -> Sequence[str | None]:
         """Return the field's value of each record where it is a text, else None."""
-        physical = self._physical.get(name, ())
-        if len(physical) == 1 and physical[0].endswith(":s"):
-            return self.values(name)
-        return [value if isinstance(value, str) else None for value in self.values(name)]
+        held = self._texts.get(name)
+        if held is None:
+            physical = self._physical.get(name, ())
+            held = self.values(name)
+            if len(physical) != 1 or not physical[0].endswith(":s"):
+                held = [value if isinstance(value, str) else None for value in held]
+            self._texts[name] = held
+        return held
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return the field's value of each record as a float, NaN where it is no number."""

@@ -33,6 +33,8 @@ _MOST = 100_000
 _PIECE = 8192
 _LONGEST = 1200
 _TRIED = 4
+# So many lines of a shape with numbers of different lengths, all judged alike, stand for the rest.
+_ENOUGH, _NEVER = 32, -(2**40)
 # After a piece with this share of lines that had to be read, the next ones are read without looking at their shapes.
 _HOPELESS, _PAUSE = 0.8, 16
 _SLOW = -1
@@ -71,6 +73,7 @@ class Digest(Reader):
         self._once: set[int] = set()
         self._verdicts: dict[tuple[int, int], int] = {}
         self._known: list[Verdict] = []
+        self._outcomes: dict[int, tuple[int, int]] = {}
         self._minutes: dict[int, int] = {}
         self._groups: list[Group] = []
         self._pause = 0
@@ -132,19 +135,30 @@ class Digest(Reader):
         for place, key in enumerate(keys):
             verdict = self._verdicts.get((shape, key))
             if verdict is None:
-                verdict = self._verdicts[shape, key] = self._learn(texts[int(rows[first[place]])], plan)
+                verdict = self._agreed(shape, plan)
+                if verdict is None:
+                    verdict = self._verdicts[shape, key] = self._learn(texts[int(rows[first[place]])], plan, shape)
             numbers[place] = verdict
         found[rows] = numbers[inverse]
         if plan.time is not None:
             self._date(plan, rows, words, found, minutes)
 
-    def _learn(self, text: str, plan: Plan) -> int:
+    def _agreed(self, shape: int, plan: Plan) -> int | None:
+        """Return the verdict on which all of many undated lines of a shape agreed, whatever their numbers' lengths."""
+        number, times = self._outcomes.get(shape, (_SLOW, 0))
+        return number if times >= _ENOUGH and plan.time is None and not plan.letters else None
+
+    def _learn(self, text: str, plan: Plan, shape: int) -> int:
         if len(self._known) >= _MOST:
             return _SLOW
         verdict = self._planner.verdict(text, plan)
+        before, times = self._outcomes.get(shape, (_SLOW, 0))
         if verdict is None:
+            self._outcomes[shape] = _SLOW, _NEVER
             return _SLOW
+        same = times == 0 or (times > 0 and self._known[before].outcome == verdict.outcome)
         self._known.append(verdict)
+        self._outcomes[shape] = (len(self._known) - 1, times + 1) if same else (_SLOW, _NEVER)
         return len(self._known) - 1
 
     def _date(self, plan: Plan, rows: Any, words: Words, found: Any, minutes: Any) -> None:

@@ -52,6 +52,11 @@ class Verdict:
     plan: Plan
 
     @property
+    def outcome(self) -> tuple[str, int | None, str | None]:
+        """Format, severity and service."""
+        return self.format, self.record.get("severityNumber"), self.record.get("serviceName")
+
+    @property
     def is_text(self) -> bool:
         """Whether no format explains the lines."""
         return self.format == TEXT
@@ -151,8 +156,9 @@ class Planner:
         texts = [line[begin:end] for begin, end in words]
         if any(texts.count(text) != 1 for text in wanted):
             return None
-        start = [number for number, text in enumerate(texts[:2]) if _has_digit(text) and len(text) < 6]
-        return tuple({*start, *(texts.index(text) for text in wanted)})
+        # `<34>` is a priority, the letter of `I1124` a level.
+        start = {1} if line[0] == "<" else {0} if texts[0][0].isalpha() and _has_digit(texts[0]) else set()
+        return tuple(start | {texts.index(text) for text in wanted})
 
     def _dated(self, line: str, moment: int, words: Sequence[tuple[int, int]], letters: tuple[int, ...]) -> Plan | None:
         place = self._place(line, moment)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from treering.model.times import MAX_NS, MIN_NS
-from treering.parse.timeshapes import HINT, SHAPES, STARTS, Civil, zone_offset
+from treering.parse.timeshapes import HINT, OPENING, SHAPES, STARTS, Civil, zone_offset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +62,8 @@ class TimeParser:
 
     def find(self, line: str, limit: int = 160) -> tuple[int, int, int] | None:
         """Return start, end and instant of the first time within the first `limit` characters of `line`, or None."""
+        if (found := OPENING.match(line, 0, limit)) and (value := self(found[0])) is not None:
+            return 0, found.end(), value
         if not HINT.search(line, 0, limit):
             return None
         for found in STARTS.finditer(line, 0, limit):

@@ -185,6 +185,9 @@ _ISO = (
 _EPOCH = r"1\d{9}(?:\.\d{1,9}|\d{3}|\d{6}|\d{9})?"
 # Whatever `STARTS` finds has one of these; most lines without a time have none.
 HINT = re.compile(r"\d:\d|\d\.\d\d\.\d|\d{6}")
+_AFTER = r"(?![\w/-]|[.:]\d)"
 STARTS = re.compile(
-    rf"(?<![\w.:/-])(?P<time>{_ISO}|{'|'.join(_inline(pattern) for pattern, _ in _TABLE)}|{_EPOCH})(?![\w/-]|[.:]\d)"
+    rf"(?<![\w.:/-])(?P<time>{_ISO}|{'|'.join(_inline(pattern) for pattern, _ in _TABLE)}|{_EPOCH}){_AFTER}"
 )
+# What `STARTS` finds first in a line that begins with ISO 8601, as most do; much quicker.
+OPENING = re.compile(rf"{_ISO}{_AFTER}")

@@ -109,9 +109,9 @@ class Traffic:
                 self._kind = "no"
                 return
             lines = lines[1:] if self._kind == "csv" else lines
-        rows = csv.reader(lines) if self._kind == "csv" else map(_decoded, lines)
-        for row in rows:
-            self._request(row)
+        read = _cells if self._kind == "csv" else _decoded
+        for line in lines:
+            self._request(read(line))
 
     def _header(self, line: str) -> dict[str, str | int] | None:
         """Return where each thing stands in a line, from the first one."""
@@ -121,7 +121,7 @@ class Traffic:
             named: list[tuple[str, str | int]] = [(name, name) for name in held]
         else:
             self._kind = "csv"
-            named = [(name, place) for place, name in enumerate(next(csv.reader([line[:2000]]), []))]
+            named = [(name, place) for place, name in enumerate(_cells(line[:2000]))]
         found: dict[str, str | int] = {}
         for name, place in named:
             for what, names in _NAMES.items():
@@ -257,6 +257,15 @@ class Traffic:
         spread = max(1.4826 * gaps[len(gaps) // 2], math.sqrt(middle + 1))
         found = [(count, minute) for minute, count in minutes.items() if count > middle + 6 * spread]
         return [{"minute": minute, "requests": count} for count, minute in sorted(found, reverse=True)[:10]]
+
+
+def _cells(line: str) -> list[str]:
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
 
 
 def _decoded(line: str) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def _lower(aggregate: Aggregate, relation: Relation, compiler: Compiler) -> Type
         case "distinct_count":
             return Typed(exp.Count(this=exp.Distinct(expressions=[value.sql])), Type.BIGINT)
         case "sum":
-            return _sum(value)
+            return _sum(value, stored=relation.sequence is not None and not relation.shuffled)
         case "avg":
             return _average(value)
         case "min" | "max":
@@ -175,10 +175,13 @@ def _numeric(value: Typed, what: str) -> exp.Expression:
     raise UserError(f"{what} works on numbers, not on {value.type}")
 
 
-def _sum(value: Typed) -> Typed:
+def _sum(value: Typed, *, stored: bool) -> Typed:
+    """The sum; of no values it is 0 for the records of a stream, null for rows that other commands made."""
     kind = Type.BIGINT if value.type in coerce.INTEGERS else Type.DOUBLE
-    total = exp.Anonymous(this="sum", expressions=[_numeric(value, "sum")])
-    return Typed(sql_cast(exp.Coalesce(this=total, expressions=[exp.Literal.number(0)]), kind), kind)
+    total: exp.Expression = exp.Anonymous(this="sum", expressions=[_numeric(value, "sum")])
+    if stored:
+        total = exp.Coalesce(this=total, expressions=[exp.Literal.number(0)])
+    return Typed(sql_cast(total, kind), kind)
 
 
 def _average(value: Typed) -> Typed:

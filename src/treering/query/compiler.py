@@ -107,10 +107,9 @@ class Compiler:
             relation = command.lower(relation, self)
         return relation
 
-    @property
-    def beginning(self) -> Command:
-        """The first command of the pipeline being lowered."""
-        return self._starts[-1]
+    def start(self) -> Relation:
+        """Return again what the pipeline being lowered starts with."""
+        return self.continued(Relation(exp.Select(), {}), self._starts[-1:])
 
     def scan(self, streams: tuple[str, ...], place: Place = (0, 0)) -> Relation:
         """Return the records of streams. Raises `UserError` when no stream matches."""
@@ -167,12 +166,8 @@ class Compiler:
 
     def _around(self, relation: Relation, name: str) -> Column | None:
         """Return a column by its stream's name or alias before it, or of the search around a subsearch."""
-        prefix, _, rest = name.rpartition(".")
-        while prefix:
-            if prefix in relation.names and (found := relation.find(name[len(prefix) + 1 :])) is not None:
-                return found
-            prefix = prefix.rpartition(".")[0]
-        del rest
+        if (qualified := self._qualified(relation, name)) is not None:
+            return qualified
         if not self._outer or self._outer[-1].relation is relation:
             return None
         outer = self._outer.pop()
@@ -181,11 +176,36 @@ class Compiler:
         finally:
             self._outer.append(outer)
 
+    def _qualified(self, relation: Relation, name: str) -> Column | None:
+        """Return the column that a name means with a stream's name or an alias before it, of the latest join first."""
+        prefix = name.rpartition(".")[0]
+        while prefix:
+            rest = name[len(prefix) + 1 :]
+            for names, columns in reversed(relation.sides):
+                if prefix in names:
+                    side = Relation(relation.sql, columns, metadata=relation.metadata)
+                    if (found := self.column(side, rest)) is not None:
+                        return found
+            if prefix in relation.names and (found := relation.find(rest)) is not None:
+                return found
+            prefix = prefix.rpartition(".")[0]
+        return None
+
+    def shown_name(self, relation: Relation, name: str) -> str:
+        """Return the name of the column that a qualified name means; any other name as it is."""
+        if "." not in name or relation.find(name) is not None:
+            return name
+        wanted = self._qualified(relation, name)
+        return next((shown for shown, column in relation.columns.items() if column is wanted), name)
+
     def extended(self, relation: Relation, values: dict[str, Typed]) -> Relation:
         """Return the relation with computed columns, which replace columns of the same name at the end."""
         columns = dict(relation.columns)
         added: list[exp.Expression] = []
         for name, value in values.items():
+            if relation.implicit and name in columns:
+                # The object around a replaced member is not shown any more; its other members are.
+                columns = {key: column for key, column in columns.items() if not name.startswith(f"{key}.")}
             ref = self.fresh()
             added.append(aliased(value.sql, ref))
             columns.pop(name, None)
@@ -215,7 +235,8 @@ class Compiler:
     def query(self, rows: int) -> Query:
         """Return the query; its answer has at most `rows` rows."""
         relation = self.relation(self.pipeline)
-        return self._finished(relation, output.visible(relation), relation.keys() if relation.order else [], rows)
+        keys = relation.keys() if relation.order or relation.shuffled else []
+        return self._finished(relation, output.visible(relation), keys, rows)
 
     def records(self, rows: int, *, ascending: bool, after: tuple[int, int] | None) -> Query:
         """Return a query for the stream, `_seq` and `_time` of matching records, by time; `after` is such a pair.

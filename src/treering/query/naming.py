@@ -31,6 +31,13 @@ def streams(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(stream for name in asked for stream in semconv.VIEWS.get(name, (name,))))
 
 
+def declared(asked: Sequence[str]) -> dict[str, str]:
+    """Return the fields, with their types, that views among the streams asked for have before any record fills them."""
+    if not any(name in semconv.VIEWS for name in asked):
+        return {}
+    return {semconv.PREFIX + name: kind for name, kind in semconv.fields().items()}
+
+
 def restricted(relation: Relation, asked: Sequence[str]) -> Relation:
     """Return the relation without the records that are only there because a view is made of their stream."""
     views = [name for name in asked if name in semconv.VIEWS]

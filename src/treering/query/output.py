@@ -45,21 +45,22 @@ def expression(column: Column) -> exp.Expression:
 
 def result_column(name: str, column: Column) -> ResultColumn:
     """Return how the answer names and types a column."""
-    return ResultColumn(name, column.type.value, column.many or SQL[column.type] == "JSON")
+    return ResultColumn(name, column.type.value, column.many or SQL[column.type] == "JSON", column.optional)
 
 
 def render(result: Result) -> dict[str, Any]:
     """Return an answer as `POST /_plugins/_ppl` gives it: schema, datarows, total and size."""
-    columns = [_renderer(column) for column in result.columns]
+    shown = [
+        (index, column, _renderer(column))
+        for index, column in enumerate(result.columns)
+        if not column.optional or any(row[index] is not None for row in result.rows)
+    ]
     rows = [
-        [
-            value if value is None or render is None else render(value)
-            for render, value in zip(columns, row, strict=True)
-        ]
+        [value if (value := row[index]) is None or render is None else render(value) for index, _, render in shown]
         for row in result.rows
     ]
     return {
-        "schema": [{"name": column.name, "type": column.type} for column in result.columns],
+        "schema": [{"name": column.name, "type": column.type} for _, column, _ in shown],
         "datarows": rows,
         "total": len(rows),
         "size": len(rows),

@@ -46,6 +46,7 @@ class Parser:
         self._seen: dict[tuple[int, Mode], Token] = {}
         self._depth = 0
         self._depth_limit = MAX_DEPTH
+        self.starting = True  # whether the command being read is its pipeline's first
 
     # Words
 
@@ -123,15 +124,10 @@ class Parser:
     def _steps(self, mode: Mode) -> str:
         prefix = "." if self.op(".", mode=mode) else ""
         steps = [self._step(mode)]
-        while self.peek(mode).is_op(".") and self.peek(mode).start == self.last_end and not self._text_follows(mode):
+        while self.peek(mode).is_op(".") and self.peek(mode).start == self.last_end:
             self.take(mode)
             steps.append(self._step(mode))
         return prefix + ".".join(steps)
-
-    def _text_follows(self, mode: Mode) -> bool:
-        """Whether the dot that comes next joins a text on, as in `fieldformat x = y." ms"`."""
-        dot = self.peek(mode)
-        return mode is Mode.EXPRESSION and lexer.token(self.text, dot.end, mode).kind is Kind.STRING
 
     def _step(self, mode: Mode) -> str:
         found = self.peek(mode)
@@ -193,6 +189,7 @@ class Parser:
         first = self._first()
         while True:
             start = self.peek(Mode.SEARCH).start
+            self.starting = not found
             if first is not None:
                 found.append(first(self))
                 first = None

@@ -207,9 +207,7 @@ def of_query(query: Query, lowering: Lowering) -> Tokens | None:
         case Words():
             return _of_words(query, lowering)
         case Wildcard():
-            field = _only(query.field, lowering)
-            parts = _long_parts(re.split(r"\\.|[*?]", query.pattern), certain=field is not None)
-            return every([Tokens("substring", part, field) for part in parts])
+            return _of_wildcard(query, lowering)
         case Leaf():
             return query.tokens(lowering)
         case _:
@@ -225,6 +223,8 @@ def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
     field = _only(query.field, lowering)
     if query.fuzzy or query.least or (field is None and _VALUE.fullmatch(query.text)):
         return None
+    if _elsewhere(query.field, lowering):
+        return None
     words = [
         every([Tokens("token", piece, field) for piece in _PIECE.findall(word)]) for word in analyzer.words(query.text)
     ]
@@ -235,6 +235,20 @@ def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
         return None
     # A keyword field is asked for the whole text, which holds all words; a text field for any of them.
     return every(words) if query.quoted or query.operator == "and" else either(words)
+
+
+def _of_wildcard(query: Wildcard, lowering: Lowering) -> Tokens | None:
+    if _elsewhere(query.field, lowering):
+        return None
+    field = _only(query.field, lowering)
+    parts = _long_parts(re.split(r"\\.|[*?]", query.pattern), certain=field is not None)
+    return every([Tokens("substring", part, field) for part in parts])
+
+
+def _elsewhere(field: str | None, lowering: Lowering) -> bool:
+    """Whether what a field holds may come from other records than the one that is scanned."""
+    column = lowering.compiler.column(lowering.relation, field) if field is not None and "*" not in field else None
+    return column is not None and column.stored.startswith(naming.MARK)
 
 
 def _only(field: str | None, lowering: Lowering) -> str | None:

@@ -78,7 +78,8 @@ class Column:
     """A PPL column: the SQL column that carries it and its type.
 
     `source` is the scan it still comes from unchanged, with `field` the store's field and `stored` its name. With
-    `many` the SQL column is JSON although the type is a scalar's: some record has a list there.
+    `many` the SQL column is JSON although the type is a scalar's: some record has a list there. An
+    `optional` column without any value is left out of the answer.
     """
 
     ref: str
@@ -89,6 +90,7 @@ class Column:
     stored: str = ""
     many: bool = False
     path: str = ""
+    optional: bool = False
 
     @property
     def raw(self) -> exp.Expression:
@@ -96,7 +98,10 @@ class Column:
         if self.source is not None:
             self.source.used[self.ref] = self.stored
         if self.path:
-            steps = "".join(f'."{step}"' for step in self.path.replace('"', "").split("."))
+            # A flat object of texts has whole paths as its names.
+            path = self.path.replace('"', "")
+            names = [path] if self.element is Type.STRING else path.split(".")
+            steps = "".join(f'."{name}"' for name in names)
             return exp.Anonymous(
                 this="json_extract_string", expressions=[named(self.ref), exp.Literal.string("$" + steps)]
             )
@@ -123,8 +128,9 @@ class Relation:
     `order` empty means the order in which the rows were stored, which the engine keeps by itself; `sequence` is that
     order as a column, for windows and ties, until rows are grouped. `plain` says that only conditions came so far;
     `names` are the streams' names, which may stand before a field; `implicit` that no command has chosen the columns,
-    so members of objects are not shown beside them. `collated` that a command asked
-    for the order, which `reverse` turns.
+    so members of objects are not shown beside them. `shuffled` says that the engine no longer keeps the stored order by
+    itself, so it has to be asked for by `sequence`, `unasked` that the order is only how groups come. `sides` are the
+    tables of joins: what may stand before a field, and the columns it then names.
     """
 
     sql: exp.Select
@@ -135,7 +141,9 @@ class Relation:
     names: frozenset[str] = frozenset()
     plain: bool = True
     implicit: bool = True
-    collated: bool = False
+    shuffled: bool = False
+    unasked: bool = False
+    sides: tuple[tuple[frozenset[str], Mapping[str, Column]], ...] = ()
 
     def find(self, name: str) -> Column | None:
         """Return the column called `name`, metadata fields included."""
@@ -162,12 +170,12 @@ class Relation:
 
     def ordered(self, order: Sequence[Order]) -> Relation:
         """Return the relation in another order."""
-        return replace(self, order=tuple(order), plain=False)
+        return replace(self, order=tuple(order), plain=False, unasked=False)
 
     def limited(self, count: int, offset: int = 0) -> Relation:
         """Return the first `count` rows after `offset`."""
         select = self.wrapped()
-        if self.order:
+        if self.order or self.shuffled:
             select = select.order_by(*self.keys(), copy=False)
         select = select.limit(count, copy=False)
         if offset:

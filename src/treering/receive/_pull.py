@@ -172,9 +172,9 @@ class Rounds:
                 await self.work()
                 self._say("open")
             except TreeringError as error:
-                self._say(error.message)
+                self._say(f"failing: {error.message}")
             except Exception as error:  # noqa: BLE001  the next round may go well
-                self._say(repr(error)[:200])
+                self._say(f"failing: {repr(error)[:200]}")
                 _log.exception("%s", self.name)
             await self.pause(self.every_s)
 

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from treering import query
 from treering.core.errors import UserError
+from treering.model.times import format_ns
 from treering.query.syntax import In, Literal, Node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Value = str | int | float | tuple[str, ...]
+
+class Instant(NamedTuple):
+    """A point in time, nanoseconds since the epoch: a timestamp literal."""
+
+    ns: int
+
+
+Value = str | int | float | Instant | tuple[str, ...]
 _PLACE = re.compile(r"\{\{\s*([a-z][a-z0-9_.]*)\s*\}\}")
 _MARK = "treering parameter {}"
 _MARKED = re.compile(r"treering parameter ([a-z][a-z0-9_.]*)")
@@ -57,16 +65,18 @@ def bound(text: str, values: Mapping[str, Value]) -> str:
             raise Absent(name)
     tree = query.parse(_PLACE.sub(lambda found: "'" + _MARK.format(found[1]) + "'", text), "logs")
     printed = query.print(_replaced(tree, values))
-    if _left(tree, values, printed):
+    if _is_left(values, printed):
         raise UserError("a parameter can only stand for a value in an expression", hint="put it into where")
     return printed
 
 
-def _left(tree: Any, values: Mapping[str, Value], printed: str) -> bool:
-    """Whether some placeholder was no literal of the tree: then its mark is still in the printed text."""
-    del tree
+def _is_left(values: Mapping[str, Value], printed: str) -> bool:
+    """Whether some placeholder was no literal of the tree: then its mark is still in the printed text.
+
+    Values may hold the same words, since logs can say anything; those are not counted.
+    """
     held = [value for value in values.values() for value in (value if isinstance(value, tuple) else (value,))]
-    said = sum(str(value).count("treering parameter") for value in held)
+    said = sum(len(_MARKED.findall(str(value))) for value in held)
     return len(_MARKED.findall(printed)) > said
 
 
@@ -89,7 +99,7 @@ def _literal(node: Literal, values: Mapping[str, Value]) -> Node:
     if (found := _marked(node)) is None:
         return node
     value = values[found]
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and not isinstance(value, Instant):
         if len(value) != 1:
             raise UserError(f"the parameter {found} is a list", hint="write: field in ({{" + found + "}})")
         value = value[0]
@@ -101,7 +111,7 @@ def _items(node: Node, values: Mapping[str, Value]) -> list[Node]:
     if found is None:
         return [_replaced(node, values)]
     value = values[found]
-    many = value if isinstance(value, tuple) else (value,)
+    many = value if isinstance(value, tuple) and not isinstance(value, Instant) else (value,)
     return [_written(item) for item in many[:_MOST_VALUES]]
 
 
@@ -111,9 +121,10 @@ def _marked(node: Node) -> str | None:
     return None
 
 
-def _written(value: str | float) -> Literal:
-    if isinstance(value, bool) or isinstance(value, str):
-        return Literal(str(value), "string")
-    if isinstance(value, int):
-        return Literal(str(value), "integer")
-    return Literal(repr(value), "decimal")
+def _written(value: str | float | Instant) -> Literal:
+    if isinstance(value, Instant):
+        # PPL's timestamps have a space between date and time, and no zone: UTC.
+        return Literal(format_ns(value.ns).replace("T", " ").removesuffix("Z"), "timestamp")
+    if isinstance(value, str):
+        return Literal(value, "string")
+    return Literal(repr(value), "integer" if isinstance(value, int) else "decimal")

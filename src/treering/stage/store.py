@@ -62,11 +62,13 @@ class ResultColumn:
     """A column of an answer: its name and its type as PPL prints it (`bigint`, `timestamp`, …).
 
     With `json` set its values are JSON texts: lists and objects, also in a field whose declared type is a scalar's.
+    An `optional` column is left out of an answer in which it has no value.
     """
 
     name: str
     type: str
     json: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

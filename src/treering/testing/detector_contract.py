@@ -8,6 +8,7 @@ hostile records never raise; state and evidence stay bounded.
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from treering.model.batch import batch
@@ -16,9 +17,10 @@ from treering.model.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
-    from treering.stage.detector import Detector, Example
+    from treering.stage.detector import Ask, Detector, Example
 
     Record = Mapping[str, Any]
 
@@ -69,6 +71,15 @@ class DetectorContract:
     def make(self) -> ModuleType:
         raise NotImplementedError
 
+    def asking(self, stream: str, records: Sequence[Record]) -> AbstractContextManager[Ask | None]:  # noqa: ARG002
+        """Give what answers PPL over `records`, for a detector that says nothing without a store."""
+        return nullcontext(None)
+
+    def run(self, module: ModuleType, example: Example) -> list[Finding]:
+        """Return what a detector finds in an example."""
+        with self.asking(example.stream, example.records) as ask:
+            return run(module, example, ask)
+
     def test_it_carries_examples_of_both_kinds(self) -> None:
         examples: Sequence[Example] = self.make().EXAMPLES
         assert any(example.finds for example in examples)
@@ -77,19 +88,19 @@ class DetectorContract:
     def test_its_examples_hold(self) -> None:
         module = self.make()
         for example in module.EXAMPLES:
-            found = run(module, example)
+            found = self.run(module, example)
             rules = sorted({finding.rule for finding in found})
             assert rules == sorted(example.finds), (example.title, rules)
 
     def test_the_same_records_give_the_same_findings(self) -> None:
         module = self.make()
         for example in module.EXAMPLES:
-            assert run(module, example) == run(module, example), example.title
+            assert self.run(module, example) == self.run(module, example), example.title
 
     def test_findings_show_bounded_evidence(self) -> None:
         module = self.make()
         for example in module.EXAMPLES:
-            for finding in run(module, example):
+            for finding in self.run(module, example):
                 assert finding.detector == module.NAME
                 assert 0 < len(finding.evidence) <= MAX_EVIDENCE, example.title
                 assert len(finding.entities) <= MAX_ENTITIES
@@ -132,9 +143,10 @@ class DetectorContract:
             random.Random(7).shuffle(shuffled)  # noqa: S311  a test has to be repeatable
             found = detector(module, example.settings)
             mixed = feed(found, example.stream, shuffled, 40)
-            mixed += found.tick(last_ns(example.stream, shuffled) + int(example.after_s * _SECOND), None)
+            with self.asking(example.stream, shuffled) as ask:
+                mixed += found.tick(last_ns(example.stream, shuffled) + int(example.after_s * _SECOND), ask)
             if module.ORDER_FREE:
-                assert keys(mixed) == keys(run(module, example)), example.title
+                assert keys(mixed) == keys(self.run(module, example)), example.title
 
     def test_hostile_records_never_raise(self, records: Sequence[Record], stream: str) -> None:
         found = detector(self.make())
@@ -157,11 +169,11 @@ class DetectorContract:
             assert len(found.save()) <= MAX_STATE, stream
 
 
-def run(module: ModuleType, example: Example) -> list[Finding]:
+def run(module: ModuleType, example: Example, ask: Ask | None = None) -> list[Finding]:
     """Return what a detector finds in an example."""
     found = detector(module, example.settings)
     out = list(found.observe(rows(example.stream, example.records)))
-    out += found.tick(last_ns(example.stream, example.records) + int(example.after_s * _SECOND), None)
+    out += found.tick(last_ns(example.stream, example.records) + int(example.after_s * _SECOND), ask)
     return out
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from treering.stage.notifier import Notifier
 
 SECRET = "s3cr3t-of-the-receiver"  # noqa: S105  it is none
-TIMEOUT_S = 1.0
+TIMEOUT_S = 2.0
 HOSTILE = (
     "<script>alert(1)</script> <!channel> \r\nBcc: eve@evil.example\r\n\r\n\x1b[31m \u202e *b* [x](http://evil.example)"
 )

@@ -36,7 +36,7 @@ class Peer:
 
     handler: type[_Handler]
     mode: str = "ok"
-    slow_s: float = 3.0
+    slow_s: float = 5.0
     received: list[Received] = field(default_factory=list)
     answer: bytes = b"ok"
     tls: ssl.SSLContext | None = None

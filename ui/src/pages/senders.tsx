@@ -5,10 +5,10 @@ const origin = () => window.location.origin;
 
 const SENDERS = {
   otel: ["An application with OpenTelemetry's GenAI instrumentation", () => `export OTEL_EXPORTER_OTLP_ENDPOINT=${origin()} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nexport OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true\nopentelemetry-instrument python app.py`],
-  langchain: ["LangChain and LangGraph, with OpenInference", () => `pip install openinference-instrumentation-langchain opentelemetry-exporter-otlp-proto-http\nexport OTEL_EXPORTER_OTLP_ENDPOINT=${origin()}\n\nfrom openinference.instrumentation.langchain import LangChainInstrumentor\nLangChainInstrumentor().instrument()`],
-  weaviate: ["Weaviate: its log with the lines of authorization", () => `AUTHORIZATION_RBAC_ENABLED=true LOG_FORMAT=json weaviate … >> weaviate.log\ntreering ingest --follow weaviate.log --service weaviate`],
+  langchain: ["LangChain and LangGraph", () => `pip install 'treering[langchain]'\n\nfrom treering.langchain import TreeringCallback\n\ncallback = TreeringCallback("${origin()}", service="rag-api")\nagent.invoke(question, {"callbacks": [callback], "metadata": {"user_id": "u-17"}})`],
+  weaviate: ["Weaviate: its log with the lines of authorization, in treering.toml", () => `[[follow]]\npaths = ["/var/log/weaviate/*.log"]\nservice = "weaviate"`],
   feedback: ["A user's feedback, as an evaluation", () => `curl -s ${origin()}/v1/logs -H 'content-type: application/json' -d '{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"chat"}}]},"scopeLogs":[{"logRecords":[{"eventName":"gen_ai.evaluation.result","attributes":[{"key":"gen_ai.evaluation.name","value":{"stringValue":"user_feedback"}},{"key":"gen_ai.evaluation.score.value","value":{"doubleValue":1}},{"key":"gen_ai.evaluation.score.label","value":{"stringValue":"thumbs_up"}}]}]}]}]}'`],
-  trainer: ["A training run: what it prints", () => `torchrun train.py 2>&1 | tee train.log\ntreering ingest train.log --service trainer`],
+  trainer: ["A training run: what it prints", () => `torchrun train.py 2>&1 | tee train.log\ntreering ingest --follow train.log`],
   file: ["A log file", () => "treering ingest /var/log/app.log"],
   scan: ["Look for findings in what is stored", () => "treering scan --since 30d"],
   bulk: ["Anything that speaks OpenSearch _bulk", () => `printf '{"create":{}}\\n{"@timestamp":"%s","level":"info","message":"first ring"}\\n' "$(date -u +%FT%TZ)" | curl -s ${origin()}/logs/_bulk -H 'content-type: application/x-ndjson' --data-binary @-`],

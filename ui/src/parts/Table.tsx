@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import { asText } from "../records/paths";
 import { isNumber } from "../results/pivot";
+import { instant } from "../server/findings";
 import type { Answer } from "../server/types";
 import { exact, nanos } from "../time/times";
 import { shown } from "./Text";
@@ -43,6 +44,9 @@ export function Table<T>({ label, columns, rows, onRow, current, name }: { label
 const UNIT_NAMES: readonly [RegExp, Unit][] = [[/(_ns|[Nn]anos|durationInNanos\)?)$/, "ns"], [/_ms$/, "ms"], [/_s$/, "s"], [/(usd|cost)$/, "usd"], [/_bytes$/, "bytes"], [/_percent$/, "percent"], [/_ratio$/, "ratio"]];
 export const unitOf = (name: string): Unit => UNIT_NAMES.find(([pattern]) => pattern.test(name))?.[1] ?? "";
 
+// Nanoseconds since 1970, from 2001 on.
+const INSTANT = /^[12]\d{18}$/;
+
 export function AnswerTable({ answer, label }: { answer: Answer; label: string }) {
   const columns = answer.schema.map((column, at): Column<Answer["datarows"][number]> => {
     const title = column.alias ?? column.name;
@@ -51,6 +55,7 @@ export function AnswerTable({ answer, label }: { answer: Answer; label: string }
     const cell = (row: Answer["datarows"][number]): ReactNode => {
       const value = row[at] ?? null;
       if (value === null) return <span className="quiet">none</span>;
+      if (figure && INSTANT.test(String(value))) return exact(instant(value) ?? "").replace(/\.\d+ /, " ");
       if (figure) return withUnit(Number(value), unit);
       if (column.type === "timestamp" && typeof value === "string" && nanos(value) !== null) return exact(value).replace(/\.\d+ /, " ");
       return <bdi title={shown(asText(value).slice(0, 1000))}>{shown(asText(value).slice(0, 240))}</bdi>;

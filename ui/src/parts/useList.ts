@@ -8,7 +8,11 @@ export function useList<T>(rows: readonly T[], open: (row: T, index: number) => 
   useEffect(() => {
     if (at >= rows.length) setAt(rows.length - 1);
   }, [at, rows.length]);
-  const step = (by: 1 | -1) => () => rows.length > 0 && setAt(Math.min(Math.max(at + by, 0), rows.length - 1));
+  const step = (by: 1 | -1) => () => {
+    // The list has the keys now: a button that was pressed before must not take the next Enter.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    if (rows.length > 0) setAt(Math.min(Math.max(at + by, 0), rows.length - 1));
+  };
   useKeys({
     j: step(1),
     k: step(-1),

@@ -64,7 +64,9 @@ export function PageFrame({ title, about, dark, tools, compare = false, timeless
   const refresh = () => setTick((value) => value + 1);
   const span = bucketOf(from || "now-24h", to);
   const compares = comparable(from, to, earliest(streams.data ?? []));
-  const state = useMemo(() => ({ from, to, tick, dark, span, refresh, compare: compares }), [from, to, tick, dark, span, compares]);
+  const many = (streams.data ?? []).reduce((sum, stream) => sum + stream.rows, 0);
+  const records = Number(many.toPrecision(1)); // a rough figure, so that queries stay the same while records come in
+  const state = useMemo(() => ({ from, to, tick, dark, span, refresh, compare: compares, records }), [from, to, tick, dark, span, compares, records]);
   const keys: Keys = {
     ...siteKeys(),
     "Mod+k": () => setDialog("palette"),

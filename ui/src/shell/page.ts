@@ -16,9 +16,11 @@ export interface PageState {
   refresh: () => void;
   /** Whether the time before is covered by records. */
   compare: boolean;
+  /** How many records there are in all. */
+  records: number;
 }
 
-export const PageContext = createContext<PageState>({ from: "now-24h", to: "now", tick: 0, dark: false, span: "30m", refresh: () => {}, compare: false });
+export const PageContext = createContext<PageState>({ from: "now-24h", to: "now", tick: 0, dark: false, span: "30m", refresh: () => {}, compare: false, records: 0 });
 export const usePage = (): PageState => useContext(PageContext);
 
 export interface Fault {
@@ -91,6 +93,28 @@ export function useReplies(name: string, queries: Readonly<Record<string, Asked 
 export const isAbsent = (fault: Fault): boolean => /^(unknown field|no stream named)/.test(fault.message);
 
 export const answerOf = (reply: Reply | undefined): Answer | null => (reply && !("error" in reply) ? reply : null);
+
+/** The columns `names` of a reply, in their order (`first_p50=p50` renames); one query can so feed several charts. */
+export function pick(reply: Reply | undefined, ...names: string[]): Reply | undefined {
+  const answer = answerOf(reply);
+  if (!answer) return reply;
+  const wanted = names.map((name) => name.split("=") as [string, string?]);
+  const at = wanted.map(([name]) => answer.schema.findIndex((column) => (column.alias ?? column.name) === name)).filter((place) => place >= 0);
+  const figures = at.filter((place) => /int|float|double|long|short/i.test(answer.schema[place]!.type));
+  const rows = answer.datarows.filter((row) => figures.length === 0 || figures.some((place) => row[place] !== null));
+  return { ...answer, schema: at.map((place, index) => ({ ...answer.schema[place]!, name: wanted[index]?.[1] ?? answer.schema[place]!.name })), datarows: rows.map((row) => at.map((place) => row[place] ?? null)) };
+}
+
+/** Records from which on a page looks at a sample where it must read long texts. */
+const MANY = 300_000;
+
+/** A condition that leaves a sample of each bucket: for what must read long texts of many records. The server has the same. */
+export function sampleOf(span: string, records: number): string | null {
+  const count = Number(span.slice(0, -1));
+  if (records < MANY || span.endsWith("s") || (span.endsWith("m") && count < 5)) return null;
+  if (span.endsWith("m")) return `minute(@timestamp) % ${count} = ${Math.floor(count / 2)} and second(@timestamp) < 30`;
+  return `minute(@timestamp) = 7 and second(@timestamp) < 30 and hour(@timestamp) % ${span.endsWith("h") ? count : 6} = 0`;
+}
 
 /** The rows of an answer as objects by column name. */
 export function rowsOf(reply: Reply | undefined): Record<string, Answer["datarows"][number][number]>[] {

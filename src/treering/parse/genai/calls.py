@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from treering.parse.genai.rows import Rows
     from treering.parse.prices import Choice, Prices, Tokens
 
-_MOST_PARENTS = 200_000
+_MOST_PARENTS = 50_000
 _OPERATION = "gen_ai.operation.name"
 _CHOICE = ("gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "openai.response.service_tier")
 _ZERO = Array([0], arrays.type_of("x:l"))

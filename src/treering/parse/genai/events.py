@@ -25,33 +25,34 @@ _ROLES = {
     "gen_ai.choice": "assistant",
 }
 _NAMES = ("eventName:s", "attributes/event.name:s")
+_OURS = "gen_ai."
 
 
 def read(rows: Rows) -> dict[int, dict[str, Any]]:
     """Return, by row, the messages of events that are messages."""
-    column = next((rows.columns[name] for name in _NAMES if name in rows.columns), None)
-    if column is None:
-        return {}
-    places, names = arrays.distinct(column)
-    known = np.array([*(name in _ROLES for name in names), False])
-    chosen = np.flatnonzero(known[places])
-    if not len(chosen):
-        return {}
-    bodies = {name: one for name, one in rows.columns.items() if name.startswith(("body:", "body/"))}
     found: dict[int, dict[str, Any]] = {}
-    for place in chosen.tolist():
-        values = {name: one.slice(place, 1).to_pylist()[0] for name, one in bodies.items()}
-        said = _message(names[places[place]], to_record(values).get("body"))
-        if said is not None:
-            found[place] = said
+    bodies = {name: one for name, one in rows.columns.items() if name.startswith(("body:", "body/"))}
+    for column in _NAMES:
+        if column not in rows.columns:
+            continue
+        places, names = arrays.distinct(rows.columns[column])
+        known = np.array([*(name.startswith(_OURS) for name in names), False])
+        for place in np.flatnonzero(known[places]).tolist():
+            name = names[places[place]]
+            # Before log records had a name of their own it was an attribute.
+            said = {"/eventName": name}
+            if name in _ROLES:
+                values = {held: one.slice(place, 1).to_pylist()[0] for held, one in bodies.items()}
+                said |= _message(name, to_record(values).get("body"))
+            found.setdefault(place, said)
     return found
 
 
-def _message(name: str, body: Any) -> dict[str, Any] | None:
+def _message(name: str, body: Any) -> dict[str, Any]:
     held: Mapping[str, Any] = body if isinstance(body, dict) else {"content": body}
     if name == "gen_ai.choice" and isinstance(held.get("message"), dict):
         held = {**held["message"], "finish_reason": held.get("finish_reason")}
     made = content.messages({"role": _ROLES[name], **{key: value for key, value in held.items() if key != "role"}})
     if not made:
-        return None
+        return {}
     return {f"gen_ai.{'output' if name == 'gen_ai.choice' else 'input'}.messages": content.text(made)}

@@ -5,6 +5,7 @@ Source: the specification in Arize-ai/openinference, spec/semantic_conventions.m
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from treering.parse.genai import content
@@ -26,6 +27,13 @@ _OPERATIONS = {
     "EVALUATOR": "evaluate",
 }
 _MOST = 2000
+_HEADS = (
+    "llm.input_messages.",
+    "llm.output_messages.",
+    "retrieval.documents.",
+    "reranker.output_documents.",
+    "llm.tools.",
+)
 
 
 def derive(facts: Facts) -> dict[str, Any]:
@@ -195,10 +203,10 @@ def _trees(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flattened attributes as nested dicts, under the name before the first index."""
     trees: dict[str, Any] = {}
     for name, value in attributes.items():
-        head, steps = _steps(name)
-        if not head:
+        steps = _steps(name)
+        if steps is None:
             continue
-        node: dict[str, Any] = trees.setdefault(head, {})
+        node: dict[str, Any] = trees
         for step in steps[:-1]:
             below = node.get(step)
             if not isinstance(below, dict):
@@ -208,12 +216,13 @@ def _trees(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return trees
 
 
-def _steps(name: str) -> tuple[str, list[str]]:
-    for head in ("llm.input_messages", "llm.output_messages", "retrieval.documents", "reranker.output_documents",
-                 "llm.tools"):  # fmt: skip
-        if name.startswith(head + "."):
-            return head, name[len(head) + 1 :].split(".")[:16]
-    return "", []
+@lru_cache(16_384)
+def _steps(name: str) -> tuple[str, ...] | None:
+    """Return the way to a flattened attribute, None for others."""
+    for head in _HEADS:
+        if name.startswith(head):
+            return (head[:-1], *name[len(head) :].split(".")[:16])
+    return None
 
 
 def _listed(tree: Any, wrapper: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from treering.parse.genai import content, values, vectors
@@ -88,12 +89,14 @@ def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
     sides: dict[str, dict[int, dict[str, Any]]] = {"prompt": {}, "completion": {}}
     tools: dict[int, dict[str, Any]] = {}
     for name, value in attributes.items():
-        if (match := _FLAT.fullmatch(name)) is not None:
-            sides[match[1].removesuffix("s")].setdefault(int(match[2]), {})[match[3]] = value
-        elif (match := _FUNCTIONS.fullmatch(name)) is not None:
-            tools.setdefault(int(match[1]), {"type": "function"})[match[2]] = (
-                content.literal(value) if match[2] == "parameters" else value
-            )
+        if (place := _place(name)) is None:
+            continue
+        side, number, key = place
+        if side == "tool":
+            held = content.literal(value) if key == "parameters" else value
+            tools.setdefault(number, {"type": "function"})[key] = held
+        else:
+            sides[side].setdefault(number, {})[key] = value
     found: dict[str, Any] = {}
     for side, target in (("prompt", "gen_ai.input.messages"), ("completion", "gen_ai.output.messages")):
         if made := [_message(sides[side][place], side) for place in sorted(sides[side])]:
@@ -104,6 +107,15 @@ def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
     if tools:
         found["gen_ai.tool.definitions"] = content.text([tools[place] for place in sorted(tools)])
     return found
+
+
+@lru_cache(16_384)
+def _place(name: str) -> tuple[str, int, str] | None:
+    """Return of which message or tool a flattened attribute is, and what of it; None for others."""
+    if (match := _FLAT.fullmatch(name)) is not None:
+        return match[1].removesuffix("s"), int(match[2]), match[3]
+    match = _FUNCTIONS.fullmatch(name)
+    return ("tool", int(match[1]), match[2]) if match is not None else None
 
 
 def _message(item: Mapping[str, Any], side: str) -> dict[str, Any]:

@@ -185,8 +185,14 @@ def _instructions(value: Any) -> Iterator[str]:
 
 def _definitions(value: Any) -> tuple[Mapping[str, Any], ...]:
     held = content.read(value)
-    found = [item for item in held if isinstance(item, dict)] if isinstance(held, list) else []
+    found = [_definition(item) for item in held if isinstance(item, dict)] if isinstance(held, list) else []
     return tuple(found[:MOST_PARTS])
+
+
+def _definition(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a tool as the conventions have it, also from the form of OpenAI's API."""
+    function = item.get("function")
+    return {"type": "function", **function} if isinstance(function, dict) else item
 
 
 def _tool(attributes: Mapping[str, Any]) -> ToolCall | None:

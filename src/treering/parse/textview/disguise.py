@@ -22,7 +22,11 @@ SPELLINGS = ("leet", "leet-l", "spaced", "backwards", "rot13")
 
 def leet(text: str) -> str:
     """Return lower-case `text` with digits and signs read as the letters they stand for; the length is kept."""
-    return text.translate(_LEET)
+    if text.isascii():
+        return text.translate(_LEET)
+    for sign, letter in _LEET.items():  # translating what is not ASCII takes ten times as long
+        text = text.replace(chr(sign), chr(letter))
+    return text
 
 
 def straightened(view: View, spelling: str) -> View:

@@ -29,6 +29,7 @@ STOPS = frozenset({"time limit", "preempted", "node failure", "cancelled"})
 _TRACE = "Traceback (most recent call last):"
 _ROOT = re.compile(r"Root Cause \(first observed failure\)")
 _ROOT_RANK = re.compile(r"^\W*rank +: (\d+)")
+# What a launcher says about a process, not what the process says.
 _CONSEQUENCE = re.compile(
     r"ChildFailedError|Killing subprocess|closing signal SIGTERM|received SIGTERM|CalledProcessError|failed \(exitcode|"
     r"exited with exit code|tasks? [\d,-]+: |srun: error|Signals\.SIGTERM|SignalException"
@@ -41,7 +42,8 @@ HINTS = (
     "rror", "Traceback", "CANCELLED", "NVRM", "NCCL WARN", "NCCL.", "SIGSEGV", "SIGABRT", "memory", "Memory",
     "KeyboardInterrupt", "NaN", "nan ", "core dumped", "Segmentation", "Root Cause", "Watchdog", "No space left",
     "quota", "DataLoader worker", "ECC", "bad_alloc", "om-kill", "OOM", "fallen off", "CUDNN_STATUS", "device-side",
-    "launch failure", "timed out", "timeout", "loss is", "loss was", "loss became", "ALLOC_FAILED",
+    "launch failure", "timed out", "timeout", "loss is", "loss was", "loss became", "ALLOC_FAILED", "SIGKILL",
+    "exitcode", "exit code", "Killed", "loss scale", ": task",
 )  # fmt: skip
 
 

@@ -16,13 +16,18 @@ MLLOG = ":::MLLOG"
 # A line without any of these says nothing about progress.
 HINTS = (
     MLLOG, "iteration ", "{'", "s/it", "it/s", "?it", "step=", "steps: ", "time (ms)", "busbw", "train", "Training",
-    "checkpoint", "exiting program", "optimization steps",
+    "checkpoint", "exiting program", "optimization steps", "OVERFLOW!", "loss",
 )  # fmt: skip
 _MEGATRON = re.compile(r"iteration +(\d+)/ *(\d+) \| (.*)")
 _PAIR = re.compile(r"'([\w/. -]{1,60})': '?(nan|-?inf|[-+]?\d[\d.]*(?:[eE][-+]?\d+)?)'?")
 _TQDM = re.compile(r"\b(\d{1,9})/(\d{1,9}) \[(?:\d+:)?\d+:\d\d<[^,\]]{0,16}, *([\d.]+|\?) ?(s/it|it/s)")
 _DEEPSPEED = re.compile(r"\bstep=(\d+), skipped=(\d+), lr=\[([\d.eE+-]+)")
 _STEPS = re.compile(r"\bsteps: (\d+) loss: ([\d.]+|nan|inf)(?: iter time \(s\): ([\d.]+))?(?: samples/sec: ([\d.]+))?")
+# `iter 100: loss 2.31, time 12 ms`, `step: 10  loss: 7.1`, `step 500: train loss 2.1, val loss 2.2`.
+_PRINTED = re.compile(r"\b(?:iter(?:ation)?|step)[ :=]{1,3}(\d{1,12})(?: ?/ ?(\d{1,12}))?\b")
+_LOSSES = re.compile(
+    r"\b((?:(?:train|val|valid|validation|eval) )?loss)[ :=]{1,4}(nan|-?inf|\d[\d.]*(?:[eE][-+]?\d+)?)\b"
+)
 _PHASES = re.compile(r"([a-z][\w-]{2,60}): ([\d.]+)")
 _BUSBW = re.compile(r"busbw: ([\d.]+)\s+(\w+)")
 _DONE = re.compile(
@@ -42,7 +47,8 @@ NAMES = {
 
 @dataclass(slots=True)
 class Event:
-    """What a line says. `kind` is one of: mllog, step, summary, bar, phases, bandwidth, begin, done, saved."""
+    """What a line says. `kind` is one of: mllog, step, summary, bar, phases, bandwidth, overflow, begin, done,
+    saved."""
 
     kind: str
     step: float | None = None
@@ -56,7 +62,14 @@ class Event:
 
 def read(line: str) -> Event | None:
     """Return what `line` says about the run's progress, or None."""
-    return next((event for reader in _READERS if (event := reader(line)) is not None), None)
+    for reader in _READERS:
+        try:
+            event = reader(line)
+        except ValueError:  # what looks like a number and is none, as 1.2.3
+            continue
+        if event is not None:
+            return event
+    return None
 
 
 def _steps(line: str) -> Event | None:
@@ -72,9 +85,9 @@ def _steps(line: str) -> Event | None:
 
 def _parts(line: str) -> Event | None:
     if "time (ms) |" in line:
-        return Event("phases", values={name: _number(value) for name, value in _PHASES.findall(line)})
+        return Event("phases", values={name: float(value) for name, value in _PHASES.findall(line)})
     if found := _BUSBW.search(line):
-        return Event("bandwidth", values={"busbw": _number(found[1])}, key=found[2])
+        return Event("bandwidth", values={"busbw": float(found[1])}, key=found[2])
     return None
 
 
@@ -84,10 +97,25 @@ def _bars(line: str) -> Event | None:
         return None
     now, total, pace, unit = bars[-1]
     seconds = None if pace == "?" or not float(pace) else float(pace) if unit == "s/it" else 1 / float(pace)
-    return Event("bar", float(now), float(total), {} if seconds is None else {"seconds a step": seconds})
+    values = {} if seconds is None else {"seconds a step": seconds}
+    return Event("bar", float(now), float(total), values | _losses(line))
+
+
+def _printed(line: str) -> Event | None:
+    found, values = _PRINTED.search(line), _losses(line)
+    if found is None or not values:
+        return None
+    return Event("step", float(found[1]), float(found[2]) if found[2] else None, values)
+
+
+def _losses(line: str) -> dict[str, float]:
+    names = {"train loss": "loss", "val loss": "eval_loss", "valid loss": "eval_loss", "validation loss": "eval_loss"}
+    return {names.get(name, name.replace(" ", "_")): float(text) for name, text in _LOSSES.findall(line[:4096])}
 
 
 def _marks(line: str) -> Event | None:
+    if "OVERFLOW!" in line and "kipping step" in line:
+        return Event("overflow")
     if _DONE.search(line):
         return Event("done")
     if _SAVED.search(line):
@@ -149,4 +177,4 @@ def _number(text: str) -> Any:
         return None
 
 
-_READERS = (_mllog, _megatron, _metrics, _steps, _parts, _bars, _marks)
+_READERS = (_mllog, _megatron, _metrics, _steps, _parts, _bars, _printed, _marks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ _INTERVALS = ("init", "run", "eval", "block", "epoch")
 # So many equal evaluations in a row, to the last bit, are no measurement of a model that still learns.
 _STUCK = 3
 _FALLEN = 0.1
+_MOST_METRICS, _MOST_EVALUATIONS = 16, 10_000
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -46,7 +48,7 @@ class Mlperf:
     events: int = 0
     status: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    spans: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    spent_ms: Counter[str] = field(default_factory=Counter)
     evals: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     first_ms: int | None = None
     last_ms: int | None = None
@@ -82,16 +84,24 @@ class Mlperf:
         if end == "start":
             self._open.setdefault(name, moment)
         elif end == "stop" and (begun := self._open.pop(name, None)) is not None:
-            self.spans.setdefault(name, []).append((begun, moment))
+            self.spent_ms[name] += moment - begun
 
     def _evaluated(self, event: Event) -> None:
         value, moment = event.value, event.time_ms or 0
         pairs = value.items() if isinstance(value, dict) else [(str(event.about.get("metric") or "value"), value)]
         for name, number in pairs:
             if isinstance(number, int | float) and not isinstance(number, bool):
-                held = self.evals.setdefault(str(name), [])
-                if not held or held[-1] != (moment, float(number)):
-                    held.append((moment, float(number)))
+                self._value(str(name), moment, float(number))
+
+    def _value(self, name: str, moment: int, number: float) -> None:
+        if name not in self.evals and len(self.evals) >= _MOST_METRICS:
+            return
+        held = self.evals.setdefault(name, [])
+        if held and held[-1] == (moment, number):
+            return
+        if len(held) >= _MOST_EVALUATIONS:
+            del held[: _MOST_EVALUATIONS // 2]
+        held.append((moment, number))
 
     @property
     def benchmark(self) -> str:
@@ -127,7 +137,7 @@ class Mlperf:
 
     def seconds(self) -> dict[str, float]:
         """Return where the time went, in seconds."""
-        total = {name: sum(end - begin for begin, end in spans) / 1000 for name, spans in self.spans.items()}
+        total = {name: spent / 1000 for name, spent in self.spent_ms.items()}
         found: dict[str, float] = {}
         if "init" in total:
             found["initialisation"] = total["init"]

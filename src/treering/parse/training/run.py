@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 MARKS = (
     ":::MLLOG", "lm loss", "elapsed time per iteration", "'loss'", "'train_runtime'", "torch.distributed", "torchrun",
     "Running training", "[DeepSpeed", "DeepSpeed info", "NCCL INFO", "busbw", "torchelastic", "Megatron", "slurmstepd",
-    "ProcessGroupNCCL", "train_samples_per_second",
+    "ProcessGroupNCCL", "train_samples_per_second", "train loss", "loss=", "loss:", ": loss ", "s/it",
 )  # fmt: skip
 # A log of so many lines without a mark is none of a training run.
 _MOST_BEFORE = 100_000
 _MOST_SERIES = 64
 _MOST_FAILURES = 200
+_MOST_PHASES = 256
+_MOST_MEASURED = 100_000
 
 
 @dataclass(slots=True)
@@ -44,7 +47,7 @@ class RunLog:
     last_progress: int = 0
     restarts: int = 0
     summary: dict[str, float] = field(default_factory=dict)
-    phases: Counter[str] = field(default_factory=Counter)
+    phases: dict[str, float] = field(default_factory=dict)
     bandwidth: list[float] = field(default_factory=list)
     bandwidth_unit: str = ""
     done_at: int = 0
@@ -82,7 +85,8 @@ class RunLog:
         trouble = [hint for hint in failures.HINTS if hint in text]
         for number, line in enumerate(piece, self.passed + 1):
             if _has(line, progress) and (event := lines.read(line)) is not None:
-                self._event(event, number)
+                with suppress(OverflowError):  # integers beyond what a float holds
+                    self._event(event, number)
             if self._finder.waits or _has(line, trouble):
                 self._failed(line, number)
 
@@ -102,9 +106,11 @@ class RunLog:
     def _failed(self, line: str, number: int) -> None:
         failure = self._finder.read(line, number)
         if failure is not None:
-            self.repeats[failure.key] += 1
-            if self.repeats[failure.key] == 1 and len(self.errors) < _MOST_FAILURES:
+            if failure.key not in self.repeats and len(self.errors) < _MOST_FAILURES:
                 self.errors.append(failure)
+                self.repeats[failure.key] = 0
+            if failure.key in self.repeats:
+                self.repeats[failure.key] += 1
 
     def _event(self, event: Event, number: int) -> None:
         match event.kind:
@@ -113,24 +119,29 @@ class RunLog:
                 self._mlperf_metrics(event)
             case "step":
                 self._progress(event, number)
-            case "summary":
+            case "summary" | "done":
                 self.summary.update(event.values)
                 self.done_at = number
             case "bar":
                 if event.total is not None and event.step is not None and event.total > 1:
-                    self._bar(event.step, event.total, event.values.get("seconds a step"), number)
-            case "phases":
-                self.phases.update({name: value for name, value in event.values.items() if value is not None})
-            case "bandwidth":
-                self.bandwidth.append(event.values["busbw"])
-                self.bandwidth_unit = event.key
+                    self._bar(event.step, event.total, event.values, number)
+            case "phases" | "bandwidth":
+                self._measured(event)
             case "begin":
                 self.begun = True
                 self.total = event.total or self.total
-            case "done":
-                self.done_at = number
+            case "overflow":
+                self.skipped += 1
             case _:
                 self.saved += 1
+
+    def _measured(self, event: Event) -> None:
+        for name, value in event.values.items():
+            if event.kind == "bandwidth" and len(self.bandwidth) < _MOST_MEASURED:
+                self.bandwidth.append(value)
+                self.bandwidth_unit = event.key
+            elif event.kind == "phases" and (name in self.phases or len(self.phases) < _MOST_PHASES):
+                self.phases[name] = self.phases.get(name, 0.0) + value
 
     def _progress(self, event: Event, number: int) -> None:
         values = dict(event.values)
@@ -146,14 +157,14 @@ class RunLog:
         for name, value in values.items():
             self._point(name, step, value)
 
-    def _bar(self, step: float, total: float, pace: float | None, number: int) -> None:
+    def _bar(self, step: float, total: float, values: Mapping[str, float], number: int) -> None:
         # Bars of evaluations and downloads come and go; the run's own has the most steps, or the most said of it.
         if self.bar is None or total >= self.bar[1]:
             self.bar = (step, total)
             if total == self.total:
                 self.step = max(step, self.step or 0)
-            if pace is not None:
-                self._point("seconds a step", step, pace)
+            for name, value in values.items():
+                self._point(name, step, value)
             self.last_progress = number
 
     def _mlperf_metrics(self, event: Event) -> None:

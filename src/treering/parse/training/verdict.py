@@ -52,7 +52,11 @@ def judge(run: RunLog) -> Verdict:
 def fatal(run: RunLog) -> list[Failure]:
     """Return the errors after the last progress, the first one first: those before it were survived."""
     late = [one for one in run.errors if one.line >= run.last_progress]
-    return [one for one in late if not one.consequence] or late
+    causes = [one for one in late if not one.consequence]
+    # A step is cancelled when one of its tasks has died: then what the launcher said before is nearer to the cause.
+    if causes and causes[0].cause == "cancelled" and late[0].line < causes[0].line:
+        return late
+    return causes or late
 
 
 def _mlperf(run: RunLog) -> Verdict:
@@ -200,7 +204,8 @@ def seconds(run: RunLog) -> dict[str, float]:
         found["a step (median)"] = statistics.median(bar.values)
     if run.phases:
         whole = sum(run.phases.values())
-        found |= {f"{name} (share)": value / whole for name, value in run.phases.most_common(3) if whole}
+        longest = sorted(run.phases.items(), key=lambda pair: -pair[1])[:3]
+        found |= {f"{name} (share)": value / whole for name, value in longest if whole}
     if (spent := run.series.get("eval_runtime")) is not None:
         found["evaluation"] = sum(spent.values)
     return found

@@ -1,127 +1,133 @@
-"""`addtotals [<field>, …] [row=] [col=] [fieldname=] [labelfield=] [label=]`: sums of each row, and of each column.
-
-Only numbers are added; a row with a null among them has no total.
-"""
+"""`addtotals [<field> …] [row=] [col=] [fieldname=] [label=] [labelfield=]` and `addcoltotals`: sums."""
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import coerce, lexer, printer, unions
-from treering.query.commands.stats import grouped, unique
+from treering.query import coerce, lexer, output, printer, unions
+from treering.query.coerce import sql_cast
 from treering.query.function import Typed
 from treering.query.lexer import Kind
-from treering.query.relation import aliased, computed
-from treering.query.scope import column_value
+from treering.query.relation import Relation, aliased, computed
+from treering.query.scope import Scope
 from treering.query.types import Type
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
-    from treering.query.relation import Relation
-    from treering.query.syntax import Name
+    from treering.query.relation import Column
+    from treering.query.syntax import Name, Place
 
-NAMES = ("addtotals",)
-TOTAL = "Total"
-_WIDE = dict.fromkeys(coerce.INTEGERS, Type.BIGINT) | {Type.FLOAT: Type.DOUBLE, Type.DOUBLE: Type.DOUBLE}
+NAMES = ("addtotals", "addcoltotals")
 
 
 @dataclass(frozen=True, slots=True)
 class Addtotals:
-    """The fields (none: every number), whether rows and columns are added, and where the sums and their label go."""
+    """The fields (none: all numbers), which sums are made, and where the label of the last row stands."""
 
     names: tuple[Name, ...] = ()
     row: bool = True
     col: bool = False
-    fieldname: str = TOTAL
-    labelfield: str = ""
-    label: str = TOTAL
+    total: str = "Total"
+    label: str = "Total"
+    label_field: str = ""
+    place: Place = field(default=(0, 0), compare=False)
 
     def print(self) -> str:
         """Return the command as PPL."""
-        options = [] if self.row else ["row=false"]
-        options += ["col=true"] if self.col else []
-        options += [f"fieldname={lexer.quote(self.fieldname)}"] if self.fieldname != TOTAL else []
-        return " ".join(["addtotals", *printed(self.names, self.labelfield, self.label), *options])
+        parts = ["addtotals", ", ".join(map(printer.expression, self.names))]
+        parts += ["row=false"] if not self.row else []
+        parts += ["col=true"] if self.col else []
+        parts += [f"fieldname={lexer.quote(self.total)}"] if self.total != "Total" else []
+        parts += [f"label={lexer.quote(self.label)}"] if self.label != "Total" else []
+        parts += [f"labelfield={lexer.quote(self.label_field)}"] if self.label_field else []
+        return " ".join(part for part in parts if part)
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Add the column of sums, then the row of sums."""
-        numbers = [
-            name
-            for name, column in relation.columns.items()
-            if column.type in coerce.NUMBERS and (not self.names or name in {each.name for each in self.names})
-        ]
-        if self.row and numbers:
-            total = functools.reduce(_plus, (_wide(relation, name) for name in numbers))
-            relation = compiler.extended(relation, {unique(self.fieldname, relation.columns): total})
-        return with_totals(relation, compiler, numbers, self.labelfield, self.label) if self.col else relation
+        """Add the column of row sums, then the row of column sums."""
+        summed = self._summed(relation, compiler)
+        if self.row:
+            total = _row_total(summed)
+            relation = compiler.extended(relation, {self.total: total})
+        if not self.col:
+            return relation
+        if self.label_field and self.label_field not in relation.columns:
+            relation = compiler.extended(relation, {self.label_field: coerce.null(Type.STRING)})
+        return unions.union([relation, self._last(relation, summed, compiler)], compiler, self.place)
+
+    def _summed(self, relation: Relation, compiler: Compiler) -> Mapping[str, Column]:
+        if self.names:
+            scope = Scope(relation, compiler)
+            found = {name.name: scope.column(name) for name in self.names}
+        else:
+            found = dict(output.visible(relation))
+        return {name: column for name, column in found.items() if column.type in coerce.NUMBERS and not column.many}
+
+    def _last(self, relation: Relation, summed: Mapping[str, Column], compiler: Compiler) -> Relation:
+        columns: dict[str, Column] = {}
+        selected: list[exp.Expression] = []
+        for name, column in summed.items():
+            total = sql_cast(exp.Anonymous(this="sum", expressions=[column.raw]), _wide(column.type))
+            columns[name] = computed(compiler.fresh(), Typed(total, _wide(column.type)))
+            selected.append(aliased(total, columns[name].ref))
+        labelled = relation.columns.get(self.label_field)
+        if labelled is not None and labelled.type is Type.STRING and self.label_field not in summed:
+            columns[self.label_field] = computed(compiler.fresh(), coerce.string(self.label))
+            selected.append(aliased(exp.Literal.string(self.label), columns[self.label_field].ref))
+        if not columns:
+            selected = [exp.Literal.number(1)]
+        select = exp.Select(expressions=selected)
+        select.set("from_", relation.wrapped().args.get("from_"))
+        if not summed:
+            select = select.limit(1, copy=False)
+        return Relation(select, columns, plain=False, implicit=relation.implicit)
 
 
-def _wide(relation: Relation, name: str) -> Typed:
-    value = column_value(relation.columns[name])
-    kind = _WIDE[value.type]
-    return Typed(coerce.sql_cast(value.sql, kind), kind)
+def _wide(kind: Type) -> Type:
+    return Type.BIGINT if kind in coerce.INTEGERS else Type.DOUBLE
 
 
-def _plus(left: Typed, right: Typed) -> Typed:
-    kind = Type.DOUBLE if Type.DOUBLE in {left.type, right.type} else Type.BIGINT
-    return Typed(exp.Paren(this=exp.Add(this=left.sql, expression=right.sql)), kind)
+def _row_total(summed: Mapping[str, Column]) -> Typed:
+    kind = Type.BIGINT if all(column.type in coerce.INTEGERS for column in summed.values()) else Type.DOUBLE
+    total: exp.Expression = exp.Literal.number(0)
+    for column in summed.values():
+        value = exp.Coalesce(this=sql_cast(column.raw, kind), expressions=[exp.Literal.number(0)])
+        total = exp.Add(this=total, expression=value)
+    return Typed(sql_cast(exp.Paren(this=total), kind), kind)
 
 
-def with_totals(relation: Relation, compiler: Compiler, numbers: list[str], label_field: str, label: str) -> Relation:
-    """Return the relation with a last row of the sums of the columns `numbers`, and a label in a column of texts."""
-    if label_field and label_field not in relation.columns:
-        relation = compiler.extended(relation, {label_field: coerce.null(Type.STRING)})
-    table, base = unions.shared(relation, compiler)
-    columns, added = dict(base.columns), []
-    sums: list[tuple[str, Typed]] = []
-    for name in numbers:
-        value = _wide(base, name)
-        ref = compiler.fresh()
-        added.append(aliased(value.sql, ref))
-        columns[name] = computed(ref, value)
-        total = exp.Anonymous(this="sum", expressions=[_wide(base, name).sql])
-        sums.append((name, Typed(coerce.sql_cast(total, value.type), value.type)))
-    if label_field and label_field not in numbers and relation.columns[label_field].type is Type.STRING:
-        text = exp.Anonymous(this="any_value", expressions=[exp.Literal.string(label)])
-        sums.append((label_field, Typed(exp.Coalesce(this=text, expressions=[exp.Literal.string(label)]), Type.STRING)))
-    if not sums:
-        sums.append(
-            (next(iter(base.columns)), Typed(exp.Anonymous(this="any_value", expressions=[exp.Null()]), Type.UNDEFINED))
-        )
-    last = grouped(base, compiler, sums, [], [])
-    base = replace(base, sql=base.wrapped(*added), columns=columns)
-    return unions.sharing(table, unions.stacked([base, last], compiler))
-
-
-def printed(names: tuple[Name, ...], label_field: str, label: str) -> list[str]:
-    """Return the fields and the label's options as PPL."""
-    parts = [", ".join(map(printer.expression, names))] if names else []
-    parts += [f"labelfield={lexer.quote(label_field)}"] if label_field else []
-    return parts + ([f"label={lexer.quote(label)}"] if label != TOTAL else [])
+_OPTIONS = ("row", "col", "fieldname", "label", "labelfield")
 
 
 def parse(parser: Parser) -> Addtotals:
-    """Read what follows `addtotals`."""
-    names, options = read(parser, ("label", "labelfield", "fieldname", "row", "col"))
-    return Addtotals(names, **options)  # type: ignore[arg-type]
-
-
-def read(parser: Parser, known: tuple[str, ...]) -> tuple[tuple[Name, ...], dict[str, object]]:
-    """Take fields and options, whichever comes first."""
+    """Read what follows `addtotals` or `addcoltotals`; options may stand among the fields."""
+    start = parser.peek().start
+    columns_only = parser.text[: parser.last_end].lower().endswith("addcoltotals")
+    found: dict[str, object] = {"row": not columns_only, "col": columns_only}
     names: list[Name] = []
-    options: dict[str, object] = {}
     while not parser.at_end():
-        option = parser.option(*known)
-        if option in {"row", "col"}:
-            options[option] = parser.boolean()
-        elif option is not None:
-            options[option] = parser.take().value if parser.peek().kind is Kind.STRING else parser.field().name
-        else:
-            names.append(parser.field())
-            parser.op(",")
-    return tuple(names), options
+        if parser.op(","):
+            continue
+        match parser.option(*_OPTIONS[2:] if columns_only else _OPTIONS):
+            case None:
+                names.append(parser.field())
+            case "row":
+                found["row"] = parser.boolean()
+            case "col":
+                found["col"] = parser.boolean()
+            case "fieldname":
+                found["total"] = _text(parser)
+            case "label":
+                found["label"] = _text(parser)
+            case _:
+                found["label_field"] = _text(parser)
+    return Addtotals(tuple(names), place=(start, parser.last_end), **found)  # type: ignore[arg-type]
+
+
+def _text(parser: Parser) -> str:
+    return parser.take().value if parser.peek().kind is Kind.STRING else parser.field().name

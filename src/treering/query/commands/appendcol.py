@@ -1,76 +1,70 @@
-"""`appendcol [override=<boolean>] [ <commands> ]`: columns of a second query on the same streams, row beside row."""
+"""`appendcol [override=] [ <commands> ]`: columns of another search over the same source, row by row.
+
+The first row stands beside the first, the second beside the second; where one side has fewer rows its columns are null.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import coerce, output, printer, unions
-from treering.query.commands.search import Search
-from treering.query.expressions import subsearch
-from treering.query.function import Typed
-from treering.query.relation import Column, aliased, nested
-from treering.query.syntax import Pipeline
-from treering.query.types import Type
+from treering.query import aggregates, expressions, printer, windows
+from treering.query.relation import Column, Relation, aliased, nested
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
-    from treering.query.relation import Relation
+    from treering.query.syntax import Pipeline
 
 NAMES = ("appendcol",)
 
 
 @dataclass(frozen=True, slots=True)
 class Appendcol:
-    """The commands, and whether their columns replace columns of the same name."""
+    """The commands, and whether their columns win over those of the same name."""
 
     pipeline: Pipeline
     override: bool = False
 
     def print(self) -> str:
         """Return the command as PPL."""
-        return f"appendcol {'override=true ' if self.override else ''}[ {printer.pipeline(self.pipeline)} ]"
+        option = "override=true " if self.override else ""
+        return f"appendcol {option}[ {printer.pipeline(self.pipeline)} ]"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Number the rows of both sides in their order and join them by the number."""
-        first = compiler.beginning
-        if isinstance(first, Search):
-            first = replace(first, terms=None)
-        side = compiler.relation(Pipeline((first, *self.pipeline.commands)))
-        left, here = unions.numbered(relation, compiler)
-        right, there = unions.numbered(side, compiler)
-        both = exp.EQ(this=here, expression=there)
-        select = exp.Select(expressions=[exp.Star()]).from_(nested(left.sql), copy=False)
-        other = exp.Subquery(this=right.sql, alias=exp.TableAlias(this=exp.to_identifier("u")))
-        select = select.join(other, on=both, join_type="full outer", copy=False)
-        joined = replace(left, sql=select, sequence=None, collated=False)
-        joined = joined.ordered([unions.order_of(here.name), unions.order_of(there.name)])
-        shown = right.columns if left.implicit and right.implicit else output.visible(right)
-        columns = dict(left.columns)
-        for name, column in shown.items():
-            if name not in columns:
+        """Number the rows of both sides and join them by their numbers."""
+        added = compiler.continued(compiler.start(), self.pipeline.commands)
+        left, number = windows.numbered(relation, compiler)
+        right, other = windows.numbered(added, compiler)
+        condition = exp.EQ(this=number.raw, expression=other.raw)
+        sequence = Column(compiler.fresh(), number.type)
+        row = exp.Coalesce(this=number.raw, expressions=[other.raw])
+        select = exp.Select(expressions=[exp.Star(), aliased(row, sequence.ref)])
+        select = select.from_(nested(left.sql), copy=False)
+        table = exp.Subquery(this=right.sql, alias=exp.TableAlias(this=exp.to_identifier("u")))
+        select.append("joins", exp.Join(this=table, side="FULL", kind="OUTER", on=condition))
+        columns = {**added.columns, **relation.columns}
+        columns = {name: columns[name] for name in (*relation.columns, *_without(added.columns, relation.columns))}
+        if self.override:
+            for name in [name for name in relation.columns if name in added.columns]:
+                column = Column(compiler.fresh(), added.columns[name].type, added.columns[name].element)
+                value = exp.If(this=aggregates.present(other.raw), true=added.columns[name].raw)
+                either = exp.Case(ifs=[value], default=relation.columns[name].raw)
+                select = select.select(aliased(either, column.ref), copy=False)
                 columns[name] = column
-            elif self.override:
-                joined, columns[name] = _either(joined, compiler, both, column, columns[name])
-        return replace(joined, columns=columns)
+        implicit = relation.implicit and added.implicit
+        return Relation(select, columns, (), sequence, plain=False, implicit=implicit, shuffled=True)
 
 
-def _either(
-    relation: Relation, compiler: Compiler, both: exp.Expression, new: Column, old: Column
-) -> tuple[Relation, Column]:
-    """Return the new value where both sides have the row, else the old one."""
-    kind = new.type if new.type is old.type else coerce.common([new.type, old.type]) or Type.STRING
-    values = [coerce.cast(Typed(column.raw, column.type), kind, compiler.now_ns) for column in (new, old)]
-    chosen = exp.Case(ifs=[exp.If(this=both.copy(), true=values[0].sql)], default=values[1].sql)
-    ref = compiler.fresh()
-    wrapped = replace(relation, sql=relation.wrapped(aliased(chosen, ref)))
-    return wrapped, Column(ref, kind, new.element)
+def _without(columns: Mapping[str, Column], known: Mapping[str, Column]) -> list[str]:
+    return [name for name in columns if name not in known]
 
 
 def parse(parser: Parser) -> Appendcol:
     """Read what follows `appendcol`."""
     override = parser.boolean() if parser.option("override") else False
-    return Appendcol(subsearch(parser), override)
+    return Appendcol(expressions.subsearch(parser), override)

@@ -59,7 +59,7 @@ class Dedup:
                 kept = exp.And(this=aggregates.present(value), expression=kept)
         relation = relation.where(kept)
         if self.consecutive or (self.keep_empty and not relation.order):
-            return stored_order(relation)
+            return _stored_order(relation)
         # As the engine answers: in the order asked for, then by the fields compared.
         return relation.ordered([*relation.order, *(Order(scope.column(name)) for name in self.names)])
 
@@ -81,7 +81,7 @@ class Dedup:
         return replace(relation, sql=relation.wrapped(aliased(total, run))), named(run)
 
 
-def stored_order(relation: Relation) -> Relation:
+def _stored_order(relation: Relation) -> Relation:
     """Numbering leaves the rows in any order: what was natural is asked for by name from here on."""
     if relation.order or relation.sequence is None:
         return relation

@@ -46,7 +46,7 @@ class Fields:
                     raise UserError(f"no field matches {name.name!r}", where=compiler.where(name.place))
                 kept.update({key: relation.columns[key] for key in found if key not in kept})
             else:
-                kept.setdefault(name.name, scope.column(name))
+                kept.setdefault(compiler.shown_name(relation, name.name), scope.column(name))
         return replace(relation, columns=kept, plain=False, implicit=False)
 
     def _drop(self, relation: Relation, compiler: Compiler) -> Relation:

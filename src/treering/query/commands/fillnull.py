@@ -1,7 +1,4 @@
-"""`fillnull with <value> [in <field>, …]`, `fillnull using <field> = <value>, …`, `fillnull value=<value> [<field> …]`.
-
-Null values become another value, of the field's kind: a text for texts, a number for numbers.
-"""
+"""`fillnull with <value> [in <field>, …]`, `using <field> = <value>, …`, `value=<value> [<field> …]`: no nulls."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from treering.query.types import Type
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
-    from treering.query.relation import Column, Relation
+    from treering.query.relation import Relation
     from treering.query.syntax import Name, Node
 
 NAMES = ("fillnull",)
@@ -28,78 +25,73 @@ NAMES = ("fillnull",)
 
 @dataclass(frozen=True, slots=True)
 class Fillnull:
-    """Fields with what their nulls become; `value` alone is for all fields."""
+    """Fields with their values; or one value for all shown fields."""
 
     pairs: tuple[tuple[Name, Node], ...] = ()
-    value: Node | None = None
+    every: Node | None = None
+    lenient: bool = False
 
     def print(self) -> str:
         """Return the command as PPL."""
-        if self.value is not None:
-            return f"fillnull with {printer.expression(self.value)}"
-        pairs = ", ".join(f"{printer.expression(name)} = {printer.expression(value)}" for name, value in self.pairs)
-        return f"fillnull using {pairs}"
+        if self.every is not None:
+            return f"fillnull with {printer.expression(self.every)}"
+        if self.lenient:
+            names = ", ".join(printer.expression(name) for name, _ in self.pairs)
+            return f"fillnull value={printer.expression(self.pairs[0][1])} {names}"
+        return "fillnull using " + ", ".join(
+            f"{printer.expression(name)} = {printer.expression(value)}" for name, value in self.pairs
+        )
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Replace the columns where they stand; a field that is not there is passed over."""
-        if self.value is not None:
-            wanted = dict.fromkeys(output.visible(relation), self.value)
-        else:
-            wanted = {name.name: value for name, value in self.pairs}
-            if len(wanted) < len(self.pairs):
-                where = compiler.where(self.pairs[-1][0].place)
-                raise UserError("fillnull names a field twice", where=where)
+        """Replace the columns in their places."""
+        scope = Scope(relation, compiler)
+        nodes: dict[str, tuple[Typed, Node]] = {}
+        if self.every is not None:
+            shown = output.visible(relation)
+            nodes = {name: (column_value(column), self.every) for name, column in shown.items()}
+        for name, value in self.pairs:
+            if not (self.lenient and compiler.column(relation, name.name) is None):
+                nodes[name.name] = (scope.typed(name), value)
         columns, added = dict(relation.columns), []
-        for name, node in wanted.items():
-            column = compiler.column(relation, name)
-            if column is None:
-                continue
-            found = _filled(name, column, node, Scope(relation, compiler))
+        for key, (current, node) in nodes.items():
+            found = _filled(key, current, scope.typed(node), compiler, node)
             ref = compiler.fresh()
             added.append(aliased(found.sql, ref))
-            columns[name] = computed(ref, found)
-        return replace(relation, sql=relation.wrapped(*added), columns=columns, plain=False) if added else relation
+            columns[key] = computed(ref, found)
+        return replace(relation, sql=relation.wrapped(*added), columns=columns, plain=False)
 
 
-def _filled(name: str, column: Column, node: Node, scope: Scope) -> Typed:
-    value, by = column_value(column), scope.typed(node)
-    kind = coerce.common([value.type, by.type]) if _alike(value.type, by.type) else None
-    if kind is None:
+def _filled(name: str, current: Typed, value: Typed, compiler: Compiler, node: Node) -> Typed:
+    kind = coerce.common([current.type, value.type])
+    numbers = [found.type in coerce.NUMBERS for found in (current, value)]
+    if kind is None or (numbers[0] != numbers[1] and Type.UNDEFINED not in {current.type, value.type}):
         raise UserError(
-            f"fillnull cannot put a value of type {by.type} into {name!r}, which is {value.type}",
-            hint="name the fields, or cast one of them",
-            where=scope.compiler.where(node.place),
+            f"a null of {name!r} ({current.type}) cannot be replaced by a {value.type}",
+            where=compiler.where(node.place),
         )
-    now = scope.compiler.now_ns
-    parts = [coerce.implicit(part, kind, now) for part in (value, by)]
-    return Typed(exp.Coalesce(this=parts[0].sql, expressions=[parts[1].sql]), kind, element=value.element)
-
-
-def _alike(left: Type, right: Type) -> bool:
-    """Whether both are numbers, texts or instants written as texts, or of one type."""
-    texts = {*coerce.INSTANTS, Type.STRING}
-    families = (set(coerce.NUMBERS), texts)
-    return left is right or Type.UNDEFINED in {left, right} or any({left, right} <= set(family) for family in families)
+    parts = [coerce.cast(each, kind, compiler.now_ns).sql for each in (current, value)]
+    return Typed(exp.Coalesce(this=parts[0], expressions=parts[1:]), kind)
 
 
 def parse(parser: Parser) -> Fillnull:
     """Read what follows `fillnull`."""
-    word = parser.expect_word("with", "using", "value")
-    if word == "using":
-        return Fillnull(_pairs(parser))
-    if word == "value":
-        parser.expect_op("=")
-    value = expressions.value(parser)
-    if parser.word("in") if word == "with" else not parser.at_end():
+    if parser.option("value"):
+        value = expressions.value(parser)
+        if parser.at_end():
+            return Fillnull(every=value)
+        return Fillnull(tuple((name, value) for name in parser.names()), lenient=True)
+    if parser.expect_word("with", "using") == "with":
+        value = expressions.value(parser)
+        if not parser.word("in"):
+            return Fillnull(every=value)
         return Fillnull(tuple((name, value) for name in parser.names()))
-    return Fillnull((), value)
+    pairs = [_pair(parser)]
+    while parser.op(","):
+        pairs.append(_pair(parser))
+    return Fillnull(tuple(pairs))
 
 
-def _pairs(parser: Parser) -> tuple[tuple[Name, Node], ...]:
-    pairs: list[tuple[Name, Node]] = []
-    while True:
-        name = parser.field()
-        parser.expect_op("=")
-        pairs.append((name, expressions.value(parser)))
-        if not parser.op(","):
-            return tuple(pairs)
+def _pair(parser: Parser) -> tuple[Name, Node]:
+    name = parser.field()
+    parser.expect_op("=")
+    return name, expressions.value(parser)

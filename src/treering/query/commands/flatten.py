@@ -1,4 +1,4 @@
-"""`flatten <field> [as (<name>, …)]`: the members of an object as columns of their own, in the order of their names."""
+"""`flatten <object> [as (<name>, …)]`: the members of an object as columns beside it, in the order of their names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from treering.core.errors import UserError
 from treering.query import lexer, printer
-from treering.query.commands.stats import unique
+from treering.query.scope import Scope
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
@@ -20,40 +20,42 @@ NAMES = ("flatten",)
 
 @dataclass(frozen=True, slots=True)
 class Flatten:
-    """The field, and other names for its members."""
+    """The object, and names for its members."""
 
     name: Name
     aliases: tuple[str, ...] = ()
 
     def print(self) -> str:
         """Return the command as PPL."""
-        aliases = f" as ({', '.join(map(lexer.name, self.aliases))})" if self.aliases else ""
-        return f"flatten {printer.expression(self.name)}{aliases}"
+        names = f" as ({', '.join(map(lexer.name, self.aliases))})" if self.aliases else ""
+        return f"flatten {printer.expression(self.name)}{names}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Show the members at the end; what has no members stays as it is."""
-        prefix = self.name.name + "."
-        members = sorted(name for name in relation.columns if name.startswith(prefix))
-        if self.aliases and len(self.aliases) != len(members):
+        """Show the members; what is no object stays as it is."""
+        Scope(relation, compiler).column(self.name)
+        prefix = f"{self.name.name}."
+        members = sorted(key for key in relation.columns if key.startswith(prefix))
+        direct = [key for key in members if not any(key.startswith(f"{other}.") for other in members)]
+        if self.aliases and len(self.aliases) != len(direct):
             raise UserError(
-                f"flatten needs {len(members)} names ({', '.join(members)[:200]}), not {len(self.aliases)}",
+                f"{self.name.name!r} has {len(direct)} members, and {len(self.aliases)} names are given",
                 where=compiler.where(self.name.place),
             )
-        columns = dict(relation.columns)
-        for name, alias in zip(members, self.aliases or [name[len(prefix) :] for name in members], strict=True):
-            columns[unique(alias, columns)] = relation.columns[name]
-        return relation.with_columns(columns)
+        names = self.aliases or [key[len(prefix) :] for key in direct]
+        added = {name: relation.columns[key] for name, key in zip(names, direct, strict=True)}
+        kept = {name: column for name, column in relation.columns.items() if name not in added}
+        return relation.with_columns({**kept, **added})
 
 
 def parse(parser: Parser) -> Flatten:
     """Read what follows `flatten`."""
     name = parser.field()
-    if not parser.word("as"):
-        return Flatten(name)
-    if not parser.op("("):
-        return Flatten(name, (parser.field().name,))
-    aliases = [parser.field().name]
-    while parser.op(","):
+    aliases = []
+    if parser.word("as"):
+        bracket = parser.op("(")
         aliases.append(parser.field().name)
-    parser.expect_op(")")
+        while parser.op(","):
+            aliases.append(parser.field().name)
+        if bracket:
+            parser.expect_op(")")
     return Flatten(name, tuple(aliases))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import aggregates, coerce, expressions, lexer, output, printer, unions
+from treering.query import aggregates, coerce, expressions, lexer, output, printer
 from treering.query.commands.head import positive
 from treering.query.commands.search import stream_name, streams
 from treering.query.function import Typed
@@ -77,7 +77,7 @@ class Graphlookup:
             found = Column(compiler.fresh(), Type.ARRAY, Type.STRUCT)
             select = exp.Select(expressions=[aliased(self._search(values, records).sql, found.ref)])
             return Relation(select, {self.column: found}, plain=False, implicit=False)
-        if not unions.present(relation):
+        if not (relation.columns or relation.metadata):
             where = compiler.where(self.start.place)
             raise UserError("a field to start from needs a search before", hint="or start from 'values'", where=where)
         column = Scope(relation, compiler).column(self.start)

@@ -1,52 +1,48 @@
-"""`grok <field> '<pattern>'`: a text field per name in a grok pattern such as `%{IP:client} %{WORD:verb}`.
-
-The pattern is searched in the text; where it is not found the fields are empty texts.
-"""
+"""`grok <field> '<pattern>'`: columns by `%{NAME:field}` patterns found in a text, empty where it is not found."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from treering.core.errors import UserError
-from treering.query import expressions, grok, lexer, printer
-from treering.query.commands.parse import from_object, source
-from treering.query.commands.regex import text
-from treering.query.template import call, literal
-from treering.query.types import Type
+from treering.query import extraction, grokpatterns, lexer, printer
+from treering.query.commands import parse as parsing
+from treering.query.scope import Scope
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
-    from treering.query.syntax import Literal, Node
+    from treering.query.syntax import Node, Place
 
 NAMES = ("grok",)
 
 
 @dataclass(frozen=True, slots=True)
 class Grok:
-    """What is parsed, and the pattern."""
+    """The text and the pattern."""
 
     source: Node
-    pattern: Literal
+    pattern: str
+    place: Place = field(default=(0, 0), compare=False)
 
     def print(self) -> str:
         """Return the command as PPL."""
-        return f"grok {printer.expression(self.source)} {lexer.quote(self.pattern.value)}"
+        return f"grok {printer.expression(self.source)} {lexer.quote(self.pattern)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Add a column per name."""
+        """Add one column per named pattern."""
         try:
-            names = grok.compiled(self.pattern.value).fields
+            pattern, names = grokpatterns.expanded(self.pattern)
         except UserError as error:
-            raise UserError(error.message, hint=error.hint, where=compiler.where(self.pattern.place)) from None
-        value = source(self.source, relation, compiler)
-        found = call("ppl_grok", Type.STRING, value, literal(self.pattern.value))
-        return from_object(relation, compiler, found, names)
+            raise UserError(error.message, hint=error.hint, where=compiler.where(self.place)) from None
+        text = extraction.text(Scope(relation, compiler), self.source, "grok")
+        found = {shown: parsing.or_empty(extraction.group(text, pattern, group)) for group, shown in names.items()}
+        return compiler.extended(relation, found)
 
 
 def parse(parser: Parser) -> Grok:
     """Read what follows `grok`."""
-    node = expressions.value(parser)
-    return Grok(node, text(parser, "a grok pattern in quotes"))
+    source, pattern, place = parsing.read(parser)
+    return Grok(source, pattern, place)

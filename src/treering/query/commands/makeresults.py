@@ -1,20 +1,17 @@
-"""`makeresults [count=<n>]` and `makeresults format=csv|json data='…'`: rows from nothing, or written in the query.
-
-Rows have `@timestamp`, the instant of the query; those of a CSV text only what its header says (`name:type`).
-"""
+"""`makeresults [count=<n>] [format=csv|json data='…']`: rows that no stream has, for tests and for `eval`."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from treering.core.errors import UserError
-from treering.query import instants, lexer, unions, values
-from treering.query.commands.regex import text
-from treering.query.commands.stats import unique
-from treering.query.function import Typed
+from treering.query import coerce, lexer, output
+from treering.query.commands.describe import table
+from treering.query.lexer import Kind
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -22,27 +19,15 @@ if TYPE_CHECKING:
     from treering.query.parser import Parser
     from treering.query.relation import Relation
     from treering.query.syntax import Place
-    from treering.query.values import Cell
 
 NAMES = ("makeresults",)
+MOST, MOST_CELLS, MOST_CHARACTERS = 5000, 5000, 60_000
 TIME = "@timestamp"
-MOST, LONGEST = 5000, 60_000
-_TYPES = {
-    "string": Type.STRING,
-    "boolean": Type.BOOLEAN,
-    "int": Type.INT,
-    "integer": Type.INT,
-    "long": Type.BIGINT,
-    "float": Type.FLOAT,
-    "double": Type.DOUBLE,
-}
-_LATER = frozenset({"date", "time", "timestamp", "ip", "json"})
-Table = tuple[dict[str, Type], list[list["Cell"]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Makeresults:
-    """How many rows, or the form and the text of rows."""
+    """How many rows of the present time alone, or rows written out as `csv` or `json`."""
 
     count: int = 1
     form: str = ""
@@ -59,126 +44,93 @@ class Makeresults:
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Return the rows."""
-        where = compiler.where(self.place)
-        if unions.present(relation):
-            raise UserError("makeresults can only come first", where=where)
-        columns: dict[str, Type] = {}
-        rows: list[list[Cell]] = [[] for _ in range(self.count)]
-        if self.form:
-            try:
-                columns, rows = read_json(self.data) if self.form == "json" else read_csv(self.data)
-            except (ValueError, RecursionError) as error:
-                raise UserError(f"makeresults cannot read the data: {str(error)[:200]}", where=where) from None
-        if len(columns) * len(rows) > MOST:
-            raise UserError(f"makeresults takes at most {MOST} cells, not {len(columns) * len(rows)}", where=where)
-        if any(isinstance(cell, str) and len(cell) > LONGEST for row in rows for cell in row):
-            raise UserError(f"a cell of makeresults has more than {LONGEST} characters", where=where)
-        found = values.table(columns, rows, compiler)
-        if self.form == "csv" or TIME in columns:
-            return found
-        now = Typed(instants.literal(compiler.now_ns), Type.TIMESTAMP)
-        timed = compiler.extended(found, {TIME: now})
-        return timed.with_columns({TIME: timed.columns[TIME], **found.columns})
+        del relation
+        now: dict[str, Any] = {TIME: output.timestamp(compiler.now_ns)}
+        if not self.form:
+            return table({TIME: Type.TIMESTAMP}, [now] * max(0, self.count), compiler)
+        try:
+            columns, rows = _json(self.data) if self.form == "json" else _csv(self.data)
+        except UserError as error:
+            raise UserError(error.message, hint=error.hint, where=compiler.where(self.place)) from None
+        if self.form == "json" and TIME not in columns:
+            columns, rows = {TIME: Type.TIMESTAMP, **columns}, [now | row for row in rows]
+        return table(columns, rows, compiler)
 
 
-def read_json(data: str) -> Table:
-    """Return the columns and rows of a JSON array of objects. Raises `ValueError`."""
-    records = json.loads(data)
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise ValueError("an array of objects is needed")
-    kinds: dict[str, Type | None] = {}
-    for record in records:
-        for name, value in record.items():
-            kinds[name] = _wider(kinds.get(name), _kind(value))
-    for name, kind in kinds.items():
-        if kind is None:
-            raise ValueError(f"the column {name[:80]!r} has only nulls, so it has no type")
-    columns = {name: kind for name, kind in kinds.items() if kind is not None}
-    rows = [[_converted(_plain(record.get(name)), kind) for name, kind in columns.items()] for record in records]
+def _json(text: str) -> tuple[dict[str, Type], list[dict[str, Any]]]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UserError("the data is no JSON") from None
+    found = [found] if isinstance(found, dict) else found
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise UserError("the data is no list of JSON objects")
+    names = dict.fromkeys(name for row in found for name in row)
+    _bounded(len(names) * len(found), text)
+    columns = {name: _type([row[name] for row in found if row.get(name) is not None]) for name in names}
+    rows = [{name: _plain(value, columns[name]) for name, value in row.items()} for row in found]
     return columns, rows
 
 
-def _kind(value: Any) -> Type | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
+def _bounded(cells: int, text: str) -> None:
+    if cells > MOST_CELLS:
+        raise UserError(f"the data has {cells} cells, more than {MOST_CELLS}")
+    if len(text) > MOST_CELLS * MOST_CHARACTERS:
+        raise UserError("the data is too long")
+
+
+def _type(values: list[Any]) -> Type:
+    if values and all(isinstance(value, bool) for value in values):
         return Type.BOOLEAN
-    if isinstance(value, int):
-        return Type.BIGINT if -(2**63) <= value < 2**63 else Type.STRING
-    return Type.FLOAT if isinstance(value, float) else Type.STRING
+    if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return Type.BIGINT
+    if values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return Type.FLOAT
+    return Type.STRING
 
 
-def _wider(left: Type | None, right: Type | None) -> Type | None:
-    if left is None or right is None or left is right:
-        return left or right
-    return Type.FLOAT if {left, right} == {Type.BIGINT, Type.FLOAT} else Type.STRING
+def _plain(value: Any, kind: Type) -> Any:
+    if value is None or kind is not Type.STRING or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _plain(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if isinstance(value, dict | list) else value
-
-
-def read_csv(data: str) -> Table:
-    """Return the columns and rows of a CSV text with a header. Raises `ValueError`."""
-    try:
-        lines = [line for line in csv.reader(data.splitlines(), strict=True) if any(cell.strip() for cell in line)]
-    except csv.Error as error:
-        raise ValueError(str(error)) from None
-    if not lines:
-        raise ValueError("a header is needed")
+def _csv(text: str) -> tuple[dict[str, Type], list[dict[str, Any]]]:
+    lines = list(csv.reader(re.split(r"\r\n|\n|\\n", text.strip()), skipinitialspace=True))
+    if not lines or not lines[0]:
+        raise UserError("the data has no header")
     columns: dict[str, Type] = {}
     for token in lines[0]:
-        name, _, kind = token.strip().rpartition(":")
-        if kind.strip().lower() in _LATER and name:
-            raise ValueError(f"the type {kind.strip()} is not read here: take string and cast it")
-        declared = _TYPES.get(kind.strip().lower()) if name else None
-        title = name.strip() if declared else token.strip()
-        if not title:
-            raise ValueError("a column has no name")
-        columns[unique(title, columns)] = declared or Type.STRING
-    rows: list[list[Cell]] = []
-    for line in lines[1:]:
-        if len(line) > len(columns):
-            raise ValueError("a row has more cells than the header")
-        cells = [cell.strip() or None for cell in line] + [None] * (len(columns) - len(line))
-        rows.append([_converted(cell, kind) for cell, kind in zip(cells, columns.values(), strict=True)])
-    return columns, rows
+        name, _, kind = token.strip().partition(":")
+        found = coerce.CAST_TYPES.get(kind.strip().lower() or "string")
+        if found is None or found in {*coerce.INSTANTS, Type.IP}:
+            raise UserError(f"unknown type {kind!r} of the column {name!r}", hint="int, long, double, string, boolean")
+        columns[name] = found
+    _bounded(len(columns) * (len(lines) - 1), text)
+    return columns, [dict(zip(columns, (_cell(cell) for cell in line), strict=False)) for line in lines[1:]]
 
 
-def _converted(value: Any, kind: Type) -> Cell:
-    """Return a cell of its column's type. Raises `ValueError` when it is none."""
-    if value is None:
-        return None
-    printed = str(value).strip()
-    match kind:
-        case Type.STRING:
-            return ("true" if value else "false") if isinstance(value, bool) else str(value)
-        case Type.BOOLEAN:
-            if printed.lower() not in {"true", "false"}:
-                raise ValueError(f"{printed[:80]!r} is not true or false")
-            return printed.lower() == "true"
-        case Type.INT | Type.BIGINT:
-            number, bits = int(printed), 31 if kind is Type.INT else 63
-            if not -(2**bits) <= number < 2**bits:
-                raise ValueError(f"{printed[:80]} does not fit")
-            return number
-        case _:
-            return float(printed)
+def _cell(text: str) -> str | None:
+    return text or None
 
 
 def parse(parser: Parser) -> Makeresults:
     """Read what follows `makeresults`."""
-    start, count, form, data = parser.peek().start, 1, "", None
+    start = parser.peek().start
+    count, form, data = 1, "", None
     while option := parser.option("count", "format", "data"):
-        if option == "count":
-            count = parser.integer("the number of rows")
-        elif option == "format":
-            form = parser.expect_word("csv", "json")
-        else:
-            data = text(parser, "the rows in quotes").value
+        match option:
+            case "count":
+                count = parser.integer("the number of rows")
+            case "format":
+                form = parser.expect_word("csv", "json")
+            case _:
+                if parser.peek().kind is not Kind.STRING:
+                    parser.fail("expected a text between quotes")
+                data = parser.take().value
     place = (start, parser.last_end)
     if bool(form) != (data is not None):
-        raise UserError("makeresults takes format= and data= together", where=parser.where(place))
+        raise UserError("format= and data= stand together", where=parser.where(place))
     if count > MOST:
-        raise UserError(f"makeresults makes at most {MOST} rows", where=parser.where(place))
-    return Makeresults(1 if form else max(0, count), form, data or "", place)
+        raise UserError(f"makeresults gives {MOST} rows at most", where=parser.where(place))
+    return Makeresults(max(0, count) if not form else 1, form, data or "", place)

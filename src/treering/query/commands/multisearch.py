@@ -1,20 +1,20 @@
-"""`multisearch [ search … ] [ search … ] …`: the rows of several searches, newest first where they have a time."""
+"""`multisearch [ <pipeline> ] [ <pipeline> ] …`: the rows of several searches, newest first where they have a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from treering.core.errors import UserError
-from treering.query import printer, unions
-from treering.query.expressions import subsearch
+from treering.query import unions
+from treering.query.brackets import Bracket, read
 from treering.query.relation import Order
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
-    from treering.query.syntax import Pipeline, Place
+    from treering.query.syntax import Place
 
 NAMES = ("multisearch",)
 TIME = "@timestamp"
@@ -24,34 +24,33 @@ TIME = "@timestamp"
 class Multisearch:
     """The searches, two or more."""
 
-    searches: tuple[Pipeline, ...]
+    brackets: tuple[Bracket, ...]
     place: Place = field(default=(0, 0), compare=False)
 
     starts: ClassVar[bool] = True
 
     def print(self) -> str:
         """Return the command as PPL."""
-        return f"multisearch {' '.join(f'[ {printer.pipeline(search)} ]' for search in self.searches)}"
+        return f"multisearch {' '.join(bracket.print() for bracket in self.brackets)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Stack the answers, then order them by time."""
-        if unions.present(relation):
-            hint = "union adds rows to those at hand"
-            raise UserError("multisearch can only come first", hint=hint, where=compiler.where(self.place))
-        parts = [compiler.relation(search) for search in self.searches]
-        found = unions.stacked(parts, compiler, place=self.place)
-        if (time := found.columns.get(TIME)) is None:
-            return found
-        order = Order(time, descending=True, nulls_first=False)
-        return replace(found.ordered([order, *found.order]), collated=True)
+        """Unite the rows of the searches."""
+        del relation
+        parts = [part for bracket in self.brackets if (part := bracket.relation(compiler)) is not None]
+        if not parts:
+            raise UserError("none of the searches names a stream", where=compiler.where(self.place))
+        found = unions.union(parts, compiler, self.place)
+        if (time := found.columns.get(TIME)) is not None:
+            return found.ordered([Order(time, descending=True, nulls_first=False)])
+        return found
 
 
 def parse(parser: Parser) -> Multisearch:
     """Read what follows `multisearch`."""
     start = parser.peek().start
-    searches = [subsearch(parser)]
-    while not parser.at_end():
-        searches.append(subsearch(parser))
-    if len(searches) < 2:
+    found = [read(parser)]
+    while parser.op(",") or not parser.at_end():
+        found.append(read(parser))
+    if len(found) < 2:
         raise UserError("multisearch takes at least two searches", where=parser.where((start, parser.last_end)))
-    return Multisearch(tuple(searches), (start, parser.last_end))
+    return Multisearch(tuple(found), (start, parser.last_end))

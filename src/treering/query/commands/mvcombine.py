@@ -1,73 +1,61 @@
-"""`mvcombine <field>`: rows that are alike but for one field become one, with its values in an array."""
+"""`mvcombine <field>`: rows that are equal but for one field become one row, with an array of its values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
-from treering.core.errors import UserError
-from treering.query import aggregates, lexer, output, printer
-from treering.query.commands.regex import text
+from treering.query import output, printer, windows
+from treering.query.aggregates import printed
+from treering.query.coerce import sql_cast
 from treering.query.commands.stats import grouped
 from treering.query.function import Typed
+from treering.query.relation import Order
 from treering.query.scope import Scope, column_value
-from treering.query.types import Type
+from treering.query.template import sql
+from treering.query.types import SQL, Type
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
-    from treering.query.relation import Column, Relation
+    from treering.query.relation import Relation
     from treering.query.syntax import Name
 
 NAMES = ("mvcombine",)
+_FIRST = "first row"
 
 
 @dataclass(frozen=True, slots=True)
 class Mvcombine:
-    """The field; a delimiter is read, and means nothing to an array."""
+    """The field."""
 
     name: Name
-    delimiter: str | None = None
 
     def print(self) -> str:
         """Return the command as PPL."""
-        delimiter = "" if self.delimiter is None else f" delim={lexer.quote(self.delimiter)}"
-        return f"mvcombine {printer.expression(self.name)}{delimiter}"
+        return f"mvcombine {printer.expression(self.name)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Group by the other columns, as they stand."""
-        column = Scope(relation, compiler).column(self.name)
-        if column.type in {Type.ARRAY, Type.STRUCT}:
-            where = compiler.where(self.name.place)
-            raise UserError(f"mvcombine takes single values, {self.name.name!r} is {column.type}", where=where)
-        shown = output.visible(relation)
-        keys = [
-            (name, Typed(held.raw, held.type, element=held.element))
-            for name, held in shown.items()
-            if name != self.name.name
-        ]
-        found = grouped(relation, compiler, [(self.name.name, _listed(column, relation))], keys, [])
+        """Group by all other fields; groups come in the order of their first rows."""
+        value = Scope(relation, compiler).typed(self.name)
+        shown = [name for name in output.visible(relation) if name != self.name.name]
+        relation, number = windows.numbered(relation, compiler)
+        keys = [(name, _key(column_value(relation.columns[name]))) for name in shown]
+        item = printed(value)
+        listed = sql("list(:x ORDER BY :n) FILTER (WHERE :x IS NOT NULL)", x=item, n=number.raw)
+        combined = Typed(sql_cast(sql("to_json(:x)", x=listed), Type.ARRAY), Type.ARRAY, element=value.type)
+        first = Typed(sql("min(:n)", n=number.raw), Type.BIGINT)
+        found = grouped(relation, compiler, [(self.name.name, combined), (_FIRST, first)], keys, [])
         columns = dict(found.columns)
-        restored = {
-            name: replace(columns[name], many=held.many if name != self.name.name else False)
-            for name, held in shown.items()
-        }
-        return replace(found, columns=restored)
+        order = Order(columns.pop(_FIRST))
+        names = [name for name in (*shown, self.name.name) if name in columns]
+        return replace(found.ordered([order]), columns={name: columns[name] for name in names})
 
 
-def _listed(column: Column, relation: Relation) -> Typed:
-    value = column_value(column)
-    order = exp.Order(this=aggregates.printed(value), expressions=relation.keys())
-    item = order if relation.keys() else aggregates.printed(value)
-    listed = exp.Filter(
-        this=exp.Anonymous(this="list", expressions=[item]), expression=exp.Where(this=aggregates.present(value.sql))
-    )
-    return Typed(exp.Anonymous(this="to_json", expressions=[listed]), Type.ARRAY, element=value.type)
+def _key(value: Typed) -> Typed:
+    return replace(value, sql=sql_cast(value.sql, "VARCHAR")) if SQL[value.type] == "JSON" else value
 
 
 def parse(parser: Parser) -> Mvcombine:
     """Read what follows `mvcombine`."""
-    name = parser.field()
-    return Mvcombine(name, text(parser, "a delimiter in quotes").value if parser.option("delim") else None)
+    return Mvcombine(parser.field())

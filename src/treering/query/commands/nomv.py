@@ -1,4 +1,4 @@
-"""`nomv <field>`: an array as one text, an item a line; nulls are left out."""
+"""`nomv <field>`: an array becomes one text, an item a line; nulls are left out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from treering.core.errors import UserError
 from treering.query import printer
-from treering.query.scope import Scope, column_value
-from treering.query.template import typed
+from treering.query.coerce import sql_cast
+from treering.query.scope import Scope
+from treering.query.template import literal, typed
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from treering.query.syntax import Name
 
 NAMES = ("nomv",)
-_LINES = (
-    r"coalesce(array_to_string(list_filter(json_extract_string(:x, '$[*]'), lambda v: v IS NOT NULL), chr(10)), '')"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +32,14 @@ class Nomv:
         return f"nomv {printer.expression(self.name)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Replace the array."""
-        column = Scope(relation, compiler).column(self.name)
-        if column.type not in {Type.ARRAY, Type.UNDEFINED}:
+        """Join the items."""
+        value = Scope(relation, compiler).typed(self.name)
+        if value.type is not Type.ARRAY:
             where = compiler.where(self.name.place)
-            raise UserError(f"nomv takes an array, {self.name.name!r} is {column.type}", where=where)
-        found = typed(Type.STRING, _LINES, x=column_value(column))
-        return compiler.extended(relation, {self.name.name: found})
+            raise UserError(f"nomv works on arrays, not on {value.type}", where=where)
+        items = sql_cast(value.sql, "VARCHAR[]", safe=True)
+        text = typed(Type.STRING, "array_to_string(:x, :s)", x=items, s=literal("\n"))
+        return compiler.extended(relation, {self.name.name: text})
 
 
 def parse(parser: Parser) -> Nomv:

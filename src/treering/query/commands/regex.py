@@ -1,62 +1,59 @@
-"""`regex <field> = <pattern>` and `!=`: keep the rows where a part of the text matches, or where none does."""
+"""`regex <field> = '<pattern>'` and `!=`: keep the rows in whose field a pattern is found, or is not."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from treering.core.errors import UserError
-from treering.query import lexer, printer
-from treering.query.commands.where import Where
+from treering.query import coerce, lexer, operators, printer
 from treering.query.lexer import Kind
 from treering.query.scope import Scope
-from treering.query.syntax import Call, Literal, Name, Node, Place, Unary
 from treering.query.types import Type
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
+    from treering.query.syntax import Name
 
 NAMES = ("regex",)
 
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """The field, the pattern (Java's regular expressions), and whether it must not match."""
+    """The field, the pattern, and whether it must not be found."""
 
     name: Name
-    pattern: Literal
+    pattern: str
     negated: bool = False
 
     def print(self) -> str:
         """Return the command as PPL."""
         sign = "!=" if self.negated else "="
-        return f"regex {printer.expression(self.name)}{sign}{lexer.quote(self.pattern.value)}"
+        return f"regex {printer.expression(self.name)} {sign} {lexer.quote(self.pattern)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Filter like `where` does; rows without a text are in neither answer."""
-        column = Scope(relation, compiler).column(self.name)
-        if column.type not in {Type.STRING, Type.UNDEFINED}:
-            where = compiler.where(self.name.place)
-            raise UserError(f"regex works on text, {self.name.name!r} is {column.type}", where=where)
-        place: Place = self.pattern.place
-        test: Node = Call("regexp_match", (self.name, self.pattern), place=place)
-        return Where(Unary("not", test, place=place) if self.negated else test).lower(relation, compiler)
+        """Keep the rows; a null is kept by neither sign."""
+        value = Scope(relation, compiler).typed(self.name)
+        where = compiler.where(self.name.place)
+        if value.type not in {Type.STRING, Type.UNDEFINED, Type.IP}:
+            raise UserError(f"regex works on texts, not on {value.type}", hint="cast it to string first", where=where)
+        try:
+            found = operators.regexp(value, coerce.string(self.pattern)).sql
+        except UserError as error:
+            raise UserError(error.message, hint=error.hint, where=where) from error
+        return relation.where(exp.Not(this=exp.Paren(this=found)) if self.negated else found)
 
 
 def parse(parser: Parser) -> Regex:
     """Read what follows `regex`."""
     name = parser.field()
-    sign = parser.op("=", "!=")
+    sign = parser.op("=", "==", "!=")
     if sign is None:
         parser.fail("expected = or !=")
-    return Regex(name, text(parser, "a regular expression in quotes"), sign == "!=")
-
-
-def text(parser: Parser, what: str) -> Literal:
-    """Take a quoted text."""
     if parser.peek().kind is not Kind.STRING:
-        parser.fail(f"expected {what}")
-    found = parser.take()
-    return Literal(found.value, "string", place=(found.start, found.end))
+        parser.fail("expected a pattern between quotes")
+    return Regex(name, parser.take().value, sign == "!=")

@@ -1,4 +1,4 @@
-"""`reverse`: the rows in the opposite order of the last `sort`, or the newest first where nothing was sorted."""
+"""`reverse`: the rows in the opposite order; rows that no command ordered come newest first."""
 
 from __future__ import annotations
 
@@ -18,24 +18,23 @@ TIME = "@timestamp"
 
 @dataclass(frozen=True, slots=True)
 class Reverse:
-    """The command takes nothing."""
+    """The command; it has no options."""
 
     def print(self) -> str:
         """Return the command as PPL."""
         return "reverse"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Turn every key of the order round; without an order asked for and without a time, leave the rows alone."""
+        """Turn the order round; without an order and without a time the rows stay as they are."""
         del compiler
-        if relation.collated:
-            order = [
+        if relation.order and not relation.unasked:
+            turned = [
                 replace(key, descending=not key.descending, nulls_first=not key.nulls_first) for key in relation.order
             ]
-        elif (time := relation.columns.get(TIME)) is not None:
-            order = [Order(time, descending=True, nulls_first=False)]
-        else:
-            return relation
-        return replace(relation.ordered(order), plain=relation.plain, collated=True)
+            return relation.ordered(turned)
+        if (time := relation.columns.get(TIME)) is not None:
+            return relation.ordered([Order(time, descending=True, nulls_first=False)])
+        return relation
 
 
 def parse(parser: Parser) -> Reverse:

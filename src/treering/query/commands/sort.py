@@ -67,7 +67,7 @@ class Sort:
         if self.count:
             pushdown.newest(relation, self.count)
             relation = relation.limited(self.count)
-        return replace(relation, plain=plain and not self.count, collated=True)
+        return replace(relation, plain=plain and not self.count)
 
 
 def _formed(value: Typed, form: str) -> Typed:
@@ -99,9 +99,9 @@ def parse(parser: Parser) -> Sort:
         from treering.query.commands.head import positive
 
         count = positive(parser, "the number of rows")
-    keys = [key(parser)]
+    keys = [_key(parser)]
     while parser.op(","):
-        keys.append(key(parser))
+        keys.append(_key(parser))
     trailing = parser.word("d", "desc")
     if trailing:
         keys = [replace(key, descending=not key.descending) for key in keys]
@@ -116,8 +116,7 @@ def _number_after_sign(parser: Parser) -> bool:
     return number
 
 
-def key(parser: Parser) -> Key:
-    """Take a key with its sign, form and direction."""
+def _key(parser: Parser) -> Key:
     start = parser.peek().start
     sign = parser.op("+", "-")
     form = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -63,7 +63,8 @@ class Stats:
         ]
         result = grouped(relation, compiler, values, keys, required)
         # The span stands first but orders last.
-        return result.ordered([*result.order[found_spans:], *result.order[:found_spans]])
+        result = result.ordered([*result.order[found_spans:], *result.order[:found_spans]])
+        return replace(result, unasked=True)
 
 
 def grouped(

@@ -68,7 +68,7 @@ class Timechart:
         having = self._some(relation, compiler) if self.aggregate.name in RATES else None
         relation = grouped(relation, compiler, [(self.aggregate.column, value)], keys, [0], having)
         columns = list(relation.columns.items())
-        relation = replace(relation, columns=dict([*columns[1:], columns[0]]), collated=True)
+        relation = replace(relation, columns=dict([*columns[1:], columns[0]]))
         if self.by is None or self.limit == 0:
             return relation
         return self._folded(relation, compiler)
@@ -109,16 +109,16 @@ class Timechart:
             ifs=[exp.If(this=missing, true=exp.Literal.string(NULL)), exp.If(this=kept, true=text.copy())],
             default=exp.Literal.string(OTHER),
         )
-        again = exp.Anonymous(this=_AGAIN.get(self.aggregate.name, "sum"), expressions=[value.raw])
+        again = exp.Anonymous(this=AGAIN.get(self.aggregate.name, "sum"), expressions=[value.raw])
         values = [(value_name, Typed(coerce.sql_cast(again, value.type), value.type))]
         keys = [(time_name, Typed(time.raw, time.type)), (split_name, Typed(label, Type.STRING))]
         final = grouped(ranked, compiler, values, keys, [])
         columns = list(final.columns.items())
         order = [Order(columns[1][1], nulls_first=False), Order(columns[2][1], nulls_first=False)]
-        return replace(final, columns=dict([*columns[1:], columns[0]]), order=tuple(order), collated=True)
+        return replace(final, columns=dict([*columns[1:], columns[0]]), order=tuple(order))
 
 
-_AGAIN = {"min": "min", "earliest": "min", "max": "max", "latest": "max", "avg": "avg"}
+AGAIN = {"min": "min", "earliest": "min", "max": "max", "latest": "max", "avg": "avg"}
 
 
 def _ranked(

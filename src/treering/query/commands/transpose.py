@@ -1,4 +1,4 @@
-"""`transpose [<rows>] [column_name=<text>]`: columns become rows; each of the first rows becomes a column of texts."""
+"""`transpose [<rows>] [column_name=<name>]`: the first rows become columns, and each column a row of texts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import coerce, lexer, output, unions
-from treering.query.commands.regex import text
-from treering.query.function import Typed
-from treering.query.relation import Column, Order, Relation, aliased, nested
+from treering.query import coerce, lexer, output, unions, windows
+from treering.query.commands.head import positive
+from treering.query.lexer import Kind
+from treering.query.relation import Column, Relation, aliased, nested
+from treering.query.scope import column_value
+from treering.query.template import literal, sql
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -19,40 +21,54 @@ if TYPE_CHECKING:
     from treering.query.parser import Parser
 
 NAMES = ("transpose",)
-ROWS, MOST, NAME = 5, 10_000, "column"
+DEFAULT, MOST = 5, 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Transpose:
-    """How many rows, and the name of the column of names."""
+    """How many rows become columns, and the name of the column with the names."""
 
-    rows: int = ROWS
-    column: str = NAME
+    rows: int = DEFAULT
+    column: str = "column"
 
     def print(self) -> str:
         """Return the command as PPL."""
-        rows = "" if self.rows == ROWS else f" {self.rows}"
-        column = "" if self.column == NAME else f" column_name={lexer.quote(self.column)}"
-        return f"transpose{rows}{column}"
+        name = f" column_name={lexer.quote(self.column)}" if self.column != "column" else ""
+        return f"transpose {self.rows}{name}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Number the rows, and pick each column's value of each number."""
-        relation, number = unions.numbered(relation.limited(self.rows), compiler)
-        table, base = unions.shared(relation, compiler)
-        refs = [compiler.fresh() for _ in range(self.rows + 1)]
-        whole: exp.Query | None = None
-        shown = output.visible(base)
-        for name in _hashed(list(shown)):
-            column = shown[name]
-            select = _row(base, name, column, number, refs)
-            whole = select if whole is None else exp.Union(this=whole, expression=select, distinct=False)
-        assert whole is not None  # a relation has a column
-        columns = {self.column: Column(refs[0], Type.STRING)}
-        columns |= {f"row {index}": Column(ref, Type.STRING) for index, ref in enumerate(refs[1:], 1)}
-        sql = exp.Select(expressions=[exp.Star()]).from_(nested(whole), copy=False)
-        found = Relation(sql, columns, plain=False, implicit=False)
-        found = replace(found, sql=found.wrapped(aliased(exp.Window(this=exp.RowNumber()), place := compiler.fresh())))
-        return unions.sharing(table, replace(found, order=(Order(Column(place, Type.BIGINT)),)))
+        """Make one row per column, of the values of the numbered rows."""
+        shown = output.visible(relation)
+        numbered, number = windows.numbered(relation, compiler)
+        parts = [
+            self._row(numbered, number, name, column_value(shown[name]).sql, shown[name], compiler)
+            for name in _hashed(list(shown))
+        ]
+        return replace(unions.union(parts, compiler), implicit=False) if parts else relation
+
+    def _row(
+        self,
+        relation: Relation,
+        number: Column,
+        name: str,
+        value: exp.Expression,
+        column: Column,
+        compiler: Compiler,
+    ) -> Relation:
+        """Return the row of one column."""
+        text = coerce.text_of(replace(column_value(column), sql=value))
+        listed, label = compiler.fresh(), compiler.fresh()
+        order = sql("list(:x ORDER BY :n) FILTER (WHERE :n <= :m)", x=text, n=number.raw, m=literal(self.rows))
+        inner = exp.Select(expressions=[aliased(order, listed)]).from_(nested(relation.sql), copy=False)
+        columns = {self.column: Column(label, Type.STRING)}
+        selected = [aliased(literal(name), label)]
+        for index in range(1, self.rows + 1):
+            ref = compiler.fresh()
+            item = exp.Anonymous(this="list_extract", expressions=[_named(listed), literal(index)])
+            selected.append(aliased(item, ref))
+            columns[f"row {index}"] = Column(ref, Type.STRING)
+        select = exp.Select(expressions=selected).from_(nested(inner), copy=False)
+        return Relation(select, columns, plain=False, implicit=False)
 
 
 def _hashed(names: list[str]) -> list[str]:
@@ -75,24 +91,20 @@ def _hashed(names: list[str]) -> list[str]:
     return sorted(names, key=bucket)
 
 
-def _row(base: Relation, name: str, column: Column, number: exp.Column, refs: list[str]) -> exp.Select:
-    value = coerce.sql_cast(coerce.text_of(Typed(column.raw, column.type)), "VARCHAR")
-    cells = [aliased(exp.Literal.string(name), refs[0])]
-    for index, ref in enumerate(refs[1:], 1):
-        same = exp.EQ(this=number.copy(), expression=exp.Literal.number(index))
-        cells.append(aliased(exp.Filter(this=exp.Max(this=value.copy()), expression=exp.Where(this=same)), ref))
-    return exp.Select(expressions=cells).from_(nested(base.sql.copy()), copy=False)
+def _named(ref: str) -> exp.Column:
+    return exp.Column(this=exp.Identifier(this=ref, quoted=True))
 
 
 def parse(parser: Parser) -> Transpose:
     """Read what follows `transpose`."""
-    rows, column = ROWS, NAME
+    rows, column = DEFAULT, "column"
+    start = parser.peek().start
     while not parser.at_end():
         if parser.option("column_name"):
-            column = text(parser, "a name in quotes").value
-            continue
-        start = parser.peek().start
-        rows = parser.integer("a number of rows or column_name=")
-        if not 1 <= rows <= MOST:
-            raise UserError(f"transpose takes 1 to {MOST} rows", where=parser.where((start, parser.last_end)))
+            column = parser.take().value if parser.peek().kind is Kind.STRING else parser.field().name
+        else:
+            rows = positive(parser, "the number of rows")
+    if not 1 <= rows <= MOST:
+        message = f"the number of rows lies between 1 and {MOST}, not at {rows}"
+        raise UserError(message, where=parser.where((start, parser.last_end)))
     return Transpose(rows, column)

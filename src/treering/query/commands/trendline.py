@@ -1,7 +1,6 @@
-"""`trendline [sort [+|-] <field>] (sma|wma)(<points>, <field>) [as <name>] …`: moving averages over the rows.
+"""`trendline [sort [+|-] <field>] sma(<n>, <field>) [as <name>] wma(…) …`: moving averages, plain or weighted.
 
-`sma` weighs all points of the window alike, `wma` the i-th of n with i (the newest most). Rows without a value are
-left out; the first rows, with too few before them, have no average.
+Rows where a field is null are left out; the first n - 1 rows have no average (manual: cmd/trendline).
 """
 
 from __future__ import annotations
@@ -12,109 +11,99 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import aggregates, coerce, lexer, printer
-from treering.query.commands import sort
-from treering.query.commands.dedup import stored_order
+from treering.query import aggregates, lexer, printer, windows
+from treering.query.coerce import NUMBERS, sql_cast
+from treering.query.commands.sort import Key, Sort
 from treering.query.function import Typed
 from treering.query.scope import Scope
-from treering.query.template import sql
+from treering.query.template import literal, sql
 from treering.query.types import Type
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
-    from treering.query.relation import Relation
+    from treering.query.relation import Column, Relation
     from treering.query.syntax import Name
 
 NAMES = ("trendline",)
-_KINDS = ("sma", "wma")
-_WEIGHTED = "list_sum(list_transform(:listed, lambda v, i: CAST(v AS DOUBLE) * i)) / :total"
 
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """A moving average of `name` over `points` rows, and its column."""
+    """A moving average: `sma` or `wma`, over so many rows, of a field, under a name."""
 
     kind: str
-    points: int
+    count: int
     name: Name
     column: str
 
     def print(self) -> str:
         """Return the average as PPL."""
-        return f"{self.kind}({self.points}, {printer.expression(self.name)}) as {lexer.name(self.column)}"
+        return f"{self.kind}({self.count}, {printer.expression(self.name)}) as {lexer.name(self.column)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Trendline:
-    """The averages, and the key by which the rows are sorted first."""
+    """The averages, and what the rows are sorted by first."""
 
     averages: tuple[Average, ...]
-    key: sort.Key | None = None
+    sort: Key | None = None
 
     def print(self) -> str:
         """Return the command as PPL."""
-        key = f"sort {self.key.print()} " if self.key is not None else ""
-        return f"trendline {key}{' '.join(average.print() for average in self.averages)}"
+        sort = f"sort {self.sort.print()} " if self.sort is not None else ""
+        return f"trendline {sort}{' '.join(average.print() for average in self.averages)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Sort, leave out the nulls, then add the averages."""
-        if self.key is not None:
-            relation = sort.Sort((self.key,)).lower(relation, compiler)
+        """Number the rows and add one column per average."""
+        if self.sort is not None:
+            relation = Sort((self.sort,)).lower(relation, compiler)
+        scope = Scope(relation, compiler)
         for average in self.averages:
-            relation = relation.where(aggregates.present(_value(average, relation, compiler)))
-        order = exp.Order(expressions=relation.keys()) if relation.keys() else None
-        values = {
-            average.column: _moving(average, _value(average, relation, compiler), order) for average in self.averages
-        }
-        return stored_order(compiler.extended(relation, values))
+            value = scope.typed(average.name)
+            if value.type not in NUMBERS:
+                where = compiler.where(average.name.place)
+                raise UserError(f"trendline works on numbers, not on {value.type}", where=where)
+            relation = relation.where(aggregates.present(value.sql))
+        relation, number = windows.numbered(relation, compiler)
+        found = {each.column: _moving(each, scope, number) for each in self.averages}
+        return windows.shuffled(compiler.extended(relation, found))
 
 
-def _value(average: Average, relation: Relation, compiler: Compiler) -> exp.Expression:
-    value = Scope(relation, compiler).typed(average.name)
-    if value.type not in coerce.NUMBERS:
-        where = compiler.where(average.name.place)
-        raise UserError(f"{average.kind} works on numbers, {average.name.name!r} is {value.type}", where=where)
-    return value.sql
-
-
-def _moving(average: Average, value: exp.Expression, order: exp.Order | None) -> Typed:
-    def window(function: exp.Expression) -> exp.Window:
-        frame = exp.WindowSpec(
-            kind="ROWS", start=exp.Literal.number(average.points - 1), start_side="PRECEDING", end="CURRENT ROW"
-        )
-        return exp.Window(this=function, order=order.copy() if order is not None else None, spec=frame)
-
-    count = window(exp.Count(this=exp.Star()))
+def _moving(average: Average, scope: Scope, number: Column) -> Typed:
+    value = sql_cast(scope.typed(average.name).sql, Type.DOUBLE)
+    window = windows.window((), number.raw, back=average.count - 1)
     if average.kind == "sma":
-        mean: exp.Expression = window(exp.Anonymous(this="avg", expressions=[coerce.sql_cast(value, Type.DOUBLE)]))
+        found = windows.over(exp.Anonymous(this="avg", expressions=[value]), window)
     else:
-        listed = window(exp.Anonymous(this="list", expressions=[value]))
-        total = exp.Literal.number(average.points * (average.points + 1) // 2)
-        mean = sql(_WEIGHTED, listed=listed, total=total)
-    full = exp.EQ(this=count, expression=exp.Literal.number(average.points))
-    return Typed(exp.Case(ifs=[exp.If(this=full, true=mean)]), Type.DOUBLE)
+        rows = windows.over(exp.Anonymous(this="list", expressions=[value]), window)
+        weights = average.count * (average.count + 1) // 2
+        found = sql("list_sum(list_transform(:x, lambda v, i: v * i)) / :n", x=rows, n=literal(weights))
+    full = sql("CASE WHEN :i >= :n THEN :x END", i=number.raw, n=literal(average.count), x=found)
+    return Typed(full, Type.DOUBLE)
 
 
 def parse(parser: Parser) -> Trendline:
     """Read what follows `trendline`."""
-    key = sort.key(parser) if parser.word("sort") else None
-    averages = [_average(parser)]
-    while not parser.at_end():
-        parser.op(",")
-        averages.append(_average(parser))
-    return Trendline(tuple(averages), key)
+    sort = None
+    if parser.word("sort"):
+        sign = parser.op("+", "-")
+        sort = Key(parser.field(), sign == "-")
+    found = [_average(parser)]
+    while parser.op(",") or not parser.at_end():
+        found.append(_average(parser))
+    return Trendline(tuple(found), sort)
 
 
 def _average(parser: Parser) -> Average:
-    kind = parser.expect_word(*_KINDS)
-    parser.expect_op("(")
     start = parser.peek().start
-    points = parser.integer("the number of points")
-    if points < 1:
-        raise UserError("the number of points must be at least 1", where=parser.where((start, parser.last_end)))
+    kind = parser.expect_word("sma", "wma")
+    parser.expect_op("(")
+    count = parser.integer("the number of rows")
     parser.expect_op(",")
     name = parser.field()
     parser.expect_op(")")
+    if count < 1:
+        raise UserError("an average needs at least one row", where=parser.where((start, parser.last_end)))
     column = parser.field().name if parser.word("as") else f"{name.name}_trendline"
-    return Average(kind, points, name, column)
+    return Average(kind, count, name, column)

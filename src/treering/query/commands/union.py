@@ -1,20 +1,14 @@
-"""`union [maxout=<n>] <stream or [ search … ]>, …`: the rows of several data sets, those at hand first.
-
-Columns of the same name become one; where their types differ, one that holds both, text at worst.
-"""
+"""`union [maxout=<n>] <stream or [ <pipeline> ]>, …`: rows of several datasets, after the rows so far if any."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from treering.core.errors import UserError
-from treering.query import printer, unions
+from treering.query import datasets, unions
 from treering.query.commands.head import positive
-from treering.query.commands.search import stream, stream_name
-from treering.query.expressions import subsearch
-from treering.query.lexer import Mode
-from treering.query.syntax import Pipeline
+from treering.query.datasets import Dataset
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
@@ -27,45 +21,35 @@ NAMES = ("union",)
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """Names of streams and searches; `limit` is the most rows of the whole, 0 for all."""
+    """The datasets, whether they come after other rows, and how many rows are given (0: all)."""
 
-    datasets: tuple[str | Pipeline, ...]
-    limit: int = 0
+    datasets: tuple[Dataset, ...]
+    starts: bool = True
+    most: int = 0
     place: Place = field(default=(0, 0), compare=False)
-
-    starts: ClassVar[bool] = True
 
     def print(self) -> str:
         """Return the command as PPL."""
-        limit = f"maxout={self.limit} " if self.limit else ""
-        return f"union {limit}{', '.join(_printed(dataset) for dataset in self.datasets)}"
+        option = f"maxout={self.most} " if self.most else ""
+        return f"union {option}{', '.join(dataset.print() for dataset in self.datasets)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Stack the data sets."""
-        parts = [relation] if unions.present(relation) else []
-        parts += [
-            compiler.scan((dataset,), self.place) if isinstance(dataset, str) else compiler.relation(dataset)
-            for dataset in self.datasets
-        ]
-        if len(parts) < 2:
-            raise UserError("union takes at least two data sets", where=compiler.where(self.place))
-        found = unions.stacked(parts, compiler, coerced=True)
-        return found.limited(self.limit) if self.limit else found
-
-
-def _printed(dataset: str | Pipeline) -> str:
-    return stream_name(dataset) if isinstance(dataset, str) else f"[ {printer.pipeline(dataset)} ]"
+        """Unite the rows; types that differ become one that holds both."""
+        parts = [dataset.relation(compiler) for dataset in self.datasets]
+        if not self.starts:
+            parts.insert(0, relation)
+        found = unions.union(parts, compiler, self.place, widen=True)
+        return found.limited(self.most) if self.most else found
 
 
 def parse(parser: Parser) -> Union:
     """Read what follows `union`."""
-    start = parser.peek(Mode.SEARCH).start
-    limit = positive(parser, "the number of rows") if parser.option("maxout") else 0
-    datasets: list[str | Pipeline] = []
-    while not parser.at_end() or not datasets:
-        if parser.peek(Mode.SEARCH).is_op("["):
-            datasets.append(subsearch(parser))
-        else:
-            datasets.extend(stream(parser))
-        parser.op(",", mode=Mode.SEARCH)
-    return Union(tuple(datasets), limit, (start, parser.last_end))
+    start = parser.peek().start
+    starts = parser.starting
+    most = positive(parser, "the number of rows") if parser.option("maxout") else 0
+    found = [datasets.read(parser, several=False)]
+    while parser.op(",") or not parser.at_end():
+        found.append(datasets.read(parser, several=False))
+    if len(found) < 2 and starts:
+        raise UserError("union takes at least two datasets", where=parser.where((start, parser.last_end)))
+    return Union(tuple(found), starts, most, (start, parser.last_end))

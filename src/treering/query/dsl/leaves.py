@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import analyzer, regexes
+from treering.query import analyzer, naming, regexes
 from treering.query.lucene import Leaf, Lowering, Query, Words, any_of, is_text, whole_text
 from treering.query.pushdown import either, every, of_query, pieces
 from treering.query.scope import as_list
@@ -81,7 +81,7 @@ class Terms(Leaf):
     def tokens(self, lowering: Lowering) -> Tokens | None:
         """Return that the words of one of the values are there."""
         columns = found(lowering, self.field)
-        if len(columns) != 1 or columns[0].type is not Type.STRING:
+        if len(columns) != 1 or columns[0].type is not Type.STRING or columns[0].stored.startswith(naming.MARK):
             return None
         name = columns[0].stored
         return either([every([Tokens("token", piece, name) for piece in pieces(value)]) for value in self.values])

@@ -25,6 +25,7 @@ class Native:
 
 def all_natives() -> tuple[Native, ...]:
     """Return every native function of PPL."""
-    from treering.query.native import extract, graph, json, text, times
+    from treering.query.native import converts, flattening, graph, json, text, times
 
-    return (*text.NATIVES, *json.NATIVES, *times.NATIVES, *extract.NATIVES, *graph.NATIVES)
+    parts = (text, json, times, converts, flattening, graph)
+    return tuple(native for part in parts for native in part.NATIVES)

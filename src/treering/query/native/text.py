@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import ipaddress
+import itertools
+import json
 import re
 import zlib
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
@@ -86,6 +88,33 @@ def regex_replace(text: str, pattern: str, replacement: str) -> str:
     return _pattern(pattern).sub(replacement, text)
 
 
+def regex_group(text: str, pattern: str, group: int) -> str | None:
+    """Return what a group matched where the pattern is first found, or null."""
+    found = _pattern(pattern).search(text)
+    return found[group] if found else None
+
+
+def regex_groups(text: str, pattern: str, group: int, most: int) -> str | None:
+    """Return what a group matched at each place as a JSON list, or null where the pattern is not found."""
+    found = [match[group] for match in itertools.islice(_pattern(pattern).finditer(text), most)]
+    return json.dumps(found, ensure_ascii=False) if found else None
+
+
+def regex_offsets(text: str, pattern: str) -> str | None:
+    """Return `name=start-end&…`, from 0 and both included, of the groups where the pattern is first found, or null."""
+    form = _pattern(pattern)
+    found = form.search(text)
+    if found is None:
+        return None
+    spans = [(name, found.start(name), found.end(name) - 1) for name in form.groupindex if found[name] is not None]
+    return "&".join(f"{name}={start}-{end}" for name, start, end in spans)
+
+
+def translated(text: str, before: str, after: str) -> str:
+    """Return the text with each character of `before` replaced by the one at its place in `after`."""
+    return text.translate({ord(one): other for one, other in zip(before, after, strict=False)})
+
+
 def sliced(text: str, start: int, end: int) -> str:
     """Return the part between two positions counted in UTF-16 units, as Java does; a halved character is left out."""
     return text.encode("utf-16-le", "ignore")[2 * start : 2 * end].decode("utf-16-le", "ignore")
@@ -124,6 +153,10 @@ NATIVES = (
     Native("ppl_tonumber", number, ("VARCHAR", "BIGINT"), "DOUBLE"),
     Native("ppl_tostring", formatted, ("VARCHAR", "VARCHAR"), "VARCHAR"),
     Native("ppl_regex_match", regex_match, ("VARCHAR", "VARCHAR"), "BOOLEAN"),
+    Native("ppl_regex_group", regex_group, ("VARCHAR", "VARCHAR", "BIGINT"), "VARCHAR"),
+    Native("ppl_regex_groups", regex_groups, ("VARCHAR", "VARCHAR", "BIGINT", "BIGINT"), "VARCHAR"),
+    Native("ppl_regex_offsets", regex_offsets, ("VARCHAR", "VARCHAR"), "VARCHAR"),
+    Native("ppl_translate", translated, ("VARCHAR", "VARCHAR", "VARCHAR"), "VARCHAR"),
     Native("ppl_slice", sliced, ("VARCHAR", "BIGINT", "BIGINT"), "VARCHAR"),
     Native("ppl_locate", locate, ("VARCHAR", "VARCHAR", "BIGINT"), "INTEGER"),
     Native("ppl_in_network", in_network, ("VARCHAR", "VARCHAR"), "BOOLEAN"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ORDER = (Kind.TIME, Kind.STRING, Kind.LONG, Kind.DOUBLE, Kind.BOOLEAN, Kind.JSON)
 _INSTANTS = (Type.TIMESTAMP, Type.DATE, Type.TIME)
 _DOCUMENTS = (Type.STRUCT, Type.ARRAY)
+_TABLE = {ID: "VARCHAR", SEQUENCE: "BIGINT", TIME: "TIMESTAMP_NS"}
 _SAME = {
     Kind.LONG: ("BIGINT",),
     Kind.DOUBLE: ("DOUBLE",),
@@ -31,7 +32,7 @@ _SAME = {
 def column(field: FieldType, available: Collection[str], stream: str) -> exp.Expression:
     """Return the SQL expression of `field` over a table that has the physical columns `available`."""
     if field.name in {ID, SEQUENCE, TIME}:
-        return _named(field.name) if field.name in available else _null("VARCHAR")
+        return _named(field.name) if field.name in available else _null(_TABLE[field.name])
     if field.name == "_index":
         return exp.Literal.string(stream)
     kind = type_of(field)

@@ -39,6 +39,7 @@ function Body({ state }: { state: string }) {
   const place = rows.findIndex((item) => item.id === more["incident"]);
   const open = (item: Incident) => set({ incident: item.id, show: null }, true);
   const step = (by: 1 | -1) => () => {
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     const next = rows[Math.min(Math.max(place + by, 0), rows.length - 1)];
     if (next) open(next);
   };

@@ -12,9 +12,9 @@ import { call } from "../../server/client";
 import type { Page, Row } from "../../server/types";
 import { usePage } from "../../shell/page";
 import { short } from "../../time/times";
-import { COST, INPUT, MODEL, OUTPUT, USER } from "./calls";
+import { INPUT, MODEL, OUTPUT, USER } from "./calls";
 
-const SHOWN = 100;
+const SHOWN = 50;
 const BESIDE = new Set(["time", "model", "user", "duration", "state"]);
 
 const text = (row: Row, path: string): string => {
@@ -40,7 +40,7 @@ export function CallList({ calls, beside = false }: { calls: string; beside?: bo
   const open = (row: Row) => set({ call: row.ref });
   const opened = rows.findIndex((row) => row.ref === more["call"]);
   const { at, setAt } = useList(rows, open, { Escape: () => set({ call: null }) }, opened);
-  const figureCell = (path: string, unit: "" | "ns" | "usd" = "") => (row: Row) => {
+  const figureCell = (path: string, unit: "" | "ns" = "") => (row: Row) => {
     const value = figure(row, path);
     return value === null ? <span className="quiet">none</span> : withUnit(value, unit);
   };
@@ -52,7 +52,6 @@ export function CallList({ calls, beside = false }: { calls: string; beside?: bo
     { title: "duration", number: true, cell: figureCell("durationInNanos", "ns") },
     { title: "in", number: true, cell: figureCell(INPUT) },
     { title: "out", number: true, cell: figureCell(OUTPUT) },
-    { title: "cost", number: true, cell: figureCell(COST, "usd") },
     { title: "state", cell: (row) => (text(row, "status.code") === "2" ? <span className="bad">{shown(text(row, "attributes.error.type") || "error")}</span> : shown(text(row, "attributes.gen_ai.response.finish_reasons").replace(/[[\]"]/g, ""))) },
   ];
   return (

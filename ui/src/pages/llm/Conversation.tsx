@@ -8,13 +8,14 @@ import { Severity } from "../../parts/Entities";
 import { Broken, Waiting } from "../../parts/State";
 import { Text, shown } from "../../parts/Text";
 import { usd } from "../../parts/units";
+import { literal } from "../../query/text";
 import { asText, fieldAt } from "../../records/paths";
 import { call } from "../../server/client";
 import { useFindings } from "../../server/findings";
 import type { Finding } from "../../server/findings";
 import { useTrace } from "../../server/queries";
 import type { Fields, Json, Span } from "../../server/types";
-import { usePage } from "../../shell/page";
+import { numberOf, usePage, useReplies } from "../../shell/page";
 import { duration as written, exact } from "../../time/times";
 import { messagesOf } from "../../trace/Messages";
 import { COST, INPUT, MODEL, OUTPUT, TTFT, USER } from "./calls";
@@ -26,6 +27,7 @@ interface Whole {
   record: Fields;
 }
 
+const TOOLS = 8;
 const path = (ref: string) => ref.split("/").map(encodeURIComponent).join("/");
 
 export function Conversation({ reference }: { reference: string }) {
@@ -48,6 +50,7 @@ function Said({ whole, onClose }: { whole: Whole; onClose: () => void }) {
   const here = findings.filter((finding) => finding.evidence.some((item) => item.spanId === at("spanId") || (item.traceId === traceId && !item.spanId)));
   const marks = [...new Set(here.flatMap((finding) => finding.evidence.flatMap((item) => item.spans.map(([low, high]) => item.excerpt.slice(low, high)))))].filter((mark) => mark.length > 2);
   const failed = at("status.code") === "2";
+  const cost = useCost(at("spanId"), at("startTime") || whole.time, at("endTime") || whole.time);
   const facts: [string, string][] = [
     ["model", [at(MODEL), at("attributes.gen_ai.provider.name")].filter(Boolean).join(" at ")],
     ["service", at("serviceName")],
@@ -56,7 +59,7 @@ function Said({ whole, onClose }: { whole: Whole; onClose: () => void }) {
     ["took", written(Number(at("durationInNanos")))],
     ["first token", at(TTFT) ? `after ${written(Number(at(TTFT)) * 1e9)}` : ""],
     ["tokens", at(INPUT) || at(OUTPUT) ? `${Number(at(INPUT) || 0).toLocaleString("en")} in, ${Number(at(OUTPUT) || 0).toLocaleString("en")} out` : ""],
-    ["cost", at(COST) ? usd(Number(at(COST))) : "unknown"],
+    ["cost", cost === undefined ? "…" : cost === null ? "unknown: no price of this model is known" : usd(cost)],
     ["ended", failed ? [at("attributes.error.type"), at("status.message")].filter(Boolean).join(": ") : at("attributes.gen_ai.response.finish_reasons").replace(/[[\]"]/g, "")],
   ];
   const conversation = at("attributes.gen_ai.conversation.id");
@@ -80,11 +83,20 @@ function Said({ whole, onClose }: { whole: Whole; onClose: () => void }) {
         ))}
       </dl>
       {here.length > 0 && <Found findings={here} />}
-      {traceId && <Context id={traceId} own={at("spanId")} marks={marks} />}
       <h3>Conversation</h3>
       <Messages attributes={attributes} marks={marks} />
+      {traceId && <Context id={traceId} own={at("spanId")} marks={marks} />}
     </>
   );
+}
+
+/** What the call cost: found out by treering, so it is beside the record and not in it; null where no price is known. */
+function useCost(spanId: string, start: string, end: string): number | null | undefined {
+  const [from, to] = [Date.parse(start) - 1000, Date.parse(end) + 1000];
+  const ranged = !Number.isNaN(from) && !Number.isNaN(to) ? { from: new Date(from).toISOString(), to: new Date(to).toISOString() } : {};
+  const found = useReplies("cost of a call", { cost: { query: `source=llm | where spanId = ${literal(spanId)} | eval usd = coalesce(${COST}) | fields usd`, ...ranged } }, spanId !== "");
+  if (spanId === "") return null;
+  return found.data ? numberOf(found.data.answers["cost"], "usd") : undefined;
 }
 
 /** The attributes of a span by their dotted names, however they are nested. */
@@ -182,7 +194,7 @@ function Context({ id, own, marks }: { id: string; own: string; marks: readonly 
       {tools.length > 0 && (
         <>
           <h3>Tools called in this trace</h3>
-          {tools.slice(0, 40).map((span) => (
+          {tools.slice(0, TOOLS).map((span) => (
             <details key={span.span_id} className="retrieved">
               <summary>
                 <bdi>{shown(asText(span.attributes["gen_ai.tool.name"]) || span.name)}</bdi> <span className="quiet">{written(Number(span.duration_ns))}</span>
@@ -191,7 +203,7 @@ function Context({ id, own, marks }: { id: string; own: string; marks: readonly 
               <p className="code">→ <Text text={asText(span.attributes["gen_ai.tool.call.result"])} limit={800} marks={marks} /></p>
             </details>
           ))}
-          {tools.length > 40 && <p className="quiet">and {tools.length - 40} more, in the trace</p>}
+          {tools.length > TOOLS && <p className="quiet">and {tools.length - TOOLS} more, in the trace</p>}
         </>
       )}
     </>

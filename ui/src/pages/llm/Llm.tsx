@@ -5,13 +5,13 @@ import { AnswerChart } from "../../parts/Chart";
 import { Stat } from "../../parts/Stat";
 import { shown as visible } from "../../parts/Text";
 import { PageFrame } from "../../shell/PageFrame";
-import { before, isAbsent, numberOf, rowsOf, usePage, useReplies } from "../../shell/page";
+import { before, numberOf, pick, rowsOf, usePage, useReplies } from "../../shell/page";
 import type { Reply } from "../../shell/page";
 import { Senders } from "../senders";
 import { Breakdown } from "./Breakdown";
 import { CallList } from "./CallList";
 import { Conversation } from "./Conversation";
-import { CALLS, FIELDS, FIGURES, FILTERS, selected } from "./calls";
+import { CALLS, FIELDS, FIGURES, FILTERS, MODEL, selected } from "./calls";
 import type { FilterName } from "./calls";
 
 export default function Llm({ dark }: { dark: boolean }) {
@@ -22,7 +22,7 @@ export default function Llm({ dark }: { dark: boolean }) {
   );
 }
 
-const LABELS: readonly [FilterName, string][] = [["service", "Service"], ["model", "Model"], ["user", "User"]];
+const LABELS: readonly [FilterName, string][] = [["service", "Service"], ["model", "Model"]];
 
 function Body() {
   const { more } = useAddress();
@@ -31,24 +31,21 @@ function Body() {
   const shown = useReplies("llm", {
     now: `${calls} | ${FIELDS} | ${FIGURES}, p95(ttft) as ttft_s`,
     ...(compare ? { then: { query: `${calls} | ${FIELDS} | ${FIGURES}, p95(ttft) as ttft_s`, ...before(from, to) } } : {}),
-    latency: `${calls} | stats p50(durationInNanos) as p50, p95(durationInNanos) as p95, p99(durationInNanos) as p99 by span(@timestamp, ${span})`,
-    ttft: `${calls} | ${FIELDS} | where isnotnull(ttft) | stats p50(ttft) as p50, p95(ttft) as p95 by span(@timestamp, ${span})`,
-    tokens: `${calls} | ${FIELDS} | stats sum(tokens_in) as input, sum(tokens_out) as output by span(@timestamp, ${span})`,
-    cost: `${calls} | ${FIELDS} | where isnotnull(usd) | stats sum(usd) as cost by span(@timestamp, ${span}), attributes.gen_ai.request.model`,
-    count: `${calls} | stats count() as calls by span(@timestamp, ${span}), attributes.gen_ai.request.model`,
+    series: `${calls} | ${FIELDS} | stats p50(durationInNanos) as p50, p95(durationInNanos) as p95, p99(durationInNanos) as p99, p50(ttft) as first_p50, p95(ttft) as first_p95, sum(tokens_in) as input, sum(tokens_out) as output by span(@timestamp, ${span}) as time`,
+    models: `${calls} | ${FIELDS} | stats count() as calls, avg(usd) as mean, count(usd) as priced by span(@timestamp, ${span}) as time, attributes.gen_ai.request.model | eval cost = mean * priced`,
     errors: `${calls} | where status.code = 2 | eval type = coalesce(attributes.error.type, 'unknown') | stats count() as errors by span(@timestamp, ${span}), type`,
-    services: `${CALLS} | stats count() as n by serviceName`,
-    models: `${CALLS} | stats count() as n by attributes.gen_ai.request.model`,
-    users: `${CALLS} | eval user = coalesce(attributes.user.id) | where isnotnull(user) | stats count() as n by user | sort - n | head 200`,
+    choices: `${CALLS} | stats count() as n by serviceName, ${MODEL}`,
   });
   const replies = shown.data?.answers ?? {};
-  const nobody = replies["now"] && "error" in replies["now"] && isAbsent(replies["now"].error);
-  if (nobody) return <main className="scroll"><Senders kinds={["otel", "langchain"]} title="No model calls yet: send some" /></main>;
+  // Fields of calls are declared before anybody sends one: no service with a call means no calls.
+  const nobody = replies["choices"] && rowsOf(replies["choices"]).length === 0;
+  if (nobody && !more["call"]) return <main className="scroll"><Senders kinds={["otel", "langchain"]} title="No model calls in this time range: send some" /></main>;
   return (
     <div className="split">
       <main className={`left ${shown.isPlaceholderData ? "stale" : ""}`}>
         <div className="filters" role="group" aria-label="Filters">
-          {LABELS.map(([name, label]) => <Choice key={name} name={name} label={label} reply={replies[`${name}s`]} />)}
+          {LABELS.map(([name, label]) => <Choice key={name} name={name} label={label} reply={replies["choices"]} />)}
+          <User />
           <label className="choice">
             <input type="checkbox" checked={Boolean(more["failed"])} onChange={(event) => set({ failed: event.target.checked ? "1" : null })} />
             failed only
@@ -63,15 +60,15 @@ function Body() {
           <>
             <Figures now={replies["now"]} then={replies["then"]} />
             <div className="grid">
-              <Card title="Latency" query={calls}><Shown reply={replies["latency"]}>{(answer) => <AnswerChart answer={answer} kind="lines" unit="ns" label="Latency" />}</Shown></Card>
-              <Card title="Calls by model" query={calls}><Shown reply={replies["count"]}>{(answer) => <AnswerChart answer={answer} kind="bars" label="Calls" />}</Shown></Card>
+              <Card title="Latency" query={calls}><Shown reply={pick(replies["series"], "p50", "p95", "p99", "time")}>{(answer) => <AnswerChart answer={answer} kind="lines" unit="ns" label="Latency" />}</Shown></Card>
+              <Card title="Calls by model" query={calls}><Shown reply={pick(replies["models"], "calls", "time", MODEL)}>{(answer) => <AnswerChart answer={answer} kind="bars" label="Calls" />}</Shown></Card>
               <Card title="Time to first token" query={calls}>
-                <Shown reply={replies["ttft"]} empty="No call says when its first token came. Streaming calls do.">{(answer) => <AnswerChart answer={answer} kind="lines" unit="s" label="Time to first token" />}</Shown>
+                <Shown reply={pick(replies["series"], "first_p50=p50", "first_p95=p95", "time")} empty="No call says when its first token came. Streaming calls do.">{(answer) => <AnswerChart answer={answer} kind="lines" unit="s" label="Time to first token" />}</Shown>
               </Card>
               <Card title="Errors" query={`${calls} | where status.code = 2`}><Shown reply={replies["errors"]} empty="No call failed.">{(answer) => <AnswerChart answer={answer} kind="bars" label="Errors" />}</Shown></Card>
-              <Card title="Tokens" query={calls}><Shown reply={replies["tokens"]}>{(answer) => <AnswerChart answer={answer} kind="bars" label="Tokens" />}</Shown></Card>
+              <Card title="Tokens" query={calls}><Shown reply={pick(replies["series"], "input", "output", "time")}>{(answer) => <AnswerChart answer={answer} kind="bars" label="Tokens" />}</Shown></Card>
               <Card title="Cost by model" query={calls}>
-                <Shown reply={replies["cost"]} empty="No call carries a cost: its model has no known price.">{(answer) => <AnswerChart answer={answer} kind="bars" unit="usd" label="Cost" />}</Shown>
+                <Shown reply={pick(replies["models"], "cost", "time", MODEL)} empty="No call carries a cost: its model has no known price.">{(answer) => <AnswerChart answer={answer} kind="bars" unit="usd" label="Cost" />}</Shown>
               </Card>
               <Breakdown calls={calls} />
               <CallList calls={calls} />
@@ -87,8 +84,7 @@ function Body() {
 function Choice({ name, label, reply }: { name: FilterName; label: string; reply: Reply | undefined }) {
   const { more } = useAddress();
   const value = more[name] ?? "";
-  const column = { service: "serviceName", model: FILTERS.model, user: "user" }[name as "service" | "model" | "user"];
-  const values = rowsOf(reply).map((row) => row[column]).filter((item): item is string => typeof item === "string" && item !== "");
+  const values = rowsOf(reply).map((row) => row[FILTERS[name]]).filter((item): item is string => typeof item === "string" && item !== "");
   return (
     <label className="choice">
       {label}
@@ -96,6 +92,18 @@ function Choice({ name, label, reply }: { name: FilterName; label: string; reply
         <option value="">all</option>
         {[...new Set([value, ...values])].filter(Boolean).map((item) => <option key={item} value={item}>{visible(item.slice(0, 80))}</option>)}
       </select>
+    </label>
+  );
+}
+
+/** Users are too many for a list: their name is typed, or chosen among those who use most. */
+function User() {
+  const { more } = useAddress();
+  const value = more["user"] ?? "";
+  return (
+    <label className="choice">
+      User
+      <input key={value} className={value ? "on" : ""} defaultValue={value} placeholder="all" size={14} onKeyDown={(event) => event.key === "Enter" && set({ user: event.currentTarget.value.trim() || null, call: null })} />
     </label>
   );
 }

@@ -1,5 +1,6 @@
 /** Two distributions side by side: the reference and now. */
 import { shown } from "../../parts/Text";
+import { asText } from "../../records/paths";
 import type { Fields, Json } from "../../server/types";
 
 const isObject = (value: Json | undefined): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -25,6 +26,8 @@ const NAMES = [["reference", "current"], ["before", "after"], ["then", "now"], [
 
 /** The pair of distributions among a finding's facts, drawn; nothing when there is none. */
 export function Distributions({ facts }: { facts: Fields }) {
+  const grown = facts["grown"];
+  if (grown !== undefined && typeof facts["share"] === "number" && typeof facts["before"] === "number") return <Grown name={asText(grown)} share={facts["share"]} before={facts["before"]} />;
   const pair = NAMES.map(([one, other]) => [sharesOf(facts[one]), sharesOf(facts[other])] as const).find(([one, other]) => one.length > 0 && other.length > 0);
   if (!pair) return null;
   const [then, now] = pair.map((shares) => {
@@ -50,6 +53,26 @@ export function Distributions({ facts }: { facts: Fields }) {
               </tr>
             );
           })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** The value whose share grew most: all that a finding of drift keeps of its distributions. */
+function Grown({ name, share, before }: { name: string; share: number; before: number }) {
+  const most = Math.max(share, before, Number.MIN_VALUE);
+  return (
+    <div className="distributions">
+      <table aria-label="Distributions">
+        <thead><tr><th scope="col">grew most</th><th scope="col"><i className="then" aria-hidden="true" /> reference</th><th scope="col"><i className="now" aria-hidden="true" /> now</th><th aria-hidden="true" /></tr></thead>
+        <tbody>
+          <tr>
+            <th scope="row"><bdi>{shown(name.slice(0, 60))}</bdi></th>
+            <td className="number">{(before * 100).toFixed(1)}%</td>
+            <td className="number">{(share * 100).toFixed(1)}%</td>
+            <td className="both"><i className="then" style={{ width: `${(before / most) * 100}%` }} aria-hidden="true" /><i className="now" style={{ width: `${(share / most) * 100}%` }} aria-hidden="true" /></td>
+          </tr>
         </tbody>
       </table>
     </div>

@@ -2,7 +2,7 @@
 import { Card, Shown } from "../../parts/Card";
 import { AnswerChart } from "../../parts/Chart";
 import { PageFrame } from "../../shell/PageFrame";
-import { isAbsent, usePage, useReplies } from "../../shell/page";
+import { isAbsent, pick, sampleOf, usePage, useReplies } from "../../shell/page";
 import type { Replies } from "../../shell/page";
 import { CALLS, FIELDS } from "../llm/calls";
 import { Senders } from "../senders";
@@ -23,17 +23,17 @@ export default function Quality({ dark }: { dark: boolean }) {
 const isBare = (replies: Replies): boolean => Object.values(replies).length > 0 && Object.values(replies).every((reply) => ("error" in reply ? isAbsent(reply.error) : reply.datarows.length === 0));
 
 function Body() {
-  const { span } = usePage();
+  const { span, records } = usePage();
+  const sample = sampleOf(span, records);
   const by = `by span(@timestamp, ${span})`;
   const found = useReplies("quality", {
     scores: `${EVALUATIONS} | stats avg(attributes.gen_ai.evaluation.score.value) as score ${by}, attributes.gen_ai.evaluation.name`,
     labels: `${EVALUATIONS} | where isnotnull(attributes.gen_ai.evaluation.score.label) | stats count() as results ${by}, attributes.gen_ai.evaluation.score.label`,
     grounded: `source=findings | where finding.detector = 'groundedness' | stats count() as findings ${by}, finding.rule`,
-    retrieval: `${RETRIEVALS} | eval score = cast(json_extract(attributes.gen_ai.retrieval.documents, '[0].score') as double) | where isnotnull(score) | stats avg(score) as mean ${by}, attributes.gen_ai.data_source.id`,
+    retrieval: `${RETRIEVALS}${sample ? ` | where ${sample}` : ""} | eval score = cast(json_extract(attributes.gen_ai.retrieval.documents, '[0].score') as double) | where isnotnull(score) | stats avg(score) as mean ${by}, attributes.gen_ai.data_source.id`,
     models: `${CALLS} | eval model = coalesce(attributes.gen_ai.response.model) | where isnotnull(model) | stats count() as answers ${by}, model`,
     finish: `${CALLS} | eval reason = coalesce(attributes.gen_ai.response.finish_reasons) | where isnotnull(reason) | stats count() as answers ${by}, reason`,
-    output: `${CALLS} | ${FIELDS} | where isnotnull(tokens_out) | stats avg(tokens_out) as mean ${by}, serviceName`,
-    input: `${CALLS} | ${FIELDS} | where isnotnull(tokens_in) | stats avg(tokens_in) as mean ${by}, serviceName`,
+    lengths: `${CALLS} | ${FIELDS} | stats avg(tokens_out) as output, avg(tokens_in) as input by span(@timestamp, ${span}) as time, serviceName`,
   });
   const replies = found.data?.answers ?? {};
   if (isBare(replies)) return <main className="scroll"><Senders kinds={["feedback", "otel", "langchain"]} title="No evaluation, no feedback and no model call in this time range" /></main>;
@@ -49,7 +49,7 @@ function Body() {
         <Card title="Answers without ground in their documents" query="source=findings | where finding.detector = 'groundedness'">
           <Shown reply={replies["grounded"]} empty="No answer was found without ground.">{(answer) => <AnswerChart answer={answer} kind="bars" label="Findings of groundedness" />}</Shown>
         </Card>
-        <Card title="Scores of retrieval" query={RETRIEVALS} note="first document, mean by collection">
+        <Card title="Scores of retrieval" query={RETRIEVALS} note={`first document, mean by collection${sample ? `, of half a minute in ${span}` : ""}`}>
           <Shown reply={replies["retrieval"]} empty="No retrieval says its scores.">{(answer) => <AnswerChart answer={answer} kind="lines" label="Scores of retrieval" low />}</Shown>
         </Card>
         <DriftFindings />
@@ -60,10 +60,10 @@ function Body() {
           <Shown reply={replies["finish"]}>{(answer) => <AnswerChart answer={answer} kind="bars" label="Answers by finish reason" />}</Shown>
         </Card>
         <Card title="Length of answers" query={CALLS} note="mean output tokens by service">
-          <Shown reply={replies["output"]}>{(answer) => <AnswerChart answer={answer} kind="lines" label="Output tokens" />}</Shown>
+          <Shown reply={pick(replies["lengths"], "output", "time", "serviceName")}>{(answer) => <AnswerChart answer={answer} kind="lines" label="Output tokens" />}</Shown>
         </Card>
         <Card title="Length of prompts" query={CALLS} note="mean input tokens by service">
-          <Shown reply={replies["input"]}>{(answer) => <AnswerChart answer={answer} kind="lines" label="Input tokens" />}</Shown>
+          <Shown reply={pick(replies["lengths"], "input", "time", "serviceName")}>{(answer) => <AnswerChart answer={answer} kind="lines" label="Input tokens" />}</Shown>
         </Card>
       </div>
     </main>

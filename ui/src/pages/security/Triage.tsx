@@ -44,6 +44,7 @@ export function Triage() {
     judge.mutate({ id: item.id, state: next }, { onSuccess: () => state !== "all" && set({ finding: following?.id ?? null }, true) });
   };
   const step = (by: 1 | -1) => () => {
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     const next = rows[Math.min(Math.max(place + by, 0), rows.length - 1)];
     if (next) open(next);
   };

@@ -31,11 +31,11 @@ function Body() {
   const { span } = usePage();
   const runs = useReplies("runs", { runs: `source=logs | ${FIELDS} | ${TRAINED} | stats count() as points, max(@timestamp) as last by serviceName, file | sort - last | head 50` });
   const known = rowsOf(runs.data?.answers["runs"]);
-  const names = known.map((row) => `${String(row["serviceName"])}/${String(row["file"])}`);
+  const names = known.map((row) => `${String(row["serviceName"] ?? "no service")}/${String(row["file"])}`);
   const run = more["run"] && names.includes(more["run"]) ? more["run"] : (names[0] ?? "");
   const chosen = known[Math.max(0, names.indexOf(run))];
-  const [service, file] = [String(chosen?.["serviceName"] ?? ""), String(chosen?.["file"] ?? "")];
-  const ours = `source=logs | where serviceName = ${literal(service)}`;
+  const [service, file] = [chosen?.["serviceName"] ?? null, String(chosen?.["file"] ?? "")];
+  const ours = `source=logs | where ${service === null ? "isnull(serviceName)" : `serviceName = ${literal(service)}`}`;
   const found = useReplies(
     "training",
     {
