@@ -76,6 +76,14 @@ KEYWORDS = [
     "and",
     "or",
     "span",
+    "join",
+    "append",
+    "streamstats",
+    "bin",
+    "rex",
+    "foreach",
+    "lookup",
+    "chart",
 ]
 PIECES = ["count()", "avg(a)", "'x'", '"y"', "`z`", "1", "2.5", "5m", "1e9", "earliest=-1d", "a.b", "-5", "//c", "/*"]
 WORDS = st.sampled_from([*SIGNS, *KEYWORDS, *PIECES])

@@ -112,8 +112,6 @@ REFUSED = [
     ("makeresults count=5001", "5000"),
     ("foreach mode=json_array '[1, \"a\"]' [ eval ms = ms + <<ITEM>> ]", "all numbers"),
     ("graphLookup staff start=name edge=boss-->name as up", "search before"),
-    ("kmeans centroids=2", "kmeans is not supported"),
-    ("ml action='train'", "ml is not supported"),
 ]
 
 
