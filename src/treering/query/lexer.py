@@ -63,7 +63,8 @@ _PATTERNS = {
         + r"|(?P<percentile>(?i:percentile|perc|p)\d+\.\d+(?=\s*\())"
         + r"|(?P<number>(?:\d+\.\d+|\.\d+)[fFdD]?(?!\w)|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?(?!\w))"
         + r"|(?P<span>\d+(?:\.\d+)?[^\W\d]\w*)"
-        + r"|(?P<name>@?[^\W\d][\w\-]*(?<!-)|@[\w\-]+)|"
+        # `<<FIELD>>` is a placeholder of foreach, alone or as a part of a name.
+        + r"|(?P<name>@?[^\W\d][\w\-]*(?<!-)(?:<<\w+>>\w*)*|(?:<<\w+>>\w*)+|@[\w\-]+)|"
         + _OPS,
         re.DOTALL,
     ),

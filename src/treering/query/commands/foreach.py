@@ -1,247 +1,181 @@
-"""`foreach [mode=] <field or pattern> … [ eval <template> ]`: the same `eval` for several fields, or a list's items.
+"""`foreach [mode=<mode>] [<option>=<name>] <target> … [ eval <template> = <expression>, … ]`: once per field or item.
 
-In the template `<<FIELD>>` is the field's name and `<<MATCHSTR>>` what the pattern's `*` stood for; over a list,
-`<<ITEM>>` is the item and `<<ITER>>` its index from 0, and each target, which exists before, is carried from one item
-to the next (manual: cmd/foreach).
+Over fields (`multifield`) `<<FIELD>>` is the field and `<<MATCHSTR>>` what `*` stood for; over the items of an array
+(`multivalue`) or of a JSON text (`json_array`) `<<ITEM>>` is the item, `<<ITER>>` its number from 0, and the targets,
+which must be there, are carried from item to item.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
-
-from sqlglot import exp
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from treering.core.errors import UserError
-from treering.query import coerce, expressions, lexer, printer
-from treering.query.coerce import sql_cast
-from treering.query.commands import eval as evaluation
-from treering.query.commands.fields import matching
-from treering.query.function import Typed
-from treering.query.functions.collection import element_type, items
+from treering.query import expressions, foreach, lexer, printer
+from treering.query.commands.eval import Eval
+from treering.query.commands.fields import matching, printed
 from treering.query.lexer import Kind, Mode
-from treering.query.scope import Scope
-from treering.query.syntax import Binary, Call, Literal, Name, walk
-from treering.query.template import sql
-from treering.query.types import SQL, Type
+from treering.query.syntax import Call, Literal, Name, Node
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
-    from treering.query.syntax import Node, Place
+    from treering.query.syntax import Place
 
 NAMES = ("foreach",)
 MODES = ("multifield", "multivalue", "json_array", "auto_collections")
-_STRING = r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`"""
-_ITEM, _INDEX = "<<ITEM>>", "<<ITER>>"
+_OPTION = re.compile(r"mode|fieldstr|matchstr|matchseg\d+|itemstr|iterstr")
+_HOLDER = re.compile(r"<<(\w+)>>")
 
 
 @dataclass(frozen=True, slots=True)
 class Foreach:
-    """The mode, what is gone through, the template's text, and other names for the placeholders."""
+    """The mode ("" where none is said), other names for placeholders, what is gone through, and the clauses."""
 
-    mode: str
-    targets: tuple[Name, ...]
-    collection: Node | None
-    template: str
-    renamed: tuple[tuple[str, str], ...] = ()
+    targets: tuple[Node, ...]
+    clauses: tuple[tuple[Name, Node], ...]
+    mode: str = ""
+    options: tuple[tuple[str, str], ...] = ()
     place: Place = field(default=(0, 0), compare=False)
 
     def print(self) -> str:
         """Return the command as PPL."""
-        parts = [f"foreach mode={self.mode}"]
-        parts += [f"{name}={lexer.quote(value)}" for name, value in self.renamed]
-        parts += [_pattern(name.name) for name in self.targets]
-        parts += [printer.expression(self.collection)] if self.collection is not None else []
-        return " ".join([*parts, f"[ eval {self.template} ]"])
+        mode = [f"mode={self.mode}"] if self.mode else []
+        options = [f"{name}={lexer.name(value)}" for name, value in self.options]
+        targets = [printed(t.name) if isinstance(t, Name) else printer.expression(t) for t in self.targets]
+        clauses = ", ".join(f"{printer.expression(t)} = {printer.expression(e)}" for t, e in self.clauses)
+        return " ".join(["foreach", *mode, *options, *targets, f"[ eval {clauses} ]"])
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Do the template for each field, or fold it over the items."""
-        if self.mode == "multifield":
-            return self._fields(relation, compiler)
-        return self._items(relation, compiler)
+        """Run the clauses for each field, or fold them over the items."""
+        mode = self.mode
+        if not mode:
+            first = self.targets[0] if self.targets else None
+            mode = "json_array" if isinstance(first, Call) and first.name == "json_array" else "multifield"
+        if mode == "multifield":
+            return self._over_fields(relation, compiler)
+        if len(self.targets) > 1 or (not self.targets and mode != "auto_collections"):
+            raise UserError(f"foreach goes through one collection in mode {mode}", where=compiler.where(self.place))
+        names = {
+            value.upper().strip("<>"): {"itemstr": foreach.ITEM, "iterstr": foreach.ITER}[option]
+            for option, value in self.options
+            if option in {"itemstr", "iterstr"}
+        }
+        clauses = [(target.name, _bound(node, names)) for target, node in self.clauses]
+        target = self.targets[0] if self.targets else None
+        return foreach.over_items(relation, compiler, mode, target, clauses, self.place)
 
-    def _fields(self, relation: Relation, compiler: Compiler) -> Relation:
-        names = dict(self.renamed)
-        for target in self.targets:
-            if "*" not in target.name:
-                Scope(relation, compiler).column(target)
-            for found in matching(relation, target.name) if "*" in target.name else [target.name]:
-                part = _matched(target.name, found)
-                known = {names.get("fieldstr", "<<FIELD>>"): found, names.get("matchstr", "<<MATCHSTR>>"): part}
-                relation = self._clauses(_filled(self.template, known), compiler).lower(relation, compiler)
+    def _over_fields(self, relation: Relation, compiler: Compiler) -> Relation:
+        patterns = [target.name for target in self.targets if isinstance(target, Name)]
+        found = dict.fromkeys(name for pattern in patterns for name in matching(relation, pattern))
+        fields_said = frozenset(
+            {"FIELD", *(said.upper().strip("<>") for key, said in self.options if key == "fieldstr")}
+        )
+        for name in found:
+            values = self._placeholders(patterns, name)
+            clauses = tuple(
+                (_named(target, values), _filled(node, values, fields_said)) for target, node in self.clauses
+            )
+            relation = Eval(clauses).lower(relation, compiler)
         return relation
 
-    def _clauses(self, text: str, compiler: Compiler) -> evaluation.Eval:
-        """Read the template as `eval` does. Raises `UserError` at the command's place."""
-        from treering.query.parser import Parser
-
-        parser = Parser(text)
-        try:
-            found = evaluation.parse(parser)
-            if parser.peek().kind is not Kind.END:
-                parser.fail("expected , or the end")
-        except UserError as error:
-            where = compiler.where(self.place)
-            raise UserError(f"the template: {error.message}", hint=error.hint, where=where) from None
-        return found
-
-    def _items(self, relation: Relation, compiler: Compiler) -> Relation:
-        names = dict(self.renamed)
-        item, index = names.get("itemstr", _ITEM), names.get("iterstr", _INDEX)
-        known = {item: item, index: index} | {_ITEM: item, _INDEX: index}
-        clauses = self._clauses(_filled(self.template, known), compiler).clauses
-        scope = Scope(relation, compiler)
-        listed = self._listed(relation, scope, clauses, item)
-        if listed is None:
-            return relation
-        written = {target.name for target, _ in clauses}
-        for target, node in clauses:
-            used = {part.name for part in walk(node) if isinstance(part, Name)} & written - {target.name}
-            if used:
-                message = f"foreach over a list carries each target by itself: {target.name!r} uses {min(used)!r}"
-                raise UserError(message, where=compiler.where(self.place))
-            start = scope.typed(target)
-            folded = self._folded(scope, (item, index), listed, (target, node), start)
-            relation = compiler.extended(relation, {target.name: folded})
-        return relation
-
-    def _listed(
-        self, relation: Relation, scope: Scope, clauses: tuple[tuple[Name, Node], ...], item: str
-    ) -> tuple[exp.Expression, Type] | None:
-        """Return the items as an SQL list with their type; None where the mode and the value do not go together."""
-        node = self.collection
-        if node is None:
-            found = next((name for name, column in relation.columns.items() if column.type is Type.ARRAY), None)
-            if found is None:
-                return None
-            node = Name(found)
-        value = scope.typed(node)
-        if value.type is Type.ARRAY:
-            return (items(value), element_type(value)) if self.mode != "json_array" else None
-        if value.type is not Type.STRING or self.mode == "multivalue":
-            return None
-        kind = _json_type(node, clauses, item)
-        texts = sql("json_extract_string(:x, '$[*]')", x=sql_cast(value.sql, "JSON", safe=True))
-        return sql_cast(texts, f"{SQL[kind]}[]", safe=True), kind
-
-    def _folded(
-        self,
-        scope: Scope,
-        names: tuple[str, str],
-        listed: tuple[exp.Expression, Type],
-        clause: tuple[Name, Node],
-        start: Typed,
-    ) -> Typed:
-        """Fold the clause over the indexes of the items; the total's type may widen once."""
-        (values, kind), (target, node) = listed, clause
-        total_name, at = exp.column("total", quoted=True), exp.column("at", quoted=True)
-        number = sql_cast(at, Type.INT)
-        found = sql("list_extract(:x, :i + 1)", x=values, i=number)
-        result, wide = start, start.type
-        for _ in range(2):
-            bound = {names[0]: Typed(found, kind), names[1]: Typed(number, Type.INT)}
-            bound[target.name] = Typed(sql_cast(total_name, wide), wide)
-            result = Scope(scope.relation, scope.compiler, bound).typed(node)
-            wide = coerce.common([wide, result.type]) or result.type
-        indexes = sql_cast(sql("range(len(:x))", x=values), f"{SQL[wide]}[]")
-        body = exp.Lambda(this=sql_cast(result.sql, wide), expressions=[total_name.this, at.this], colon=True)
-        first = sql_cast(start.sql, wide)
-        folded = exp.Anonymous(this="list_reduce", expressions=[indexes, body, first])
-        whole = sql("CASE WHEN :x IS NULL THEN :s ELSE :f END", x=values, s=first, f=folded)
-        return replace(result, sql=sql_cast(whole, wide), type=wide)
+    def _placeholders(self, patterns: list[str], name: str) -> dict[str, str]:
+        """Return what each placeholder stands for while `name` is the field."""
+        values = {"FIELD": name}
+        for pattern in sorted(patterns, key=lambda pattern: "*" in pattern):
+            form = re.compile("(.*?)".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+            if (match := form.fullmatch(name)) is None:
+                continue
+            values["MATCHSTR"] = "".join(match.groups())
+            values |= {f"MATCHSEG{index}": part for index, part in enumerate(match.groups(), 1)}
+            break
+        for option, given in self.options:
+            holder = option.removesuffix("str").upper() if option == "fieldstr" else option.upper()
+            if holder in values:
+                values[given.upper().strip("<>")] = values[holder]
+        return values
 
 
-def _json_type(node: Node, clauses: tuple[tuple[Name, Node], ...], item: str) -> Type:
-    """Return what a JSON list's items are: as written out, else numbers where the template counts with them."""
-    if isinstance(node, Call) and all(isinstance(arg, Literal) for arg in node.args):
-        return _all_numbers([arg.kind != "string" for arg in node.args])  # type: ignore[attr-defined]
-    if isinstance(node, Literal):
-        try:
-            found = json.loads(str(node.value))
-        except (ValueError, RecursionError):
-            return Type.STRING
-        return _all_numbers([not isinstance(each, str) for each in found] if isinstance(found, list) else [])
-    parts = [part for _, clause in clauses for part in walk(clause) if isinstance(part, Binary) and part.op in "+-*/%"]
-    sides = [side for part in parts for side in (part.left, part.right)]
-    return Type.DOUBLE if any(isinstance(side, Name) and side.name == item for side in sides) else Type.STRING
+def _named(target: Name, values: Mapping[str, str]) -> Name:
+    return replace(target, name=_text(target.name, values))
 
 
-def _all_numbers(tests: list[bool]) -> Type:
-    if any(tests) and not all(tests):
-        raise UserError("the list has texts and numbers")
-    return Type.DOUBLE if tests and all(tests) else Type.STRING
+def _text(text: str, values: Mapping[str, str]) -> str:
+    return _HOLDER.sub(lambda found: values.get(found[1].upper(), found[0]), text)
 
 
-def _matched(pattern: str, name: str) -> str:
-    if "*" not in pattern:
-        return ""
-    form = "(.*)".join(map(re.escape, pattern.split("*")))
-    found = re.fullmatch(form, name, re.DOTALL)
-    return "".join(found.groups()) if found else ""
+def _filled(node: Any, values: Mapping[str, str], said: frozenset[str]) -> Any:
+    """Return an expression with its placeholders in place: those `said` to be the field as a name, others as texts."""
+    if isinstance(node, Name):
+        whole = _HOLDER.fullmatch(node.name)
+        key = (whole[1] if whole else node.name).upper()
+        if key in values and (whole or key not in {"FIELD", "MATCHSTR"}):
+            value = values[key]
+            return replace(node, name=value) if key in said else Literal(value, "string", place=node.place)
+        return _named(node, values)
+    if isinstance(node, Literal) and node.kind == "string":
+        return replace(node, value=_text(node.value, values))
+    return _mapped(node, lambda part: _filled(part, values, said))
 
 
-def _filled(template: str, known: dict[str, str]) -> str:
-    """Return the template with its placeholders replaced: names between backticks, inside texts as they are."""
-    marks = "|".join(map(re.escape, sorted(known, key=len, reverse=True)))
-    marker = re.compile(marks)
-    word = re.compile(rf"(?P<text>{_STRING})|(?<![\w.])(?P<name>[\w.@]*(?:{marks})(?:[\w.@]|{marks})*)")
-
-    def use(found: re.Match[str]) -> str:
-        if (text := found["text"]) is not None:
-            body = lexer.unquote(text) if text[0] != "`" else text[1:-1]
-            changed = marker.sub(lambda mark: known[mark[0]], body)
-            return lexer.quote(changed) if text[0] != "`" else f"`{changed}`"
-        changed = marker.sub(lambda mark: known[mark[0]], found["name"])
-        return "`" + changed.replace("`", "``") + "`"
-
-    return word.sub(use, template)
+def _bound(node: Any, names: Mapping[str, str]) -> Any:
+    """Return an expression whose placeholders of an item are the names that `over_items` binds."""
+    if isinstance(node, Name):
+        whole = _HOLDER.fullmatch(node.name)
+        key = (whole[1] if whole else node.name).upper()
+        found = names.get(key) or ({"ITEM": foreach.ITEM, "ITER": foreach.ITER}.get(key) if whole else None)
+        return replace(node, name=found) if found else node
+    return _mapped(node, lambda part: _bound(part, names))
 
 
-def _pattern(name: str) -> str:
-    return name if re.fullmatch(r"[@\w*][\w.*@]*", name) and name.lower() not in lexer.RESERVED else lexer.name(name)
-
-
-_OPTIONS = ("mode", "fieldstr", "matchstr", "itemstr", "iterstr")
+def _mapped(node: Any, change: Any) -> Any:
+    if isinstance(node, tuple):
+        return tuple(change(part) for part in node)
+    if not isinstance(node, Node):
+        return node
+    parts = {each.name: getattr(node, each.name) for each in fields(node) if each.name != "place"}
+    return replace(node, **{name: change(part) for name, part in parts.items() if isinstance(part, Node | tuple)})
 
 
 def parse(parser: Parser) -> Foreach:
     """Read what follows `foreach`."""
-    start = parser.peek().start
-    mode, renamed = "", []
-    while option := parser.option(*_OPTIONS):
-        if option == "mode":
-            mode = parser.expect_word(*MODES)
+    start, mode = parser.peek(Mode.PATTERN).start, ""
+    options: list[tuple[str, str]] = []
+    targets: list[Node] = []
+    while not parser.peek(Mode.PATTERN).is_op("[") and not parser.at_end():
+        following = parser.peek(Mode.PATTERN)
+        if following.kind is Kind.NAME and "*" not in following.value and parser.next_is("="):
+            option = parser.take().value.lower()
+            if not _OPTION.fullmatch(option):
+                raise UserError(f"unknown option {option!r}", where=parser.where((following.start, following.end)))
+            parser.take()
+            if option == "mode":
+                mode = parser.expect_word(*MODES)
+            else:
+                options.append((option, parser.field().name))
+        elif following.kind is Kind.STRING or ("*" not in following.value and parser.next_is("(")):
+            targets.append(expressions.value(parser))
         else:
-            renamed.append((option, parser.take().value))
-    targets: list[Name] = []
-    collection: Node | None = None
-    called = parser.peek().kind is Kind.NAME and parser.next_is("(")
-    if mode in {"", "multifield"} and not called:
-        while not parser.peek(Mode.PATTERN).is_op("["):
             targets.append(parser.pattern())
-            parser.op(",")
-    elif not parser.peek().is_op("["):
-        collection = expressions.value(parser)
-    mode = mode or ("json_array" if called else "multifield")
-    template = _template(parser)
-    return Foreach(mode, tuple(targets), collection, template, tuple(renamed), (start, parser.last_end))
+    place = (start, parser.last_end)
+    if not targets and mode != "auto_collections":
+        parser.fail("expected a field to go through")
+    return Foreach(tuple(targets), _clauses(parser), mode, tuple(options), place)
 
 
-def _template(parser: Parser) -> str:
-    """Take `[ eval … ]` and return what follows `eval`, as text: placeholders are no words yet."""
+def _clauses(parser: Parser) -> tuple[tuple[Name, Node], ...]:
     parser.expect_op("[")
     parser.expect_word("eval")
-    start = parser.position
-    form = re.compile(rf"(?:{_STRING}|[^\]\['\"`]|\[(?:{_STRING}|[^\]\['\"`])*\])*")
-    found = form.match(parser.text, start)
-    end = found.end() if found else start
-    template = parser.text[start:end].strip()
-    parser.position = parser.last_end = end
-    if not template:
-        parser.fail("expected an assignment")
+    clauses: list[tuple[Name, Node]] = []
+    while True:
+        target = parser.field()
+        parser.expect_op("=")
+        clauses.append((target, expressions.expression(parser)))
+        if not parser.op(","):
+            break
     parser.expect_op("]")
-    return template
+    return tuple(clauses)

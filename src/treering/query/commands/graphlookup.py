@@ -1,27 +1,27 @@
-"""`graphlookup <stream> start=<field or values> edge=<from>--><to> [maxdepth=] [depthfield=] [filter=(…)] as <name>`.
+"""`graphLookup <stream> start=<field or values> edge=<from>--><to> [options] as <name>`: records reached step by step.
 
-The records reached from each row's start value along edges, breadth first, as an array; `<->` goes both ways. With
-`batchmode=true` one walk from the values of all rows, as one row. At the beginning of a query the start is written out.
+Records of the stream whose `to` is a start value, then those whose `to` is the `from` of these, `maxDepth` times;
+`<->` goes both ways. The answer is an array of records in each row.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import coerce, datasets, expressions, lexer, output, printer
-from treering.query.coerce import sql_cast
+from treering.query import aggregates, coerce, expressions, lexer, output, printer
 from treering.query.commands.head import positive
-from treering.query.datasets import Dataset
+from treering.query.commands.search import stream_name, streams
 from treering.query.function import Typed
-from treering.query.relation import Relation, aliased, computed, nested
-from treering.query.scope import Scope, column_value
+from treering.query.native.graph import Edge
+from treering.query.relation import Column, Relation, aliased, nested
+from treering.query.scope import Scope
 from treering.query.syntax import Literal, Name
-from treering.query.template import literal, sql
+from treering.query.template import literal
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -30,151 +30,156 @@ if TYPE_CHECKING:
     from treering.query.syntax import Node, Place
 
 NAMES = ("graphlookup",)
-MOST_DEPTH, MOST_RECORDS = 100, 50_000
+MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Graphlookup:
-    """The records, the start, both ends of an edge, and how far the walk goes."""
+    """The stream, where to start, the edge, which records count, and whether all rows start one search together."""
 
-    dataset: Dataset
-    start: tuple[Node, ...]
-    source: Name
-    target: Name
+    names: tuple[str, ...]
+    start: Name | tuple[Literal, ...]
+    edge: Edge
     column: str
-    both: bool = False
-    depth: int = 0
-    depth_field: str = ""
-    batch: bool = False
     condition: Node | None = None
-    starts: bool = False
+    batch: bool = False
     place: Place = field(default=(0, 0), compare=False)
+
+    starts: ClassVar[bool] = True
 
     def print(self) -> str:
         """Return the command as PPL."""
-        start = ", ".join(map(printer.expression, self.start))
-        arrow = "<->" if self.both else "-->"
-        edge = f"{printer.expression(self.source)}{arrow}{printer.expression(self.target)}"
-        parts = [f"graphlookup {self.dataset.print()} start={start} edge={edge}"]
-        parts += [f"maxdepth={self.depth}"] if self.depth else []
-        parts += [f"depthfield={lexer.name(self.depth_field)}"] if self.depth_field else []
+        start = [self.start] if isinstance(self.start, Name) else self.start
+        arrow = "<->" if self.edge.both else "-->"
+        parts = [
+            f"graphlookup {', '.join(map(stream_name, self.names))}",
+            f"start={', '.join(map(printer.expression, start))}",
+            f"edge={lexer.name(self.edge.source)} {arrow} {lexer.name(self.edge.target)}",
+        ]
+        parts += [f"maxdepth={self.edge.most}"] if self.edge.most else []
+        parts += [f"depthfield={lexer.name(self.edge.depth)}"] if self.edge.depth else []
+        parts += ["supportarray=true"] if self.edge.arrays else []
         parts += ["batchmode=true"] if self.batch else []
         parts += [f"filter=({printer.expression(self.condition)})"] if self.condition is not None else []
         return " ".join([*parts, f"as {lexer.name(self.column)}"])
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Add the array, or return it as the only row."""
-        records = self._records(compiler)
-        if self.starts:
-            found = self._walked(_listed(self.start), records)
-            ref = compiler.fresh()
-            column = computed(ref, found)
-            select = exp.Select(expressions=[aliased(found.sql, ref)])
-            return Relation(select, {self.column: column}, plain=False, implicit=False)
-        scope = Scope(relation, compiler)
-        if not self.batch:
-            start = sql("to_json(:x)", x=scope.typed(self.start[0]).sql)
-            return compiler.extended(relation, {self.column: self._walked(start, records)})
-        return self._batch(relation, records, compiler)
-
-    def _batch(self, relation: Relation, records: exp.Expression, compiler: Compiler) -> Relation:
-        value = Scope(relation, compiler).typed(self.start[0])
-        name = self.start[0].name if isinstance(self.start[0], Name) else "start"
-        rows = sql_cast(exp.Anonymous(this="list", expressions=[_object(relation)]), "JSON[]")
-        shown, walked = compiler.fresh(), compiler.fresh()
-        starts = sql("to_json(list(:x))", x=value.sql)
-        found = self._walked(starts, records)
-        every = Typed(sql_cast(sql("to_json(:x)", x=rows), Type.ARRAY), Type.ARRAY)
-        select = exp.Select(expressions=[aliased(every.sql, shown), aliased(found.sql, walked)])
-        select = select.from_(nested(relation.sql), copy=False)
-        columns = {name: computed(shown, every), self.column: computed(walked, found)}
-        return Relation(select, columns, plain=False, implicit=False)
-
-    def _records(self, compiler: Compiler) -> exp.Expression:
-        """Return the records to walk through as one JSON list."""
-        table = self.dataset.relation(compiler)
-        scope = Scope(table, compiler)
-        scope.column(self.source)
-        scope.column(self.target)
+        """Add the array to each row; from values written out, or all rows together, there is one row."""
+        lookup = compiler.scan(self.names, self.place)
+        scope = Scope(lookup, compiler)
+        for name in (self.edge.source, self.edge.target):
+            scope.column(Name(name, place=self.place))
         if self.condition is not None:
-            table = replace(table.where(scope.condition(self.condition, "filter")), plain=False)
-        listed = sql("coalesce(to_json(list(:x)), '[]')", x=_object(table))
-        limited = table.limited(MOST_RECORDS)
-        return exp.Subquery(this=exp.Select(expressions=[listed]).from_(nested(limited.sql), copy=False))
+            lookup = lookup.where(scope.condition(self.condition, "filter"))
+        records = _all(lookup.limited(MOST), output.visible(lookup))
+        if not isinstance(self.start, Name):
+            values = literal(json.dumps([_plain(value) for value in self.start]))
+            found = Column(compiler.fresh(), Type.ARRAY, Type.STRUCT)
+            select = exp.Select(expressions=[aliased(self._search(values, records).sql, found.ref)])
+            return Relation(select, {self.column: found}, plain=False, implicit=False)
+        if not (relation.columns or relation.metadata):
+            where = compiler.where(self.start.place)
+            raise UserError("a field to start from needs a search before", hint="or start from 'values'", where=where)
+        column = Scope(relation, compiler).column(self.start)
+        text = exp.Anonymous(this="to_json", expressions=[aggregates.printed(Typed(column.raw, column.type))])
+        if self.batch:
+            return self._together(relation, compiler, text, records)
+        values = coerce.sql_cast(exp.Coalesce(this=text, expressions=[literal("[]")]), "VARCHAR")
+        return compiler.extended(relation, {self.column: self._search(values, records)})
 
-    def _walked(self, start: exp.Expression, records: exp.Expression) -> Typed:
-        options = {
-            "source": self.source.name, "target": self.target.name, "both": self.both, "depth": self.depth,
-            "shown": self.depth_field,
-        }  # fmt: skip
-        parts = [sql("coalesce(CAST(:x AS VARCHAR), '[]')", x=start), sql_cast(records, "VARCHAR")]
-        found = exp.Anonymous(this="ppl_walked", expressions=[*parts, literal(json.dumps(options))])
-        return Typed(sql_cast(found, Type.ARRAY), Type.ARRAY)
+    def _together(
+        self, relation: Relation, compiler: Compiler, text: exp.Expression, records: exp.Expression
+    ) -> Relation:
+        assert isinstance(self.start, Name)  # the caller looked
+        starts = exp.Anonymous(this="list", expressions=[text])
+        values = coerce.sql_cast(exp.Anonymous(this="to_json", expressions=[starts]), "VARCHAR")
+        values = exp.Coalesce(this=values, expressions=[literal("[]")])
+        rows, first, second = _all(relation, output.visible(relation)), compiler.fresh(), compiler.fresh()
+        assert isinstance(rows, exp.Subquery)
+        select = rows.this
+        cells = [aliased(select.expressions[0], first), aliased(values, second)]
+        select.set("expressions", cells)
+        columns = {self.start.name: Column(first, Type.ARRAY, Type.STRUCT)}
+        grouped = Relation(select, columns, plain=False, implicit=False)
+        searched = self._search(Column(second, Type.STRING).raw, records)
+        return compiler.extended(grouped, {self.column: searched})
+
+    def _search(self, values: exp.Expression, records: exp.Expression) -> Typed:
+        edge = literal(json.dumps(asdict(self.edge)))
+        # Not copied: the scan inside is filled in at the end.
+        found = exp.Anonymous(this="ppl_graph", expressions=[values, coerce.sql_cast(records, "VARCHAR"), edge])
+        return Typed(coerce.sql_cast(found, Type.ARRAY), Type.ARRAY, element=Type.STRUCT)
 
 
-def _listed(nodes: tuple[Node, ...]) -> exp.Expression:
-    """Return values written out as a JSON list."""
-    found = [node for node in nodes if isinstance(node, Literal)]
-    return literal(json.dumps([int(node.value) if node.kind == "integer" else node.value for node in found]))
+def _plain(value: Literal) -> object:
+    if value.kind == "integer":
+        return int(value.value)
+    return float(value.value) if value.kind in {"decimal", "double", "float"} else value.value
 
 
-def _object(relation: Relation) -> exp.Expression:
-    """Return a row as a JSON object of its shown columns."""
-    parts: list[exp.Expression] = []
-    for name, column in output.visible(relation).items():
-        value = column.raw if column.many else column_value(column).sql
-        if column.type in coerce.INSTANTS:
-            value = coerce.text_of(column_value(column))
-        parts += [literal(name), value]
-    return exp.Anonymous(this="json_object", expressions=parts)
-
-
-_OPTIONS = ("start", "edge", "maxdepth", "depthfield", "supportarray", "batchmode", "usepit", "filter")
+def _all(relation: Relation, shown: object) -> exp.Expression:
+    """Return all rows as one JSON list of objects, without the members that are null."""
+    members: list[exp.Expression] = []
+    for name, column in dict(shown).items():  # type: ignore[call-overload]
+        members += [literal(name), aggregates.printed(Typed(column.raw, column.type))]
+    whole = exp.Anonymous(this="json_object", expressions=members)
+    record = exp.Anonymous(this="json_merge_patch", expressions=[literal("{}"), whole])
+    keys = relation.keys()
+    ordered = exp.Order(this=record, expressions=keys) if keys else record
+    listed = exp.Anonymous(this="to_json", expressions=[exp.Anonymous(this="list", expressions=[ordered])])
+    cell = exp.Coalesce(this=listed, expressions=[coerce.sql_cast(literal("[]"), "JSON")])
+    return exp.Subquery(this=exp.Select(expressions=[cell]).from_(nested(relation.sql), copy=False))
 
 
 def parse(parser: Parser) -> Graphlookup:
-    """Read what follows `graphlookup`."""
-    begin, starts = parser.peek().start, parser.starting
-    dataset = datasets.read(parser, several=False)
-    found: dict[str, object] = {}
-    while option := parser.option(*_OPTIONS):
-        match option:
-            case "start":
-                found["start"] = _start(parser)
-            case "edge":
-                _edge(parser, found)
-            case "maxdepth":
-                found["depth"] = min(MOST_DEPTH, positive(parser, "the depth"))
-            case "depthfield":
-                found["depth_field"] = parser.field().name
-            case "batchmode":
-                found["batch"] = parser.boolean()
-            case "filter":
-                found["condition"] = expressions.expression(parser)
-            case _:
-                parser.boolean()
-    parser.expect_word("as")
-    column = parser.field().name
+    """Read what follows `graphLookup`."""
+    begin = parser.peek().start
+    names = streams(parser)
     place = (begin, parser.last_end)
-    if "start" not in found or "source" not in found:
-        raise UserError("graphlookup needs start= and edge=", where=parser.where(place))
-    written = all(isinstance(node, Literal) for node in found["start"])  # type: ignore[attr-defined]
-    if starts and not written:
-        raise UserError("at the beginning of a query start= takes values written out", where=parser.where(place))
-    return Graphlookup(dataset, column=column, starts=starts, place=place, **found)  # type: ignore[arg-type]
-
-
-def _edge(parser: Parser, found: dict[str, object]) -> None:
-    found["source"] = parser.field()
-    found["both"] = parser.op("<") is not None
-    if not found["both"]:
+    if not parser.option("start"):
+        parser.fail("expected start=")
+    start = _start(parser)
+    if not parser.option("edge"):
+        parser.fail("expected edge=")
+    source = parser.field().name
+    both = parser.op("<") is not None
+    if not both:
         parser.expect_op("-")
     parser.expect_op("->")
-    found["target"] = parser.field()
+    target = parser.field().name
+    options: dict[str, object] = {}
+    condition: Node | None = None
+    while option := parser.option("maxdepth", "depthfield", "supportarray", "batchmode", "usepit", "filter"):
+        if option == "maxdepth":
+            options[option] = positive(parser, "the depth")
+        elif option == "depthfield":
+            options[option] = parser.field().name
+        elif option == "filter":
+            parser.expect_op("(")
+            condition = expressions.expression(parser)
+            parser.expect_op(")")
+        else:
+            options[option] = parser.boolean()
+    parser.expect_word("as")
+    edge = Edge(
+        source,
+        target,
+        int(str(options.get("maxdepth", 0))),
+        str(options.get("depthfield", "")),
+        both,
+        options.get("supportarray") is True,
+    )
+    return Graphlookup(names, start, edge, parser.field().name, condition, options.get("batchmode") is True, place)
 
 
-def _start(parser: Parser) -> tuple[Node, ...]:
-    found = [expressions.value(parser)]
+def _start(parser: Parser) -> Name | tuple[Literal, ...]:
+    found = expressions.value(parser)
+    if isinstance(found, Name):
+        return found
+    values = [found]
     while parser.op(","):
-        found.append(expressions.value(parser))
-    return tuple(found)
+        values.append(expressions.value(parser))
+    literals = [value for value in values if isinstance(value, Literal)]
+    if len(literals) < len(values):
+        raise UserError("start= takes a field or values written out", where=parser.where(values[-1].place))
+    return tuple(literals)

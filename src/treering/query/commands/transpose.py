@@ -41,8 +41,8 @@ class Transpose:
         shown = output.visible(relation)
         numbered, number = windows.numbered(relation, compiler)
         parts = [
-            self._row(numbered, number, name, column_value(column).sql, column, compiler)
-            for name, column in shown.items()
+            self._row(numbered, number, name, column_value(shown[name]).sql, shown[name], compiler)
+            for name in _hashed(list(shown))
         ]
         return replace(unions.union(parts, compiler), implicit=False) if parts else relation
 
@@ -69,6 +69,26 @@ class Transpose:
             columns[f"row {index}"] = Column(ref, Type.STRING)
         select = exp.Select(expressions=selected).from_(nested(inner), copy=False)
         return Relation(select, columns, plain=False, implicit=False)
+
+
+def _hashed(names: list[str]) -> list[str]:
+    """Return the names in the order of a hash table of texts in Java, in which OpenSearch answers.
+
+    `String.hashCode`, mixed and cut to the table's size as in `java.util.HashMap` (OpenJDK), which doubles when it is
+    three quarters full.
+    """
+    size = 16
+    while len(names) > size * 3 // 4:
+        size *= 2
+
+    def bucket(name: str) -> int:
+        code = 0
+        units = name.encode("utf-16-be", "surrogatepass")
+        for high, low in zip(units[::2], units[1::2], strict=True):
+            code = (31 * code + (high << 8 | low)) & 0xFFFFFFFF
+        return (code ^ code >> 16) & size - 1
+
+    return sorted(names, key=bucket)
 
 
 def _named(ref: str) -> exp.Column:
