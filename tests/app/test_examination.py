@@ -243,6 +243,12 @@ LINES = (
 _line = st.sampled_from(LINES) | st.binary(max_size=60)
 
 
+def test_a_line_of_many_words_that_is_cut_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "long.log"
+    path.write_bytes((b"9" * 5000 + b",m,1,1\n") * 40)
+    assert report(path)["records"] == 40
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_line, max_size=30), st.integers(1, 40))
 def test_no_file_breaks_it(tmp_path: Path, lines: list[bytes], times: int) -> None:

@@ -7,6 +7,7 @@ in the entry-point group of the same name, so an installed package can add compo
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import importlib.metadata
 import pkgutil
@@ -21,11 +22,17 @@ if TYPE_CHECKING:
 _EXTRAS = {"boto3": "aws", "botocore": "aws"}
 
 
+@functools.cache
+def _points() -> importlib.metadata.EntryPoints:
+    """Return the entry points of all installed packages, read once: there are as many files as packages."""
+    return importlib.metadata.entry_points()
+
+
 def names(group: str) -> list[str]:
     """Return the names of the components in `group`, ours and those of installed packages, sorted."""
     package = importlib.import_module(group)
     ours = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
-    theirs = {point.name for point in importlib.metadata.entry_points(group=group)}
+    theirs = {point.name for point in _points().select(group=group)}
     return sorted(ours | theirs)
 
 
@@ -35,7 +42,7 @@ def load(group: str, name: str) -> ModuleType:
     Raises `UserError` with the nearest known name when there is no such component, or when a component needs an
     extra that is not installed.
     """
-    for point in importlib.metadata.entry_points(group=group, name=name):
+    for point in _points().select(group=group, name=name):
         module: ModuleType = point.load()
         return module
     known = names(group)

@@ -106,12 +106,13 @@ class Digest(Reader):
         shapes, inverse, counts = np.unique(words.shapes, return_inverse=True, return_counts=True)
         order = np.argsort(inverse, kind="stable")
         bounds = np.concatenate(([0], np.cumsum(counts))).tolist()
+        # Of lines that are cut only the beginning is known here: they are read.
+        whole = np.fromiter((len(text) <= _LONGEST for text in texts), dtype=bool, count=len(texts))
         for number, shape in enumerate(shapes.tolist()):
             rows = order[bounds[number] : bounds[number + 1]]
-            if (plan := self._plan(shape, texts, rows)) is not None:
+            rows = rows[whole[rows]]
+            if len(rows) and (plan := self._plan(shape, texts, rows)) is not None:
                 self._judge(shape, plan, rows, (words, texts), found, minutes)
-        if longest > _LONGEST:
-            found[[index for index, text in enumerate(texts) if len(text) > _LONGEST]] = _SLOW
         self._settle(texts, words, found, minutes, out)
 
     def _plan(self, shape: int, texts: Sequence[str], rows: Any) -> Plan | None:
