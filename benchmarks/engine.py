@@ -105,13 +105,17 @@ class Engine:
             self.process.wait(10)
 
 
-def treering(data: Path, port: int) -> Engine:
-    """Start this checkout's server on `port` with its data in `data`."""
+def treering(data: Path, port: int, *, detect: bool = False) -> Engine:
+    """Start this checkout's server on `port` with its data in `data`, watched by the detectors if `detect`."""
+    config = data.parent / "treering.toml"
+    config.write_text(f"[detect]\nenabled = {str(detect).lower()}\n", encoding="utf-8")
     command = [
         sys.executable,
         "-m",
         "treering",
         "up",
+        "--config",
+        str(config),
         "--data",
         str(data),
         "--port",

@@ -95,15 +95,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=300_000)
     options.add_argument("--spans", type=int, default=100_000)
+    options.add_argument("--detect", action="store_true", help="let the detectors watch as well")
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="treering-benchmark-") as folder:
-        run_treering(Path(folder), arguments.rows, arguments.spans)
+        run_treering(Path(folder), arguments.rows, arguments.spans, detect=arguments.detect)
         run_peers(Path(folder), arguments.rows)
 
 
-def run_treering(folder: Path, rows: int, spans: int) -> None:
+def run_treering(folder: Path, rows: int, spans: int, *, detect: bool) -> None:
     """Measure this checkout."""
-    engine = engines.treering(folder / "treering", free_port())
+    engine = engines.treering(folder / "treering", free_port(), detect=detect)
     try:
         print(
             f"treering: ready after {engine.wait('/readyz'):.2f} s, idle {engine.resident() / 1e6:.0f} MB", flush=True
