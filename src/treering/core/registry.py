@@ -11,7 +11,7 @@ import functools
 import importlib
 import importlib.metadata
 import pkgutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from treering.core.errors import UserError
 
@@ -23,7 +23,7 @@ _EXTRAS = {"boto3": "aws", "botocore": "aws"}
 
 
 @functools.cache
-def _points() -> importlib.metadata.EntryPoints:
+def _points() -> Any:  # EntryPoints from Python 3.12 on, before that a mapping with the same `select`
     """Return the entry points of all installed packages, read once: there are as many files as packages."""
     return importlib.metadata.entry_points()
 
