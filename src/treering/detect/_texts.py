@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -54,8 +55,21 @@ class Text(NamedTuple):
     source: str = ""
 
 
-def texts(rows: Rows) -> Iterator[Text]:
-    """Yield every text of the batch, field by field, none longer than `MAX_TEXT`. Never raises for odd content."""
+_read_of: WeakKeyDictionary[Rows, tuple[Text, ...]] = WeakKeyDictionary()
+
+
+def texts(rows: Rows) -> tuple[Text, ...]:
+    """Return every text of the batch, field by field, none longer than `MAX_TEXT`. Never raises for odd content.
+
+    They are read once a batch: several detectors look at the same ones.
+    """
+    found = _read_of.get(rows)
+    if found is None:
+        found = _read_of[rows] = tuple(_all(rows))
+    return found
+
+
+def _all(rows: Rows) -> Iterator[Text]:
     for name, role in _MESSAGES:
         if rows.has(name):
             for index, value in enumerate(rows.values(name)):

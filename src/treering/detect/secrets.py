@@ -60,6 +60,9 @@ class Config(BaseConfig, frozen=True):
     ] = ()
 
 
+_CLEAN = 50_000  # texts remembered to be without a secret
+
+
 class _Place(NamedTuple):
     row: int
     role: str
@@ -74,7 +77,7 @@ class _Hit(NamedTuple):
 
 
 class Secrets:
-    """Keeps nothing: every batch is looked at by itself."""
+    """Every batch is looked at by itself; what is said again and again (conversations, instructions) only once."""
 
     streams = frozenset({"logs", "spans"})
     every_s = 0.0
@@ -84,12 +87,17 @@ class Secrets:
         self._kinds = [kind for kind in KINDS if kind.rule not in config.leave_out]
         literals = [(literal, number) for number, kind in enumerate(self._kinds) for literal in kind.literals]
         self._owners = [number for _, number in literals]
+        self._clean: dict[int, None] = {}
         self._search = ahocorasick_rs.AhoCorasick([literal for literal, _ in literals])
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return one finding for each secret and service of the batch."""
-        places = list(_places(rows))
+        places = [place for place in _places(rows) if place.role == "log" or hash(place.text) not in self._clean]
         found = self._hits([place.text for place in places])
+        said = (hash(place.text) for number, place in enumerate(places) if place.role != "log" and number not in found)
+        self._clean.update(dict.fromkeys(said))
+        while len(self._clean) > _CLEAN:
+            del self._clean[next(iter(self._clean))]
         whom = Whom(rows)
         return folded(
             finding for number, hits in found.items() for finding in _findings(rows, whom, places[number], hits)
