@@ -6,18 +6,15 @@ queue only when its receiver took it, or when it is given up, which stays visibl
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from treering.alert._grouping import Group
+from treering.app.statebook import Statebook
 from treering.model.delivery import Alert, Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 NAME = "alerts.sqlite"
@@ -72,34 +69,12 @@ class Queued(msgspec.Struct, frozen=True):
     next_ns: int
 
 
-class Alertbook:
+class Alertbook(Statebook):
     """Keeps alerts, groups, deliveries and silences. Safe to use from any thread."""
 
     def __init__(self, directory: Path | None) -> None:
         """Open the book in `directory`; None keeps it in memory."""
-        path = ":memory:" if directory is None else str(directory / NAME)
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """One transaction: all that is written within is kept, or nothing."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        super().__init__(None if directory is None else directory / NAME, _SCHEMA)
 
     # Alerts
 
@@ -210,14 +185,6 @@ class Alertbook:
         """Return the silences, those that end last first."""
         rows = self._all("SELECT * FROM silences ORDER BY ends_ns DESC, id")
         return [Quiet(i, tuple(msgspec.json.decode(matchers)), *rest) for i, matchers, *rest in rows]
-
-    def _run(self, sql: str, *values: Any) -> None:
-        with self._lock:
-            self._db.execute(sql, values)
-
-    def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
 
 
 _QUEUED = "body, state, next_ns"

@@ -5,18 +5,16 @@ WAL mode with `synchronous=FULL`: a change that returned survives a power cut. O
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from treering.app.statebook import Statebook
 from treering.correlate.clue import Clue
 from treering.model.incident import Incident, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
 NAME = "incidents.sqlite"
@@ -84,34 +82,12 @@ class Step(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class Casebook:
+class Casebook(Statebook):
     """Keeps cases, their findings, changes and evidence. Safe to use from any thread."""
 
     def __init__(self, directory: Path | None) -> None:
         """Open the book in `directory`; None keeps it in memory."""
-        path = ":memory:" if directory is None else str(directory / NAME)
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """One transaction: all that is written within is kept, or nothing."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        super().__init__(None if directory is None else directory / NAME, _SCHEMA)
 
     # Findings
 
@@ -256,18 +232,6 @@ class Casebook:
         """Return the playbook steps that were noted."""
         query = "SELECT playbook, step, state, actor, at_ns, note FROM steps WHERE incident = ? ORDER BY at_ns, step"
         return [Step(*row) for row in self._all(query, identifier)]
-
-    def _run(self, sql: str, *values: Any) -> None:
-        with self._lock:
-            self._db.execute(sql, values)
-
-    def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        with self._lock:
-            self._db.executemany(sql, rows)
-
-    def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
 
 
 _SELECT = "SELECT body, created_ns, updated_ns, merged_into FROM cases"
