@@ -13,8 +13,8 @@ from tests.known_day import Outcome, watch
 if TYPE_CHECKING:
     from treering.testing.day.truth import Incident
 
-# The aims are 5 minutes, F1 of .90 and one false incident. A day drawn at random can be unlucky (nobody calls a route in
-# the minutes after it got slow), so what is asked of it is what must never be worse; TREERING_DAY_SEED asks the aims.
+# The aims are 5 minutes, F1 of .90 and one false incident. A day drawn at random can be unlucky (nobody calls a route
+# in the minutes after it got slow): it is asked what must never be worse. TREERING_DAY_SEED asks for the aims.
 STRICT = bool(os.environ.get("TREERING_DAY_SEED"))
 MOST_MINUTES, LEAST_F1, MOST_FALSE = (5.0, 0.9, 1) if STRICT else (15.0, 0.75, 3)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
