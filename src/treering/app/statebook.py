@@ -7,6 +7,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from treering.core.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -16,12 +18,18 @@ class Statebook:
     """What every such file can; a subclass adds its tables and what they mean."""
 
     def __init__(self, path: Path | None, schema: str) -> None:
-        """Open or create the file at `path`, None keeps it in memory; `schema` creates what is missing."""
+        """Open or create the file at `path`, None keeps it in memory; `schema` creates what is missing.
+
+        Raises `UserError` for a file that cannot be used. What is written is not forgotten when the power fails.
+        """
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(schema)
+        try:
+            self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(schema)
+        except sqlite3.Error as error:
+            raise UserError(f"cannot use {path}: {error}") from error
 
     def close(self) -> None:
         """Close the file."""

@@ -50,31 +50,10 @@ def ingest(
 
 def read_into(store: Store, settings: Settings, paths: tuple[str, ...]) -> Progress:
     """Read files of any format into `store` as the server would, showing progress on a terminal."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from treering.app import pipeline
-    from treering.app.sink import StoreSink
-    from treering.core.clock import SystemClock
-    from treering.core.telemetry import Telemetry
     from treering.receive import files
-    from treering.stage.source import Context
 
-    async def read() -> Progress:
-        with ThreadPoolExecutor(2) as pool:
-            telemetry = Telemetry()
-            steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
-            sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
-            source = files.build(files.Config(paths=paths), Context(sink, SystemClock(), telemetry))
-            shown = asyncio.create_task(_show(source))
-            try:
-                await source.read()
-            finally:
-                shown.cancel()
-                await asyncio.gather(shown, return_exceptions=True)
-                sink.close()
-            return source.progress
-
-    return asyncio.run(read())
+    with _filling(store, settings) as context:
+        return asyncio.run(_read(files.build(files.Config(paths=paths), context)))
 
 
 @contextlib.contextmanager
@@ -82,7 +61,6 @@ def _context(settings: Settings) -> Iterator[Context]:
     """Give what receivers work with: the running server as sink, or the store opened here."""
     from treering.app import pipeline
     from treering.app.remote import RemoteSink
-    from treering.app.sink import StoreSink
     from treering.cli import _connection
     from treering.core.clock import SystemClock
     from treering.core.telemetry import Telemetry
@@ -91,20 +69,33 @@ def _context(settings: Settings) -> Iterator[Context]:
     if (remote := _connection.server(settings)) is not None:
         yield Context(RemoteSink(remote), SystemClock(), Telemetry())
         return
-    from concurrent.futures import ThreadPoolExecutor
-
     store = pipeline.open_store(settings)
     try:
-        with ThreadPoolExecutor(2) as pool:
-            telemetry = Telemetry()
-            steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
-            sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
-            try:
-                yield Context(sink, SystemClock(), telemetry)
-            finally:
-                sink.close()
+        with _filling(store, settings) as context:
+            yield context
     finally:
         store.close()
+
+
+@contextlib.contextmanager
+def _filling(store: Store, settings: Settings) -> Iterator[Context]:
+    """Give what receivers work with to fill a store of this process."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from treering.app import pipeline
+    from treering.app.sink import StoreSink
+    from treering.core.clock import SystemClock
+    from treering.core.telemetry import Telemetry
+    from treering.stage.source import Context
+
+    with ThreadPoolExecutor(2) as pool:
+        telemetry = Telemetry()
+        steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
+        sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
+        try:
+            yield Context(sink, SystemClock(), telemetry)
+        finally:
+            sink.close()
 
 
 async def read_files(
@@ -122,13 +113,18 @@ async def read_files(
                 out.write(line.text + b"\n")
 
             source.on_rejected = keep
-        shown = asyncio.create_task(_show(source))
-        try:
-            await source.read()
-        finally:
-            shown.cancel()
-            await asyncio.gather(shown, return_exceptions=True)
-        return source.progress
+        return await _read(source)
+
+
+async def _read(source: Files) -> Progress:
+    """Read all files, showing progress on a terminal."""
+    shown = asyncio.create_task(_show(source))
+    try:
+        await source.read()
+    finally:
+        shown.cancel()
+        await asyncio.gather(shown, return_exceptions=True)
+    return source.progress
 
 
 async def _show(source: Files) -> None:

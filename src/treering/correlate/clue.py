@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.correlate.family import domain, family
-from treering.correlate.kinds import canonical, is_identity, kinds
+from treering.correlate.kinds import canonical, kinds
 from treering.model.finding import Entity, Finding
 
 if TYPE_CHECKING:
@@ -87,11 +87,6 @@ class Clue(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def who(self) -> frozenset[Entity]:
         """Whose doing it is, where the finding names somebody."""
         return frozenset(entity for entity in self.named if entity.kind in kinds().who)
-
-    @cached_property
-    def is_about_somebody(self) -> bool:
-        """Whether it names an identity other than a trace."""
-        return any(is_identity(entity.kind) and entity.kind != "trace" for entity in self.named)
 
 
 def context(records: Iterable[Mapping[str, Any]]) -> tuple[Entity, ...]:

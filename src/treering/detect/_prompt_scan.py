@@ -12,6 +12,7 @@ import msgspec
 import yaml
 
 from treering.core.errors import UserError
+from treering.detect import _yaml
 from treering.detect._phrases import Book, Phrases, Scanned
 from treering.parse.textview import View, decoded, fold, plain, straightened
 from treering.parse.textview.disguise import leet
@@ -56,7 +57,7 @@ def digest(text: str) -> str:
 def book(text: str, where: str) -> Book:
     """Return the rules in `text` (YAML). Raises `UserError` naming `where`."""
     try:
-        return msgspec.convert(yaml.safe_load(text), Book)
+        return msgspec.convert(_yaml.read(text), Book)
     except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as error:
         raise UserError(f"{where}: {error}", hint="see content/rules/prompts.yaml for the form") from error
 

@@ -17,6 +17,7 @@ import yaml
 from msgspec import Meta
 
 from treering.core.errors import UserError
+from treering.detect import _yaml
 from treering.model.finding import Severity
 from treering.query import parse
 
@@ -115,7 +116,7 @@ def _read(path: Path) -> list[Rule]:
 def decode(text: str, where: str) -> list[Rule]:
     """Return the rules in `text`, a YAML list. Raises `UserError` that names `where`, the rule and the mistake."""
     try:
-        found = yaml.safe_load(text)
+        found = _yaml.read(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{where} is not YAML: {error}") from error
     if not isinstance(found, list):

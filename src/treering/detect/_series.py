@@ -19,7 +19,9 @@ from treering.detect._history import Distribution, History
 from treering.model.finding import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from treering.detect._calls import Calls
 
 LOOK_BACK = 60
 WEEK = 7 * 24 * 12
@@ -121,6 +123,18 @@ class Board:
             held = Series(subject)
         self._series[subject] = held
         return held
+
+    def calls(self, batch: Calls) -> Iterator[tuple[Subject, int, Cell]]:
+        """Yield the calls of a batch whose windows can still be judged: subject, row, window."""
+        numbers = batch.windows(self.window_ns) if batch.groups else ()
+        for subject, places in batch.groups.items():
+            series = self.series(subject)
+            cell: Cell | None = None
+            for place in places:
+                if cell is None or cell.number != numbers[place]:
+                    cell = self.cell(series, numbers[place])
+                if cell is not None:
+                    yield subject, place, cell
 
     def cell(self, series: Series, number: int) -> Cell | None:
         """Return the window of `series` with this number, None when it was judged long ago."""

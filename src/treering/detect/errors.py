@@ -56,21 +56,11 @@ class Errors:
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count the calls of a batch in their windows."""
         batch = calls(rows)
-        if not batch.groups:
-            return ()
-        numbers, failures = batch.windows(self._board.window_ns), batch.failures
-        for subject, places in batch.groups.items():
-            series = self._board.series(subject)
-            cell: Cell | None = None
-            for place in places:
-                if cell is None or cell.number != numbers[place]:
-                    cell = self._board.cell(series, numbers[place])
-                if cell is None:
-                    continue
-                cell.calls += 1
-                if failures[place]:
-                    cell.hits += 1
-                    keep_shown(cell, evidence(rows, place, *_reason(batch, place)))
+        for _, place, cell in self._board.calls(batch):
+            cell.calls += 1
+            if batch.failures[place]:
+                cell.hits += 1
+                keep_shown(cell, evidence(rows, place, *_reason(batch, place)))
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all

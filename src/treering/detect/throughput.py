@@ -56,21 +56,10 @@ class Throughput:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count the calls of a batch in their windows."""
-        batch = calls(rows)
-        if not batch.groups:
-            return ()
-        numbers = batch.windows(self._board.window_ns)
-        for subject, places in batch.groups.items():
-            series = self._board.series(subject)
-            cell: Cell | None = None
-            for place in places:
-                if cell is None or cell.number != numbers[place]:
-                    cell = self._board.cell(series, numbers[place])
-                if cell is None:
-                    continue
-                cell.calls += 1
-                if not cell.shown:
-                    keep_shown(cell, evidence(rows, place, "serviceName", subject.service))
+        for subject, place, cell in self._board.calls(calls(rows)):
+            cell.calls += 1
+            if not cell.shown:
+                keep_shown(cell, evidence(rows, place, "serviceName", subject.service))
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from treering.model.batch import Batch
+
+
+@lru_cache(65_536)
+def _field(physical: str) -> str:
+    """Return the field that a column holds; batches have the same few columns again and again."""
+    return logical(split(physical)[0])
 
 
 class Rows:
@@ -36,7 +42,7 @@ class Rows:
         found: dict[str, list[str]] = {}
         for name in self.batch.data.schema.names:
             if name not in SYSTEM:
-                found.setdefault(logical(split(name)[0]), []).append(name)
+                found.setdefault(_field(name), []).append(name)
         return found
 
     @cached_property

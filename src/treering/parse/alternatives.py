@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _QUANTIFIERS = frozenset("?*+{")
 
@@ -44,22 +44,27 @@ def _flat(pattern: str) -> list[str]:
 
 def split(pattern: str) -> list[str]:
     """Return the alternatives of a pattern that stand outside all groups."""
-    parts, depth, start, at = [], 0, 0, 0
+    parts, start = [], 0
+    for at, letter, depth in _signs(pattern):
+        if letter == "|" and not depth:
+            parts.append(pattern[start:at])
+            start = at + 1
+    return [*parts, pattern[start:]]
+
+
+def _signs(pattern: str) -> Iterator[tuple[int, str, int]]:
+    """Yield place and letter of what is neither escaped nor in a class, and the groups open after it."""
+    depth, at = 0, 0
     while at < len(pattern):
         letter = pattern[at]
         if letter == "\\":
             at += 1
         elif letter == "[":
             at = _class_end(pattern, at)
-        elif letter == "(":
-            depth += 1
-        elif letter == ")":
-            depth -= 1
-        elif letter == "|" and not depth:
-            parts.append(pattern[start:at])
-            start = at + 1
+        else:
+            depth += (letter == "(") - (letter == ")")
+            yield at, letter, depth
         at += 1
-    return [*parts, pattern[start:]]
 
 
 def _first_term(pattern: str) -> str:
@@ -76,21 +81,7 @@ def _first_term(pattern: str) -> str:
 
 
 def _group_end(pattern: str) -> int:
-    depth, at = 0, 0
-    while at < len(pattern):
-        letter = pattern[at]
-        if letter == "\\":
-            at += 1
-        elif letter == "[":
-            at = _class_end(pattern, at)
-        elif letter == "(":
-            depth += 1
-        elif letter == ")":
-            depth -= 1
-            if not depth:
-                return at + 1
-        at += 1
-    return len(pattern)
+    return next((at + 1 for at, letter, depth in _signs(pattern) if letter == ")" and not depth), len(pattern))
 
 
 def _class_end(pattern: str, at: int) -> int:

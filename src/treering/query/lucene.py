@@ -170,7 +170,7 @@ class Lowering:
 
     def _words(self, query: Words, column: Column) -> exp.Expression:
         if column.type is not Type.STRING:
-            return self._value(query.text, column)
+            return self.value(query.text, column)
         if not is_text(column):
             return _keyword(query, column)
         return self._text_words(query, whole_text(column))
@@ -208,8 +208,8 @@ class Lowering:
             return exp.Anonymous(this="regexp_full_match", expressions=[text, form])
         return _text_wildcard(query, text)
 
-    def _value(self, text: str, column: Column) -> exp.Expression:
-        """A number, date, boolean or address equals what the text says; of a date, the part it says."""
+    def value(self, text: str, column: Column) -> exp.Expression:
+        """Return whether a number, date, boolean or address equals what the text says; of a date, the part it says."""
         if column.type in coerce.INSTANTS:
             return self._range(Range("", text, text), column)
         value = _parsed(text, column.type)

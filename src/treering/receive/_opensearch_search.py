@@ -134,13 +134,19 @@ class _Search:
         return self._indices.store.run(query, Limits(rows=max(rows, 1) + 1)).rows
 
     def _documents(self, page: Sequence[Hit]) -> list[tuple[Hit, dict[str, Any]]]:
+        held = self._sources([(hit.stream, hit.seq) for hit in page])
+        return [(hit, held[hit.stream, hit.seq]) for hit in page if (hit.stream, hit.seq) in held]
+
+    def _sources(self, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+        """Return the documents at places that have one."""
         by_stream: dict[str, list[int]] = {}
-        for hit in page:
-            by_stream.setdefault(hit.stream, []).append(hit.seq)
-        held = {name: self._indices.store.records(name, seqs) for name, seqs in by_stream.items()}
-        return [
-            (hit, source(hit.stream, record)) for hit in page if (record := held[hit.stream].get(hit.seq)) is not None
-        ]
+        for stream, seq in places:
+            by_stream.setdefault(stream, []).append(seq)
+        return {
+            (stream, seq): source(stream, record)
+            for stream, seqs in by_stream.items()
+            for seq, record in self._indices.store.records(stream, seqs).items()
+        }
 
     def _shown(self, hit: Hit, document: Mapping[str, Any], request: Request) -> dict[str, Any]:
         out: dict[str, Any] = {"_index": hit.stream, "_id": hit.id, "_score": None if request.sort else 1.0}
@@ -155,17 +161,14 @@ class _Search:
     def _top(self, about: Aggregation, places: list[list[Any]], count: int) -> dict[str, Any]:
         """Return the documents of `top_hits`."""
         shown: SourceFilter = source_filter(about.params.get("_source"))
-        by_stream: dict[str, list[int]] = {}
-        for stream, seq, _ in places:
-            by_stream.setdefault(stream, []).append(seq)
-        held = {name: self._indices.store.records(name, seqs) for name, seqs in by_stream.items()}
+        held = self._sources([(stream, seq) for stream, seq, _ in places])
         found = []
         for stream, seq, identifier in places:
-            if (record := held[stream].get(seq)) is None:
+            if (document := held.get((stream, seq))) is None:
                 continue
             hit: dict[str, Any] = {"_index": stream, "_id": identifier, "_score": 1.0}
             if shown.shown:
-                hit["_source"] = shown.apply(source(stream, record))
+                hit["_source"] = shown.apply(document)
             found.append(hit)
         return {"hits": {"total": {"value": count, "relation": "eq"}, "max_score": 1.0, "hits": found}}
 

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from treering.core.errors import UserError
 from treering.query import analyzer, naming, regexes
-from treering.query.lucene import Leaf, Lowering, Query, Words, any_of, is_text, whole_text
+from treering.query.lucene import Leaf, Lowering, Query, any_of, is_text, whole_text
 from treering.query.pushdown import either, every, of_query, pieces
 from treering.query.scope import as_list
 from treering.query.types import Type
@@ -58,8 +58,7 @@ class Terms(Leaf):
 
     def _test(self, column: Column, lowering: Lowering) -> exp.Expression:
         if column.type is not Type.STRING:
-            name = self.field.removesuffix(KEYWORD) if lowering.columns(self.field) == [] else self.field
-            return any_of([lowering.condition(Words(value, name)) for value in self.values])
+            return any_of([lowering.value(value, column) for value in self.values])
         fold = str.lower if self.insensitive else str
         wanted: list[exp.Expression] = [exp.Literal.string(fold(value)) for value in self.values]
         if column.many:

@@ -205,8 +205,8 @@ def _match_bool_prefix(params: Any, _now: int) -> Query:
     return _matching(text(options.get("query")), field, options, quoted=False, prefix=True)
 
 
-def _matching(value: str, field: str, options: Mapping[str, Any], *, quoted: bool, prefix: bool) -> Query:
-    if field.endswith(KEYWORD):
+def _matching(value: str, field: str | None, options: Mapping[str, Any], *, quoted: bool, prefix: bool) -> Query:
+    if field is not None and field.endswith(KEYWORD):
         return Pattern(field, wildcards(value.replace("*", "\\*") + "*")) if prefix else Terms(field, (value,))
     fuzziness = str(options.get("fuzziness", "0"))
     fuzzy = int(fuzziness) if fuzziness in {"0", "1", "2"} else _AUTO
@@ -221,15 +221,9 @@ def _multi_match(params: Any, _now: int) -> Query:
     value, kind = text(options.get("query")), str(options.get("type", "best_fields"))
     quoted, prefix = "phrase" in kind, kind.endswith("prefix")
     if not fields:
-        return _all_fields(_matching(value, "", options, quoted=quoted, prefix=prefix))
+        return _matching(value, None, options, quoted=quoted, prefix=prefix)
     each = (_matching(value, field, options, quoted=quoted, prefix=prefix) for field in fields)
     return Boolean(tuple(Clause("should", one) for one in each))
-
-
-def _all_fields(words: Query) -> Query:
-    from dataclasses import replace
-
-    return replace(words, field=None) if isinstance(words, Words) else words
 
 
 def _fields(value: Any) -> tuple[str, ...]:

@@ -1,0 +1,14 @@
+"""YAML of rules, by the safe loader; the one written in C where the package has it, which is ten times faster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read(text: str) -> Any:
+    """Return what a document says. Raises `yaml.YAMLError`."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506  both are safe loaders
