@@ -52,18 +52,27 @@ export function messagesOf(attributes: Fields): Message[] {
   ];
 }
 
-export function Messages({ attributes }: { attributes: Fields }) {
+interface Asked {
+  attributes: Fields;
+  /** What is shown where the sender says nothing. */
+  absent?: string;
+  spoken?: boolean;
+  limit?: number;
+  marks?: readonly string[];
+}
+
+export function Messages({ attributes, absent, spoken = false, limit = 1200, marks = [] }: Asked) {
   const messages = messagesOf(attributes);
-  if (messages.length === 0) return null;
+  if (messages.length === 0) return absent ? <p className="quiet">{absent}</p> : null;
   return (
-    <section className="messages" aria-label="Messages">
+    <section className={spoken ? "messages spoken" : "messages"} aria-label="Messages">
       {messages.map((item, index) => (
         <article key={index} className={`said ${item.role.replace(/\W/g, "-")}`}>
           <h4>{shown(item.role)}</h4>
           {item.parts.map((piece, at) => (
             <div key={at} className={piece.kind === "text" ? "prose" : "code"}>
               {piece.kind !== "text" && <span className="quiet">{shown(piece.kind.replace(/_/g, " "))} </span>}
-              <Text text={piece.text} limit={1200} />
+              <Text text={piece.text} limit={limit} marks={marks} />
             </div>
           ))}
         </article>

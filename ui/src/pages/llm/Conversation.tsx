@@ -17,7 +17,7 @@ import { useTrace } from "../../server/queries";
 import type { Fields, Json, Span } from "../../server/types";
 import { numberOf, usePage, useReplies } from "../../shell/page";
 import { duration as written, exact } from "../../time/times";
-import { messagesOf } from "../../trace/Messages";
+import { Messages } from "../../trace/Messages";
 import { COST, INPUT, MODEL, OUTPUT, TTFT, USER } from "./calls";
 
 interface Whole {
@@ -28,6 +28,7 @@ interface Whole {
 }
 
 const TOOLS = 8;
+const SILENT = "The sender does not send what was said. Its OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true would.";
 const path = (ref: string) => ref.split("/").map(encodeURIComponent).join("/");
 
 export function Conversation({ reference }: { reference: string }) {
@@ -84,7 +85,7 @@ function Said({ whole, onClose }: { whole: Whole; onClose: () => void }) {
       </dl>
       {here.length > 0 && <Found findings={here} />}
       <h3>Conversation</h3>
-      <Messages attributes={attributes} marks={marks} />
+      <Messages attributes={attributes} marks={marks} absent={SILENT} limit={2400} spoken />
       {traceId && <Context id={traceId} own={at("spanId")} marks={marks} />}
     </>
   );
@@ -121,26 +122,6 @@ function Found({ findings }: { findings: readonly Finding[] }) {
         ))}
       </ul>
     </>
-  );
-}
-
-function Messages({ attributes, marks }: { attributes: Fields; marks: readonly string[] }) {
-  const messages = messagesOf(attributes);
-  if (messages.length === 0) return <p className="quiet">The sender does not send what was said. Its OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true would.</p>;
-  return (
-    <section className="messages spoken" aria-label="Messages">
-      {messages.map((item, index) => (
-        <article key={index} className={`said ${item.role.replace(/\W/g, "-")}`}>
-          <h4>{shown(item.role)}</h4>
-          {item.parts.map((piece, at) => (
-            <div key={at} className={piece.kind === "text" ? "prose" : "code"}>
-              {piece.kind !== "text" && <span className="quiet">{shown(piece.kind.replace(/_/g, " "))} </span>}
-              <Text text={piece.text} limit={2400} marks={marks} />
-            </div>
-          ))}
-        </article>
-      ))}
-    </section>
   );
 }
 
