@@ -105,14 +105,17 @@ class Engine:
             self.process.wait(10)
 
 
-def treering(data: Path, port: int, *, detect: bool = False) -> Engine:
-    """Start this checkout's server on `port` with its data in `data`, watched by the detectors if `detect`."""
+def treering(data: Path, port: int, *, detect: bool = False, plain: bool = False) -> Engine:
+    """Start this checkout's server on `port` with its data in `data`.
+
+    The detectors watch if `detect`; with `plain` records are stored and indexed as they are, without enrichers.
+    """
     config = data.parent / "treering.toml"
     config.write_text(f"[detect]\nenabled = {str(detect).lower()}\n", encoding="utf-8")
     command = [
         sys.executable,
         "-m",
-        "treering",
+        "benchmarks.plain" if plain else "treering",
         "up",
         "--config",
         str(config),

@@ -96,15 +96,17 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=300_000)
     options.add_argument("--spans", type=int, default=100_000)
     options.add_argument("--detect", action="store_true", help="let the detectors watch as well")
+    options.add_argument("--plain", action="store_true", help="without names, prices and templates of our own")
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="treering-benchmark-") as folder:
-        run_treering(Path(folder), arguments.rows, arguments.spans, detect=arguments.detect)
+        run_treering(Path(folder), arguments)
         run_peers(Path(folder), arguments.rows)
 
 
-def run_treering(folder: Path, rows: int, spans: int, *, detect: bool) -> None:
+def run_treering(folder: Path, arguments: argparse.Namespace) -> None:
     """Measure this checkout."""
-    engine = engines.treering(folder / "treering", free_port(), detect=detect)
+    rows, spans = arguments.rows, arguments.spans
+    engine = engines.treering(folder / "treering", free_port(), detect=arguments.detect, plain=arguments.plain)
     try:
         print(
             f"treering: ready after {engine.wait('/readyz'):.2f} s, idle {engine.resident() / 1e6:.0f} MB", flush=True
