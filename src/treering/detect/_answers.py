@@ -38,7 +38,7 @@ def _links(text: str) -> Iterator[tuple[re.Match[str], str]]:
         try:
             host = urlsplit(match[0]).hostname
         except ValueError:
-            continue
+            continue  # no address, only text that looks like one
         if host:
             yield match, host
 

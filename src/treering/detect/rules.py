@@ -10,6 +10,7 @@ not kept) nothing is asked. Costs 1 µs a record, and a query for each rule whos
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
 
+_log = logging.getLogger(__name__)
 NAME = "rules"
 ORDER_FREE = True
 _BREAK = "\n\x00\n"
@@ -233,7 +235,9 @@ def _counted(
     for by in groupings(rule):
         try:
             answer = ask(counting(condition, rule.window, by), start, end)
-        except UserError:
+        except UserError as error:
+            # Mostly a field that no record has yet; what else hinders the rule (a limit) is for whoever looks.
+            _log.debug("the rule %s could not be asked: %s", rule.id, error.message)
             continue
         for row in answer:
             group = tuple(_text(row.get(field)) if field in by else "" for field in rule.by)

@@ -189,7 +189,7 @@ class _Bundled:
                 seller, found = self._snapshot.find_provider_model(model, None, name, None)
                 price = found.get_prices(moment, context)
             except (LookupError, ValueError):
-                continue
+                continue  # no price is known there
             steps = {unit: made for key, unit in _KEYS.items() if (made := _steps(key, getattr(price, key)))}
             if "input" in steps or "output" in steps or "request" in steps:
                 return Price(f"genai-prices {self._version} {seller.id}/{found.id}", steps)

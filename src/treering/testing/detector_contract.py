@@ -133,7 +133,7 @@ class DetectorContract:
             try:
                 found.restore(state)
             except ValueError:
-                continue
+                continue  # that is how to refuse
             assert found.save(), "a state that was not refused must be usable"
 
     def test_order_and_repetition_do_no_harm(self) -> None:
