@@ -35,8 +35,7 @@ class Eventstats:
     def print(self) -> str:
         """Return the command as PPL."""
         option = "" if self.bucket_nullable else "bucket_nullable=false "
-        by = f" by {', '.join(group.print() for group in self.groups)}" if self.groups else ""
-        return f"eventstats {option}{', '.join(each.print() for each in self.aggregates)}{by}"
+        return f"eventstats {option}{stats.printed(self.aggregates, self.groups)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Add one column per aggregate over the rows of the same group."""

@@ -14,6 +14,8 @@ from treering.query.scope import Scope
 from treering.query.syntax import Name, Node, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from treering.query.compiler import Compiler
     from treering.query.function import Typed
     from treering.query.parser import Parser
@@ -47,8 +49,7 @@ class Stats:
     def print(self) -> str:
         """Return the command as PPL."""
         option = "" if self.bucket_nullable else "bucket_nullable=false "
-        by = f" by {', '.join(group.print() for group in self.groups)}" if self.groups else ""
-        return f"stats {option}{', '.join(aggregate.print() for aggregate in self.aggregates)}{by}"
+        return f"stats {option}{printed(self.aggregates, self.groups)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Group the rows: aggregates first, then the keys, a span before other keys."""
@@ -65,6 +66,12 @@ class Stats:
         # The span stands first but orders last.
         result = result.ordered([*result.order[found_spans:], *result.order[:found_spans]])
         return replace(result, unasked=True)
+
+
+def printed(aggregates: Sequence[Aggregate], groups: Sequence[Group]) -> str:
+    """Return aggregates and what rows are grouped by as PPL."""
+    by = f" by {', '.join(group.print() for group in groups)}" if groups else ""
+    return f"{', '.join(each.print() for each in aggregates)}{by}"
 
 
 def grouped(

@@ -56,10 +56,7 @@ class Streamstats:
         for name, condition in (("reset_before", self.reset_before), ("reset_after", self.reset_after)):
             if condition is not None:
                 parts.append(f"{name}=({printer.expression(condition)})")
-        parts.append(", ".join(each.print() for each in self.aggregates))
-        if self.groups:
-            parts.append(f"by {', '.join(group.print() for group in self.groups)}")
-        return " ".join(parts)
+        return f"{' '.join(parts)} {stats.printed(self.aggregates, self.groups)}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Number the rows and add one column per aggregate."""
