@@ -27,8 +27,8 @@ class _Body(msgspec.Struct):
 def routes(service: Service) -> list[Route]:
     """Return the routes of PPL queries and of their plans."""
     post = frozenset({"POST"})
-    found = [Route(post, path, _guarded(_query, service)) for path in _PATHS]
-    return [*found, *(Route(post, f"{path}/_explain", _guarded(_explain, service)) for path in _PATHS)]
+    found = [Route(post, path, _guarded(_query, service), reads=True) for path in _PATHS]
+    return [*found, *(Route(post, f"{path}/_explain", _guarded(_explain, service), reads=True) for path in _PATHS)]
 
 
 async def _query(service: Service, request: Request) -> Any:

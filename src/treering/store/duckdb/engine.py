@@ -183,6 +183,7 @@ class DuckdbStore:
             try:
                 with running.guarded(cursor, limits, cancel):
                     tables = {name: scanner.table(scan, _views(scan, by_name)) for name, scan in query.scans.items()}
+                    _check(scanner.bytes, limits)
                     text = _printed(_with_tables(query.sql.copy(), tables), query)
                     rows = running.fetch(cursor, text, limits)
             except running.Unreadable as error:
@@ -255,7 +256,7 @@ class DuckdbStore:
             else:
                 cursor.register("memory", Table.from_batches([part.data]))
                 source = exp.to_table("memory")
-            query = exp.select("*").from_(source).where(relation.ranges([(seq, seq) for seq in seqs]))
+            query = exp.select("*").from_(source).where(relation.numbered(seqs))
             table = Table.from_arrow(cursor.sql(query.sql(dialect="duckdb")))
         return list(arrow.rows(table))
 
@@ -346,6 +347,14 @@ def _info(view: StreamView) -> StreamInfo:
     size = sum(item.bytes + item.extra_bytes for item in segments) + sum(int(run.data.nbytes) for run in runs)
     first, last = (min(lows), max(highs)) if lows else (None, None)
     return StreamInfo(view.name, view.rows, size, first, last, view.stream.mapping)
+
+
+def _check(size: int, limits: Limits) -> None:
+    if limits.scanned_bytes is not None and size > limits.scanned_bytes:
+        raise UserError(
+            f"the query would read {size >> 20} MiB of segments, the limit is {limits.scanned_bytes >> 20} MiB",
+            hint="narrow the time range, or search for a word",
+        )
 
 
 def _views(scan: Scan, views: Mapping[str, StreamView]) -> list[StreamView]:
