@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.api import language
+from treering.api import language, plan
 from treering.api.answers import answer
 from treering.core.errors import Bug, Retryable, TreeringError, UserError
+from treering.query.commands.explain import MODES
 from treering.stage.source import Response, Route
 
 if TYPE_CHECKING:
@@ -32,17 +33,19 @@ def routes(service: Service) -> list[Route]:
 
 
 async def _query(service: Service, request: Request) -> Any:
-    compiled = await language.compiled(service, _text(request), (None, None), service.limits.rows)
+    text = _text(request)
+    if (wanted := await plan.asked(service, text)) is not None:
+        return await plan.explained(service, *wanted)
+    compiled = await language.compiled(service, text, (None, None), service.limits.rows)
     return language.rendered(await service.run(compiled))
 
 
 async def _explain(service: Service, request: Request) -> Any:
-    compiled = await language.compiled(service, _text(request), (None, None), service.limits.rows)
-    scans = {
-        name: {"streams": scan.streams, "fields": scan.fields, "newest": scan.newest}
-        for name, scan in compiled.scans.items()
-    }
-    return {"root": {"name": "DuckDB", "description": {"sql": compiled.sql.sql(dialect="duckdb"), "scans": scans}}}
+    text = _text(request)
+    wanted = await plan.asked(service, text) or (text, request.query.get("mode", "extended"))
+    if wanted[1] not in MODES:
+        raise UserError(f"mode={wanted[1][:20]!r} is no way to explain", hint=f"known: {', '.join(MODES)}")
+    return await plan.explained(service, *wanted)
 
 
 def _text(request: Request) -> str:
