@@ -82,4 +82,4 @@ def test_what_is_printed_reads_the_same(text: str) -> None:
 
 def test_a_stream_that_nobody_sent_to_is_explained(tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(tmp_path_factory.mktemp("empty") / "data") as empty:
-        assert lines(empty, "explain source=logs")[:2] == ["answer: ", "scan s0: logs"]
+        assert "scan s0: logs" in lines(empty, "explain source=logs")
