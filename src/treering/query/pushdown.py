@@ -221,7 +221,7 @@ def pieces(text: str) -> list[str]:
 
 def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
     field = _only(query.field, lowering)
-    if query.fuzzy or query.least or (field is None and _VALUE.fullmatch(query.text)):
+    if query.fuzzy or query.least or (field is None and _is_value(query, lowering)):
         return None
     if _elsewhere(query.field, lowering):
         return None
@@ -235,6 +235,15 @@ def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
         return None
     # A keyword field is asked for the whole text, which holds all words; a text field for any of them.
     return every(words) if query.quoted or query.operator == "and" else either(words)
+
+
+def _is_value(query: Words, lowering: Lowering) -> bool:
+    """Whether a field that holds no texts could have this value: then it is not an indexed word there."""
+    from treering.query.counting import may_equal
+
+    if _VALUE.fullmatch(query.text) is None:
+        return False
+    return any(may_equal(query.text, column, lowering) for column in lowering.columns(query.field))
 
 
 def _of_wildcard(query: Wildcard, lowering: Lowering) -> Tokens | None:
