@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from arro3.core import DataType
+from arro3.core import Array, DataType
 
+from treering.model.batch import Batch
 from treering.model.columns import SEQUENCE, SYSTEM, TIME, Kind, logical, split, to_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    from treering.model.batch import Batch
 
 
 @lru_cache(65_536)
@@ -69,6 +68,21 @@ class Rows:
     def names(self) -> list[str]:
         """The fields (logical names) of the batch."""
         return list(self._physical)
+
+    def columns(self, name: str) -> Iterator[tuple[Kind, Any]]:
+        """Yield the Arrow columns in which the field is stored, with their kinds."""
+        for physical in self._physical.get(name, ()):
+            yield Kind(physical[-1]), self.batch.data.column(physical)
+
+    def at(self, name: str, places: Sequence[int]) -> Sequence[Any]:
+        """Return the field's value of the records at `places`, without decoding those of all others."""
+        if name in self._held or len(places) * 4 > self.count:
+            held = self.values(name)
+            return [held[place] for place in places]
+        chosen, stored = Array.from_numpy(np.array(places, dtype=np.int64)), self._physical.get(name)
+        if not stored or not len(places):
+            return [None] * len(places)
+        return Rows(Batch(self.stream, self.batch.data.select(stored).take(chosen))).values(name)
 
     def values(self, name: str) -> Sequence[Any]:
         """Return the field's value of each record, None where a record lacks it; lists and objects are decoded."""
