@@ -87,11 +87,6 @@ def texts(rows: Rows, wanted: Callable[[Source], Iterable[int]] | None = None) -
     ]
 
 
-def every(place: int) -> Callable[[Source], Iterable[int]]:
-    """Return what `texts` is to be asked for all texts of one record."""
-    return lambda _: (place,)
-
-
 def only(source: Source, places: Iterable[int]) -> Callable[[Source], Iterable[int]]:
     """Return what `texts` is to be asked for the records at `places` of one source."""
     return lambda other: places if other == source else ()

@@ -19,7 +19,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect import _answers, _prompt_scan
 from treering.detect._fold import folded
 from treering.detect._heard import Heard
-from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, every, only, sources, texts
+from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, only, sources, texts
 from treering.detect._whom import Whom, day, proof, restored
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
@@ -186,14 +186,19 @@ class Prompts:
 
     def _answers(self, rows: Rows, whom: Whom, flags: Heard) -> list[Finding | None]:
         """Look at the answers that have a link, and at those of services whose instructions are known."""
+        known = self._state.instructions
+        chosen = sorted(
+            {p for source in sources(rows) for p in flags.answers(source, lambda p: whom.service(p) in known)}
+        )
+        read = texts(rows, lambda _: chosen)
+        given: dict[int, list[str]] = {}
+        for text in read:
+            given.setdefault(text.row, []).append(text.text)
         findings: list[Finding | None] = []
-        for source in sources(rows):
-            for place in flags.answers(source, lambda row: whom.service(row) in self._state.instructions):
-                given = [text.text for text in texts(rows, every(place))]
-                for text in texts(rows, only(source, (place,))):
-                    if text.role == ASSISTANT and "output" in text.field:
-                        findings.append(self._link(rows, whom, text, given))
-                        findings.append(self._leak(rows, whom, text, given))
+        for text in read:
+            if text.role == ASSISTANT and "output" in text.field:
+                findings.append(self._link(rows, whom, text, given[text.row]))
+                findings.append(self._leak(rows, whom, text, given[text.row]))
         return findings
 
     def _link(self, rows: Rows, whom: Whom, text: Text, given: Sequence[str]) -> Finding | None:
@@ -208,7 +213,7 @@ class Prompts:
 
     def _leak(self, rows: Rows, whom: Whom, text: Text, given: Sequence[str]) -> Finding | None:
         known = self._state.instructions.get(whom.service(text.row), "")
-        spans = _answers.leaked(text.text, [known, *given[:1]] if known else given[:0])
+        spans = _answers.leaked(text.text, [known, *(given[:1] if given[0] != known else ())] if known else ())
         if not spans or self._is_told(f"leak\0{_prompt_scan.digest(text.text)}\0{whom.session(text.row)}"):
             return None
         verdict = _prompt_scan.Verdict(1.0, "instructions_leaked", (), spans, ())

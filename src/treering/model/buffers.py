@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from arro3.compute import dictionary_encode
+from arro3.core import Array
 
 from treering.model.columns import ARROW, Kind
-
-if TYPE_CHECKING:
-    from arro3.core import Array
 
 
 class _ArrowArray(ctypes.Structure):
@@ -35,6 +34,16 @@ _pointer.restype = ctypes.c_void_p
 _pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
 
 
+class _Block:
+    """Bytes at an address, for NumPy; keeps their owner alive as long as there is a view."""
+
+    __slots__ = ("__array_interface__", "_owner")
+
+    def __init__(self, address: int, size: int, owner: object) -> None:
+        self.__array_interface__ = {"data": (address, True), "shape": (size,), "typestr": "|u1", "version": 3}
+        self._owner = owner
+
+
 class Texts:
     """The values of a text column: their bytes one after another, and where each begins."""
 
@@ -56,10 +65,53 @@ class Texts:
         return bytes(self.data[self.offsets[place] : self.offsets[place + 1]]).decode("utf-8", "replace")
 
 
+def floats_from_arrow(array: Array) -> Any:
+    """Return an Arrow column of numbers as floats, NaN where it is null."""
+    if not array.null_count:
+        return np.asarray(array.to_numpy(), dtype=np.float64)
+    wide = array.cast(ARROW[Kind.DOUBLE])
+    held, capsules = _held(wide)
+    values = _view(held.buffers[1], (held.offset + held.length) * 8, capsules).view(np.float64)[held.offset :].copy()
+    values[~_present(held, capsules)] = np.nan
+    return values
+
+
+def codes_from_arrow(array: Array) -> tuple[Any, list[str]]:
+    """Return for each value of an Arrow column of texts the number of its text, -1 for null, and the texts."""
+    encoded = dictionary_encode(array)
+    held, capsules = _held(encoded)
+    codes = _view(held.buffers[1], (held.offset + held.length) * 4, capsules).view(np.int32)[held.offset :].copy()
+    if encoded.null_count:
+        codes[~_present(held, capsules)] = -1
+    numbers, first = np.unique(codes, return_index=True)
+    texts = array.take(Array.from_numpy(first[numbers >= 0].astype(np.int64))).to_pylist()
+    dense = np.full(int(numbers.max(initial=-1)) + 2, -1, dtype=np.int32)  # the last one is for null
+    dense[numbers[numbers >= 0]] = np.arange(len(texts))
+    return dense[codes], list(texts)
+
+
+def present_from_arrow(array: Array) -> Any:
+    """Return which values of an Arrow column are not null."""
+    if not array.null_count:
+        return np.ones(len(array), dtype=bool)
+    held, capsules = _held(array)
+    return _present(held, capsules)
+
+
+def _held(array: Array) -> tuple[_ArrowArray, object]:
+    capsules = array.__arrow_c_array__()
+    return _ArrowArray.from_address(_pointer(capsules[1], b"arrow_array")), capsules
+
+
+def _present(held: _ArrowArray, capsules: object) -> Any:
+    end = held.offset + held.length
+    bits = np.unpackbits(_view(held.buffers[0], -(-end // 8), capsules), bitorder="little")
+    return bits[held.offset : end].astype(bool)
+
+
 def from_arrow(array: Array) -> Texts:
     """Return an Arrow column of texts without copying it; nulls are empty."""
-    capsules = array.cast(ARROW[Kind.STRING]).__arrow_c_array__()
-    held = _ArrowArray.from_address(_pointer(capsules[1], b"arrow_array"))
+    held, capsules = _held(array.cast(ARROW[Kind.STRING]))
     if not held.length:
         return Texts(np.zeros(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
     offsets = _view(held.buffers[1], (held.offset + held.length + 1) * 4, capsules).view(np.int32)[held.offset :]
@@ -70,9 +122,7 @@ def from_arrow(array: Array) -> Texts:
 def _view(address: int | None, size: int, owner: object) -> Any:
     if not address or not size:
         return np.zeros(size, dtype=np.uint8)
-    block: Any = (ctypes.c_uint8 * size).from_address(address)
-    block.owner = owner  # keeps the column alive as long as the view
-    return np.frombuffer(block, dtype=np.uint8)
+    return np.asarray(_Block(address, size, owner))
 
 
 def gathered(data: Any, starts: Any, lengths: Any) -> Any:
