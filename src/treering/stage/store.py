@@ -73,20 +73,28 @@ class ResultColumn:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query ready to run: an SQL syntax tree over the tables that `scans` name."""
+    """A query ready to run: an SQL syntax tree over the tables that `scans` name.
+
+    `text` is what a person wrote, where a person did.
+    """
 
     sql: exp.Query
     scans: Mapping[str, Scan]
     columns: tuple[ResultColumn, ...]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one query may use; beyond it the store raises `UserError` naming the limit."""
+    """How much one query may use; beyond it the store raises `UserError` naming the limit.
+
+    `scanned_bytes` are those of the files it would read by the plan's estimate; None sets no limit.
+    """
 
     rows: int = 10_000
     seconds: float = 60.0
     memory_bytes: int = 1 << 30
+    scanned_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
