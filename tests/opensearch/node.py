@@ -35,6 +35,7 @@ _MODULES = ",".join(
         "index.reindex.ReindexModulePlugin",
         "ingest.common.IngestCommonModulePlugin",
         "painless.PainlessModulePlugin",
+        "analysis.common.CommonAnalysisModulePlugin",
     )
 )
 
