@@ -66,7 +66,7 @@ def _packaged() -> str | None:
 
 @cache
 def class_path() -> str:
-    """Return the class path of a node; the first time Maven fetches its jars (71 MB). Raises `Unavailable`."""
+    """Return the class path of a node; the first time Maven fetches its jars (85 MB). Raises `Unavailable`."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "treering-tests"
     pom = (HERE / "pom.xml").read_bytes()
     kept = folder / "opensearch.classpath"
@@ -184,7 +184,7 @@ def start(
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         **{name.replace("__", "."): value for name, value in settings.items()},
     }
-    java_options = [f"-Xms{heap}", f"-Xmx{heap}", *(_QUICK if quick else ())]
+    java_options = ["-Djava.locale.providers=CLDR,SPI", f"-Xms{heap}", f"-Xmx{heap}", *(_QUICK if quick else ())]
     pairs = [word for pair in chosen.items() for word in pair]
     command = [java(), *java_options, "-cp", class_path(), "bsh.Interpreter", str(HERE / "node.bsh")]
     with (folder / "node.log").open("wb") as log:
