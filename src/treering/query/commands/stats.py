@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from treering.query import aggregates, hashorder, lexer, printer, spans, windows
 from treering.query.aggregates import Aggregate
-from treering.query.relation import Column, Order, Relation, aliased, computed
 from treering.query.function import Typed
+from treering.query.relation import Column, Order, Relation, aliased, computed
 from treering.query.scope import Scope, column_value
 from treering.query.syntax import Name, Node, Span
 from treering.query.types import Type
@@ -56,7 +56,9 @@ class Stats:
         """Group the rows: aggregates first, then the keys, a span before other keys."""
         groups = sorted(self.groups, key=lambda group: not isinstance(group.node, Span))
         indexed = relation.indexed and not any(each.name in aggregates.LISTS for each in self.aggregates)
-        values = [(each.column, aggregates.lower(each, relation, compiler, indexed=indexed)) for each in self.aggregates]
+        values = [
+            (each.column, aggregates.lower(each, relation, compiler, indexed=indexed)) for each in self.aggregates
+        ]
         keys = [(group.column, Scope(relation, compiler).typed(group.node)) for group in groups]
         found_spans = sum(isinstance(group.node, Span) for group in groups)
         required = [
