@@ -26,6 +26,7 @@ from treering.query.relation import (
 )
 from treering.query.scope import Scope
 from treering.query.types import Type, type_of
+from treering.stage.condition import every
 from treering.stage.store import Query, Scan
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ class Compiler:
         time = _metadata(source, TIME, Type.TIMESTAMP)
         if after is not None:
             condition = _beyond(time, sequence, after, ascending=ascending)
-            source.conditions.append(condition)
+            source.demand(condition)
             relation = replace(relation.where(condition), plain=True)
             pushdown.narrow(source, after[0] if ascending else None, None if ascending else after[0] + 1)
         source.newest = None if ascending else rows
@@ -303,7 +304,9 @@ def scan(source: Source) -> Scan:
         scan(source.joined.source)
     tokens = pushdown.every(source.tokens)
     bound = where if newest is not None else None
-    return Scan(source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest)
+    return Scan(
+        source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest, every(source.filters),
+    )  # fmt: skip
 
 
 def _asks(condition: exp.Expression | None) -> bool:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from treering.stage.condition import TRUE
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from treering.model.batch import Batch
     from treering.model.schema import StreamSchema
+    from treering.stage.condition import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,15 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class SortKey:
+    """A field that orders rows."""
+
+    field: str
+    descending: bool = False
+    nulls_first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """What a query reads of the store.
 
@@ -46,6 +58,10 @@ class Scan:
     `_seq`, `_time` and `_index` can be asked for by name. `start_ns` (included) and `end_ns` (excluded) bound `_time`.
     With `newest` set, only the rows with the greatest `_time` are needed: the store may stop once it has that many that
     satisfy `where`, an expression over the scan's own columns.
+
+    `filter` is what the query demands of a row, for stores with a query language of their own (see
+    `treering.stage.condition`): rows for which it is not true are not needed. With `first` set, of the rows for which
+    it is true only that many are needed, the first ones in the order of `keys` and then of `_seq`.
     """
 
     streams: tuple[str, ...]
@@ -55,6 +71,9 @@ class Scan:
     tokens: Tokens | None = None
     where: exp.Expression | None = None
     newest: int | None = None
+    filter: Condition = TRUE
+    first: int | None = None
+    keys: tuple[SortKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
