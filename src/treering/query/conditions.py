@@ -261,6 +261,8 @@ class _Reader:
             return Present(column.stored)
         if column.type is not Type.STRING:
             return FALSE
+        if column.many and not is_text(column):
+            return ANYTHING  # the items are asked as one text
         pieces = re.findall(r"\\.|.", query.pattern.lower() if is_text(column) else query.pattern, re.DOTALL)
         return HasForm(column.stored, _parts(pieces, "?", "*"), word=is_text(column))
 
