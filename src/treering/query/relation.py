@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from treering.model.schema import FieldType, StreamSchema
     from treering.stage.condition import Condition
-    from treering.stage.store import Tokens
+    from treering.stage.store import SortKey, Tokens
 
 SEQUENCE = "_seq"
 METADATA = {
@@ -71,6 +71,8 @@ class Source:
     conditions: list[exp.Expression] = field(default_factory=list)
     filters: list[Condition] = field(default_factory=list)
     newest: int | None = None
+    first: int | None = None
+    keys: tuple[SortKey, ...] = ()
     composed: dict[str, Composed] = field(default_factory=dict)
     joined: Joined | None = None
     follows: Source | None = None

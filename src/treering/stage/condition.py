@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Value: TypeAlias = str | int | float | bool
 
+
 class Gap(Enum):
     """What may stand between texts in a form: one character, or any number of them."""
 

@@ -91,12 +91,65 @@ class ResultColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupKey:
+    """A field that rows are grouped by, null being a value, and the group table's column of the same name.
+
+    With a `step`, values are rounded down to the nearest of `origin` and its neighbours `step` apart: nanoseconds of
+    instants, whole numbers of numbers.
+    """
+
+    field: str
+    step: int | None = None
+    origin: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A column of the group table about the rows of a group.
+
+    `kind` is "rows" (how many), or of a field's values "count", and where there are any "sum", "min" or "max", null
+    otherwise.
+    """
+
+    column: str
+    kind: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """What may stand in a query for the rows of a scan: groups of them, for stores that can make those by themselves.
+
+    The group table has a row for each combination of `keys` that some wanted row has, without keys one row if there is
+    any. Where the query's SQL has a SELECT with `table` as its `meta["groups"]`, `sql` over the group table gives the
+    same rows, provided that the groups are of exactly the rows for which `sure` is true, and of all rows that the
+    scan's `filter` asks for.
+    """
+
+    scan: str
+    table: str
+    keys: tuple[GroupKey, ...]
+    metrics: tuple[Metric, ...]
+    sure: Condition
+    sql: exp.Select
+
+    def put_into(self, sql: exp.Query) -> exp.Query:
+        """Return a query with the SQL over groups in the place of that over rows."""
+
+        def step(node: exp.Expression) -> exp.Expression:
+            return self.sql.copy() if node.meta.get("groups") == self.table else node
+
+        return sql.copy().transform(step)  # type: ignore[return-value]  a query stays one
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A query ready to run: an SQL syntax tree over the tables that `scans` name."""
+    """A query ready to run: an SQL syntax tree over the tables that `scans` name; `groups` may take their place."""
 
     sql: exp.Query
     scans: Mapping[str, Scan]
     columns: tuple[ResultColumn, ...]
+    groups: tuple[Groups, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
