@@ -18,7 +18,7 @@ from treering.core.errors import Bug, Retryable, UserError
 from treering.model.batch import Batch
 from treering.model.columns import SEQUENCE, to_record
 from treering.stage.store import Limits, Query, Result, ResultColumn, StreamInfo
-from treering.store.duckdb import arrow, following, journal, recovery, relation, running
+from treering.store.duckdb import arrow, following, journal, recovery, relation, running, statement
 from treering.store.duckdb import ids as id_index
 from treering.store.duckdb import mapping as mapping_changes
 from treering.store.duckdb.catalog import Catalog, StreamView, matching, span, unknown
@@ -183,7 +183,7 @@ class DuckdbStore:
             try:
                 with running.guarded(cursor, limits, cancel):
                     tables = {name: scanner.table(scan, _views(scan, by_name)) for name, scan in query.scans.items()}
-                    text = _printed(_with_tables(query.sql.copy(), tables), query)
+                    text = statement.text(query, tables)
                     rows = running.fetch(cursor, text, limits)
             except running.Unreadable as error:
                 if not self._quarantine(scanner.segments):
@@ -350,26 +350,3 @@ def _info(view: StreamView) -> StreamInfo:
 
 def _views(scan: Scan, views: Mapping[str, StreamView]) -> list[StreamView]:
     return [views[name] for name in matching(scan.streams, sorted(views))]
-
-
-def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query]) -> exp.Query:
-    for node in list(sql.find_all(exp.Table)):
-        if (found := tables.get(node.name)) is not None:
-            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
-            node.replace(exp.Subquery(this=found.copy(), alias=alias))
-    return sql
-
-
-def _printed(sql: exp.Query, query: Query) -> str:
-    """Return the text of the query, its timestamps as nanoseconds: Python's datetime cuts them to microseconds."""
-    if not any(column.type == "timestamp" for column in query.columns):
-        return sql.sql(dialect="duckdb")
-    names = [f"c{index}" for index in range(len(query.columns))]
-    chosen: list[exp.Expr] = []
-    for name, column in zip(names, query.columns, strict=True):
-        value: exp.Expression = exp.column(name)
-        if column.type == "timestamp":
-            value = exp.Anonymous(this="epoch_ns", expressions=[exp.cast(value, "TIMESTAMP_NS", dialect="duckdb")])
-        chosen.append(exp.alias_(value, name))
-    alias = exp.TableAlias(this=exp.to_identifier("answer"), columns=[exp.to_identifier(name) for name in names])
-    return exp.select(*chosen).from_(exp.Subquery(this=sql, alias=alias)).sql(dialect="duckdb")
