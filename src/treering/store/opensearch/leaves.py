@@ -35,6 +35,11 @@ _MOST_GAPS = 12
 _MOST_VALUES = 60_000
 
 
+def bits_of(kind: str) -> int | None:
+    """Return how many bits beside the sign a type of whole numbers has, one of the index or of PPL."""
+    return _BITS.get(kind) or next((bits for name, bits in _OF_TYPE.items() if name == kind), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The query for the documents for which a condition is true, and whether it finds no others."""
