@@ -94,6 +94,20 @@ def _one(names: list[str]) -> Any:
 
 
 TEXT_VALUE = VALUE.map(quoted)
+LIKED = _one(["kw", "short", "body", "title"])
+PATTERN = st.sampled_from(["err.*out", "^a", "b+c?", "[xy]{3}", "x|y", "ab\\\\*c"]).map(lambda form: f"'{form}'")
+FUNCTION = st.sampled_from(["match", "match_phrase", "match_phrase_prefix", "match_bool_prefix"])
+LUCENE = [
+    "err*", "*ou*", "body:error", "n:5", "n:[1 TO 6]", "-error", "+error -timeout", "kw:a*", "title:a?c", "tags:abc",
+    "_exists_:n", "NOT kw:abc",
+]  # fmt: skip
+
+
+def _listed(one: Any) -> Any:
+    return st.tuples(one, one).map(lambda pair: f"({pair[0]}, {pair[1]})")
+
+
+IN = st.sampled_from(["in", "not in"])
 LEAF = st.one_of(
     _joined(_one(TEXTS), SIGN, TEXT_VALUE),
     _joined(_one(NUMBERS), SIGN, NUMBER),
@@ -102,21 +116,19 @@ LEAF = st.one_of(
     _joined(_one(["@timestamp", "at"]), "between", STAMP.map(quoted), "and", STAMP.map(quoted)),
     _joined(_one(["ip"]), st.sampled_from(["=", "!="]), st.sampled_from(ADDRESSES).map(quoted)),
     _joined(_one(["b"]), st.sampled_from(["=", "!="]), st.sampled_from(["true", "false"])),
-    _joined(_one(TEXTS), st.sampled_from(["in", "not in"]), st.tuples(TEXT_VALUE, TEXT_VALUE).map(lambda p: f"({p[0]}, {p[1]})")),
-    _joined(_one(NUMBERS), st.sampled_from(["in", "not in"]), st.tuples(WHOLE, WHOLE).map(lambda p: f"({p[0]}, {p[1]})")),
+    _joined(_one(TEXTS), IN, _listed(TEXT_VALUE)),
+    _joined(_one(NUMBERS), IN, _listed(WHOLE.map(str))),
     _joined(_one(["n", "d"]), "between", NUMBER, "and", NUMBER),
-    _joined(_one(["kw", "short", "body", "title"]), st.sampled_from(["like", "ilike"]), FORM.map(quoted)),
-    _joined(_one(["kw", "short", "body", "title"]), "contains", VALUE.map(quoted)),
-    _joined(_one(["kw", "short", "body", "title"]), "regexp", st.sampled_from(["err.*out", "^a", "b+c?", "[xy]{3}", "x|y", "ab\\\\*c"]).map(lambda p: f"'{p}'")),
+    _joined(LIKED, st.sampled_from(["like", "ilike"]), FORM.map(quoted)),
+    _joined(LIKED, "contains", TEXT_VALUE),
+    _joined(LIKED, "regexp", PATTERN),
     _joined(_one([*TEXTS, *NUMBERS, "b", "ip", "at"]), st.sampled_from(["is null", "is not null"])),
-    st.sampled_from([*TEXTS, *NUMBERS, "@timestamp"]).map(lambda name: f"isnotnull(`{name}`)"),
-    st.tuples(st.sampled_from(["match", "match_phrase", "match_phrase_prefix", "match_bool_prefix"]), st.sampled_from(["body", "title", "kw", "tags", "n", "b", "at"]), VALUE).map(
-        lambda found: f"{found[0]}(`{found[1]}`, {quoted(found[2])})"
+    _one([*TEXTS, *NUMBERS, "@timestamp"]).map(lambda name: f"isnotnull({name})"),
+    st.tuples(FUNCTION, _one(["body", "title", "kw", "tags", "n", "b", "at"]), TEXT_VALUE).map(
+        lambda found: f"{found[0]}({found[1]}, {found[2]})"
     ),
-    VALUE.map(lambda text: f"multi_match(['body', 'title', 'kw'], {quoted(text)})"),
-    st.sampled_from(["err*", "*ou*", "body:error", "n:5", "n:[1 TO 6]", "-error", "+error -timeout", "kw:a*", "title:a?c", "tags:abc", "_exists_:n", "NOT kw:abc"]).map(
-        lambda text: f"query_string(['*'], {quoted(text)})"
-    ),
+    TEXT_VALUE.map(lambda text: f"multi_match(['body', 'title', 'kw'], {text})"),
+    st.sampled_from(LUCENE).map(lambda text: f"query_string(['*'], {quoted(text)})"),
     st.sampled_from(["10.0.0.0/8", "192.168.0.0/16", "2001:db8::/32"]).map(lambda block: f"cidrmatch(ip, '{block}')"),
 )
 CONDITION = st.recursive(
@@ -127,10 +139,14 @@ CONDITION = st.recursive(
     ),
     max_leaves=4,
 )
+SEARCHES = [
+    "error", "timeout NOT error", '"foo bar"', "kw=abc", "n>3", "n!=5", "err*", "tags=abc", "b=true", "body=error",
+    "short IN (abc, B)", "@timestamp>=2024-01-01", "don't", "e OR 日本", "NOT kw=abc",
+]  # fmt: skip
 SEARCH = st.one_of(
-    st.sampled_from(["error", "timeout NOT error", '"foo bar"', "kw=abc", "n>3", "n!=5", "err*", "tags=abc", "b=true", "body=error", "short IN (abc, B)", "@timestamp>=2024-01-01", "don't", "e OR 日本", "NOT kw=abc"]),
+    st.sampled_from(SEARCHES),
     VALUE.filter(str.strip).map(lambda text: json.dumps(text, ensure_ascii=False)),
-)  # fmt: skip
+)
 
 
 class Pair:
@@ -147,7 +163,8 @@ class Pair:
         status, told = node.call("PUT", f"/{INDEX}", {"mappings": MAPPING, "settings": settings})
         assert status == 200, told
         lines = [
-            json.dumps({"index": {"_id": number}}) + "\n" + json.dumps(record) for number, record in zip(ids, records, strict=True)
+            json.dumps({"index": {"_id": number}}) + "\n" + json.dumps(record)
+            for number, record in zip(ids, records, strict=True)
         ]
         status, told = node.call("POST", f"/{INDEX}/_bulk?refresh=true", ("\n".join(lines) + "\n").encode())
         assert status == 200, told

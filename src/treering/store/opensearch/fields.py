@@ -90,11 +90,7 @@ class Fields:
 def _of_others(field: FieldType, target: Target) -> Indexed | None:
     """Return a field of an index whose mapping somebody else wrote."""
     options = field.options
-    if target.mapping.get("dynamic", True) in {False, "false"} or any(name in options for name in _BENT):
-        return None
-    if field.name in _copied(target.mapping):
-        return None
-    if options.get("index") is False or options.get("enabled") is False or _under_nested(field.name, target.mapping):
+    if _is_hidden(field.name, target.mapping) or any(name in options for name in _BENT):
         return None
     kind, lists = type_of(field), field.holds_lists
     if field.type in {"text", "match_only_text"}:
@@ -136,12 +132,14 @@ def _copied(mapping: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def _under_nested(name: str, mapping: Mapping[str, Any]) -> bool:
-    """Whether a field is inside objects that are documents of their own, or that are only kept."""
+def _is_hidden(name: str, mapping: Mapping[str, Any]) -> bool:
+    """Whether the index lacks values of a field, or has others: those of inner documents, or copied ones."""
     level = mapping
+    if level.get("dynamic", True) in {False, "false"} or name in _copied(mapping):
+        return True
     for step in name.split("."):
         level = level.get("properties", {}).get(step, {})
-        if level.get("type") in {"nested", "flat_object"} or level.get("enabled") is False:
+        if level.get("type") in {"nested", "flat_object"} or False in {level.get("enabled"), level.get("index")}:
             return True
         if level.get("dynamic", True) in {False, "false"}:
             return True
