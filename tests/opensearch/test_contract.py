@@ -10,14 +10,15 @@ import pytest
 
 from tests.opensearch.common import Shared
 from treering.stage.store import Store
-from treering.store.opensearch import Config, OpenSearchStore
+from treering.store.opensearch import Config
+from treering.store.opensearch.engine import OpenSearchStore
 from treering.testing.store_contract import StoreContract
 
 
-def config(opensearch: Shared, name: str, **settings: Any) -> Config:
+def config(opensearch: Shared, name: str, read: tuple[str, ...] = (), **settings: Any) -> Config:
     """Return the configuration of a store whose names no other test uses."""
     return Config(
-        urls=(opensearch.url,), prefix=f"{name}-", alias=f"{name}.{{stream}}", replicas=0, read=(), **settings
+        urls=(opensearch.url,), prefix=f"{name}-", alias=f"{name}.{{stream}}", replicas=0, read=read, **settings
     )
 
 

@@ -11,7 +11,7 @@ from treering.stage.store import StreamInfo
 from treering.store.duckdb.catalog import matching, unknown
 from treering.store.opensearch.cluster import LENIENT, named
 from treering.store.opensearch.columns import ROOT
-from treering.store.opensearch.foreign import Foreign
+from treering.store.opensearch.foreign import Foreign, time_of
 from treering.store.opensearch.target import Target
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Catalog:
         ours = self.own([pattern])
         found = self._own_infos(ours) if ours else []
         if not any(info.name == pattern for info in found):
-            found += [info for info in self._their_infos() if matching([pattern], [info.name])]
+            found += self._their_infos(pattern)
         return sorted(found, key=lambda info: info.name)
 
     def _own_infos(self, streams: Sequence[Known]) -> list[StreamInfo]:
@@ -104,23 +104,26 @@ class Catalog:
             sizes[name] = sizes.get(name, 0) + about["total"]["store"]["size_in_bytes"]
         return sizes
 
-    def _their_infos(self) -> list[StreamInfo]:
-        listed = self.foreign.listed()
-        infos = []
+    def _their_infos(self, pattern: str) -> list[StreamInfo]:
+        listed = [item for item in self.foreign.listed() if matching([pattern], [item["index"]])]
+        mappings_of = self.foreign.mappings([item["index"] for item in listed])
+        lines: list[Any] = []
         for item in listed:
-            index = item["index"]
-            (first, *_) = targets = self.foreign.targets(index)
-            bounds = self._bounds(first) if targets else (None, None)
-            rows, size = int(item["docs.count"] or 0), int(item["store.size"] or 0)
-            infos.append(StreamInfo(index, rows, size, *bounds, first.mapping))
+            when = {"field": time_of(mappings_of.get(item["index"], {}))}
+            lines += [{"index": item["index"]}, {"size": 0, "aggs": {side: {side: when} for side in ("min", "max")}}]
+        answers = self._cluster.call("POST", "/_msearch", _lines(lines))["responses"] if lines else []
+        infos = []
+        for item, answer in zip(listed, answers, strict=True):
+            name, rows, size = item["index"], int(item["docs.count"] or 0), int(item["store.size"] or 0)
+            infos.append(StreamInfo(name, rows, size, *_bounds(answer), mappings_of.get(name, {})))
         return infos
 
-    def _bounds(self, target: Target) -> tuple[int | None, int | None]:
-        sides = {side: {side: {"field": target.time}} for side in ("min", "max")}
-        told = self._cluster.call("POST", f"/{named(target.indexes)}/_search", {"size": 0, "aggs": sides})
-        found = [told["aggregations"][side]["value"] for side in ("min", "max")]
-        first, last = (None if value is None else int(value) * 1_000_000 for value in found)
-        return first, last
+
+def _bounds(answer: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Return the first and last instant that aggregations found, which are in milliseconds."""
+    sides = answer.get("aggregations", {})
+    first, last = (sides.get(side, {}).get("value") for side in ("min", "max"))
+    return (None if first is None else int(first) * 1_000_000), (None if last is None else int(last) * 1_000_000)
 
 
 def _target(stream: Known) -> Target:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from treering.core.clock import Clock
     from treering.model.schema import StreamSchema
     from treering.stage.store import Scan, StreamInfo
+    from treering.store.duckdb.ownership import Lock
     from treering.store.opensearch.target import Target
 
 _MOST_ERASED = 10_000_000
@@ -46,9 +47,13 @@ _NO_DEAD: dict[str, Sequence[int]] = {}
 class OpenSearchStore:
     """Streams of records in dated indexes behind aliases, queried through what is fetched of them."""
 
-    def __init__(self, config: Config | None = None, *, clock: Clock | None = None) -> None:
-        """Connect to the cluster. Raises `UserError` for a wrong configuration, `Retryable` when no node answers."""
+    def __init__(self, config: Config | None = None, *, clock: Clock | None = None, lock: Lock | None = None) -> None:
+        """Connect to the cluster; `lock` is released by `close`.
+
+        Raises `UserError` for a wrong configuration, `Retryable` when no node answers.
+        """
         self._config = (config or Config()).checked()
+        self._lock = lock
         self._cluster = Cluster(self._config)
         told = self._cluster.call("GET", "/")
         self._version = dict(told.get("version", {}))
@@ -260,6 +265,9 @@ class OpenSearchStore:
         self._keeper.stop()
         self._connection.close()
         self._cluster.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
 
 def _joined(found: Iterator[Batch] | Sequence[Batch]) -> list[Batch]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from treering.model.columns import Kind, escape
 from treering.model.mapping import fields
-from treering.store.opensearch.cluster import Refused, named
+from treering.store.opensearch.cluster import LENIENT, Refused, named
 from treering.store.opensearch.target import Target
 
 if TYPE_CHECKING:
@@ -92,11 +92,17 @@ class Foreign:
         except Refused:
             return []
 
+    def mappings(self, indexes: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """Return the mappings of indexes."""
+        if not indexes:
+            return {}
+        told = self._cluster.call("GET", f"/{named(*indexes)}/_mapping", None, LENIENT)
+        return {index: about["mappings"] for index, about in told.items()}
+
     def targets(self, index: str) -> list[Target]:
         """Return how an index is searched, shard by shard: documents have numbers only within theirs."""
         about = self._about(index)
-        kinds = {field.name: field.type for field in fields(about.mapping.get("properties", {}))}
-        when = next((name for name in _TIMES if kinds.get(name) in _DATES), "@timestamp")
+        when = time_of(about.mapping)
         columns = tuple(_physical(about.mapping.get("properties", {}), about.lists))
         shards: Sequence[int | None] = range(about.shards) if about.shards > 1 else (None,)
         return [Target(index, index, about.mapping, None, columns, when, shard) for shard in shards]
@@ -126,6 +132,12 @@ class Foreign:
             held = self._known.get(index)
             if held is not None and not paths <= held.lists:
                 self._known[index] = Index(index, held.mapping, held.shards, held.lists | paths, held.at)
+
+
+def time_of(mapping: Mapping[str, Any]) -> str:
+    """Return the field that holds the time of an index's records."""
+    kinds = {field.name: field.type for field in fields(mapping.get("properties", {}))}
+    return next((name for name in _TIMES if kinds.get(name) in _DATES), "@timestamp")
 
 
 def _lists(value: Mapping[str, Any], prefix: str) -> Iterator[str]:

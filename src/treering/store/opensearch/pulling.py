@@ -130,7 +130,7 @@ class Puller:
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield all hits, in the order of their numbers; `fields` (None: all) are needed of them.
 
-        With `newest`, which is about how many will be looked at, the newest come first. Where they are `few`, one
+        With `newest`, which is how many to begin with, the newest come first. Where they are `few`, one
         search is a point in time by itself. With another `order` and `most`, no more than that many hits come.
         """
         order = list(order) or [number_of(target)]
@@ -141,7 +141,7 @@ class Puller:
             body["_source"] = _includes(target, fields)
         if not target.own:
             body["seq_no_primary_term"] = True
-        size = min(max(2 * newest, 100), FIRST_PAGE) if newest else FIRST_PAGE
+        size = min(newest, FIRST_PAGE) if newest else FIRST_PAGE
         if most is not None:
             size, few = min(max(most, 1), FIRST_PAGE), few or most <= FIRST_PAGE
         point_in_time = contextlib.nullcontext(_NO_POINT) if few or newest else self.point(target)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from treering.store.opensearch.target import Target
 
 
+_LEAST_PAGE = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """What a query needs of the store."""
@@ -149,7 +152,8 @@ class _Fetch:
     def _newest_times(self, scan: Scan, target: Target, schema: StreamSchema, most: int) -> list[int]:
         query, _ = dsl_of(scan, target, Fields(target, schema))
         times: list[int] = []
-        for page in self._reader.puller.pages(target, query, scan.fields, self.budget, newest=most):
+        begin = most if scan.where is None else max(2 * most, _LEAST_PAGE)
+        for page in self._reader.puller.pages(target, query, scan.fields, self.budget, newest=begin):
             self.budget.admit(len(page))
             part = self._tables.part(target.stream, [rows_of(page, target)], scan, schema)
             found = relation.table(scan, schema, [part]).subquery("candidates")
