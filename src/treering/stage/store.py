@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from treering.stage.condition import TRUE
+from treering.stage.condition import ANYTHING
 
 if TYPE_CHECKING:
     import threading
@@ -60,7 +60,8 @@ class Scan:
     satisfy `where`, an expression over the scan's own columns.
 
     `filter` is what the query demands of a row, for stores with a query language of their own (see
-    `treering.stage.condition`): rows for which it is not true are not needed. With `first` set, of the rows for which
+    `treering.stage.condition`): rows for which it is not true are not needed. It is
+    `ANYTHING` where nothing is said. With `first` set, of the rows for which
     it is true only that many are needed, the first ones in the order of `keys` and then of `_seq`.
     """
 
@@ -71,7 +72,7 @@ class Scan:
     tokens: Tokens | None = None
     where: exp.Expression | None = None
     newest: int | None = None
-    filter: Condition = TRUE
+    filter: Condition = ANYTHING
     first: int | None = None
     keys: tuple[SortKey, ...] = ()
 
