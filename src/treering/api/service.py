@@ -75,7 +75,7 @@ class Service:
         Before the first record has come the usual streams are empty rather than unknown.
         """
         read = {stream for scan in query.scans.values() for stream in scan.streams}
-        if read <= USUAL and not any([await self.call(self.store.streams, stream) for stream in read]):
+        if read and read <= USUAL and not any([await self.call(self.store.streams, stream) for stream in read]):
             return Result(query.columns, [])
         cancel = threading.Event()
         limits = self.limits if rows is None else Limits(rows, self.limits.seconds, self.limits.memory_bytes)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from treering.query.compiler import Compiler
 
-SAMPLE, FIELDS, VALUES, FEW_NUMBERS, LENGTH = 200_000, 60, 100, 20, 400
+SAMPLE, FIELDS, VALUES, FEW_NUMBERS, LENGTH = 100_000, 60, 100, 20, 400
 TEMPLATE = "template.id"
 RESULT = {
     "kind": Type.STRING,

@@ -4,7 +4,7 @@ Rows are in two groups: where a condition holds against all others or those of a
 `window` against the `baseline` before it. Each field's values are counted and its numbers ranked in both, and what
 differs significantly is listed, the greatest effect first: whole fields (Cramer's V), single values and message
 templates (phi), numbers (Cliff's delta; Kolmogorov and Smirnov's distance where the shape differs more than the place).
-P-values are corrected for how much was compared (Benjamini and Hochberg). At most 200,000 rows of each group are
+P-values are corrected for how much was compared (Benjamini and Hochberg). At most 100,000 rows of each group are
 looked at, always the same ones; counts are of all rows. Fields of a condition are left out; so are names of single
 things.
 
