@@ -62,6 +62,10 @@ CASES = {
         [10, None]
     ],
     "patterns text pattern='[0-9]+' | head 1 | fields patterns_field": [["took <*>ms of <*>ms"]],
+    "patterns text method=brain | fields patterns_field": [["took 12ms of 30ms"], ["no number"], ['{"x": {"y": 7}}']],
+    "where team = 'b' | patterns text by team method=brain mode=aggregation max_sample_count=1 buffer_limit=60000": [
+        ["b", "no number", 1, ["no number"]]
+    ],
     "head 1 | graphlookup teams start=team edge=boss-->team maxdepth=1 as x | eval k = array_length(x) | fields k": [
         [2]
     ],
@@ -107,7 +111,11 @@ def test_commands_that_start_a_query(store) -> None:
         "grok text '%{NOSUCH:x}'",
         "mvexpand n limit=0",
         "trendline sma(0, n)",
-        "patterns text method=brain",
+        "patterns text variable_count_threshold=5",
+        "patterns text method=brain buffer_limit=10",
+        "patterns text method=brain frequency_threshold_percentage=2",
+        "patterns",
+        "patterns mode=label",
         "timewrap 1day",
         "append [ source=teams | rename lead as n ]",
         "fillnull with 'x' in n",

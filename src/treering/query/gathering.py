@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from treering.query import coerce
 from treering.query.coerce import sql_cast
-from treering.query.relation import Column, Relation, aliased, named, nested
+from treering.query.relation import Column, Order, Relation, aliased, computed, named, nested
 from treering.query.template import literal, select, sql
 from treering.query.types import SQL, Type
 
@@ -70,6 +70,40 @@ def applied(
         columns[name] = Column(ref, kind)
     result = exp.Select(expressions=outside).from_(nested(rows), copy=False)
     return replace(relation, sql=result, columns=columns, plain=False, shuffled=True)
+
+
+def expanded(
+    relation: Relation, compiler: Compiler, native: str, arguments: Sequence[Typed], settings: str,
+    results: Mapping[str, Type], by: Mapping[str, Typed],
+) -> Relation:  # fmt: skip
+    """Return a row per item that a native function makes of all rows of a group: the group's keys, then `results`.
+
+    The function gets what `applied` gives it and returns a JSON list with a list of results for each row it makes.
+    """
+    values = exp.Anonymous(this="json_array", expressions=[_plain(value) for value in arguments])
+    whole = exp.Anonymous(this="to_json", expressions=[_listed(values, relation.keys())])
+    found = exp.Anonymous(this=native, expressions=[sql_cast(whole, "VARCHAR"), literal(settings)])
+    keys = {name: computed(compiler.fresh(), value) for name, value in by.items()}
+    cells = [aliased(value.sql, keys[name].ref) for name, value in by.items()]
+    grouped = exp.Select(expressions=[*cells, aliased(found, _FOUND)]).from_(nested(relation.sql), copy=False)
+    if by:
+        places = [exp.Literal.number(index + 1) for index in range(len(by))]
+        grouped.set("group", exp.Group(expressions=places))
+    place = Column(compiler.fresh(), Type.BIGINT)
+    items = sql("unnest(CAST(CAST(:x AS JSON) AS JSON[]))", x=named(_FOUND))
+    count = sql("unnest(range(CAST(json_array_length(:x) AS BIGINT)))", x=named(_FOUND))
+    passed = [named(column.ref) for column in keys.values()]
+    each = [*passed, aliased(items, _ROW), aliased(count, place.ref)]
+    rows = exp.Select(expressions=each).from_(nested(grouped), copy=False)
+    columns = {name: Column(compiler.fresh(), kind) for name, kind in results.items()}
+    outside = [
+        aliased(_member(named(_ROW), f"$[{index}]", kind), columns[name].ref)
+        for index, (name, kind) in enumerate(results.items())
+    ]
+    select = exp.Select(expressions=[*(cell.copy() for cell in passed), named(place.ref), *outside])
+    order = (*(Order(column) for column in keys.values()), Order(place))
+    result = select.from_(nested(rows), copy=False)
+    return Relation(result, {**keys, **columns}, order, plain=False, implicit=False)
 
 
 def _member(item: exp.Expression, path: str, kind: Type) -> exp.Expression:

@@ -27,6 +27,7 @@ def all_natives() -> tuple[Native, ...]:
     """Return every native function of PPL."""
     from treering.query.native import (
         baselines,
+        brain,
         converts,
         differences,
         flattening,
@@ -38,5 +39,5 @@ def all_natives() -> tuple[Native, ...]:
         times,
     )
 
-    parts = (text, json, times, converts, flattening, labels, graph, differences, baselines, spantree)
+    parts = (text, json, times, converts, flattening, labels, graph, differences, baselines, spantree, brain)
     return tuple(native for part in parts for native in part.NATIVES)
