@@ -34,10 +34,11 @@ def all_natives() -> tuple[Native, ...]:
         graph,
         json,
         labels,
+        learned,
         spantree,
         text,
         times,
     )
 
-    parts = (text, json, times, converts, flattening, labels, graph, differences, baselines, spantree, brain)
+    parts = (text, json, times, converts, flattening, labels, graph, differences, baselines, spantree, brain, learned)
     return tuple(native for part in parts for native in part.NATIVES)
