@@ -115,6 +115,40 @@ SPANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {**CHAT, "dialect": "langsmith", "provider": "openai", "models": ("gpt-4o", None), "user": "u",
          "conversation": "s"},
     ),
+    "langsmith, flattened": (
+        {
+            "langsmith.span.kind": "llm", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o",
+            "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "hi", "gen_ai.completion.0.role": "assistant",
+            "gen_ai.completion.0.content": "hello", "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 1,
+        },
+        {**CHAT, "dialect": "langsmith", "provider": "openai", "models": ("gpt-4o", None)},
+    ),
+    "pydantic ai": (
+        {
+            "gen_ai.system": "openai", "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o",
+            "events": json.dumps([
+                {"event.name": "gen_ai.system.message", "content": "be brief", "role": "system"},
+                {"event.name": "gen_ai.user.message", "content": "hi", "role": "user", "gen_ai.message.index": 0},
+                {"event.name": "gen_ai.choice", "index": 0, "message": {"role": "assistant", "content": "hello"}}]),
+            "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 1,
+            "gen_ai.usage.details.reasoning_tokens": 1,
+        },
+        {**CHAT, "dialect": "gen_ai/1.36", "provider": "openai", "models": ("gpt-4o", None)},
+    ),
+    "adk": (
+        {
+            "gen_ai.system": "gcp.vertex.agent", "gen_ai.operation.name": "call_llm",
+            "gen_ai.request.model": "gemini-2.0-flash", "gcp.vertex.agent.session_id": "s",
+            "gcp.vertex.agent.llm_request": json.dumps({
+                "model": "gemini-2.0-flash", "config": {"system_instruction": "be brief", "temperature": 0.5},
+                "contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+            "gcp.vertex.agent.llm_response": json.dumps({
+                "content": {"role": "model", "parts": [{"text": "hello"}]}, "finish_reason": "STOP",
+                "usage_metadata": {"prompt_token_count": 3, "candidates_token_count": 1, "total_token_count": 4}}),
+        },
+        {**CHAT, "operation": "generate_content", "dialect": "adk", "provider": "gcp.gen_ai", "finish": ("stop",),
+         "models": ("gemini-2.0-flash", None), "conversation": "s"},
+    ),
 }  # fmt: skip
 
 
@@ -135,6 +169,39 @@ def test_a_call(name: str) -> None:
     assert {key: shown[key] for key in wanted} == wanted
     assert found.is_call
     assert found.cost_usd is not None
+
+
+def test_a_request_as_the_inference_server_saw_it() -> None:
+    sent = {
+        "gen_ai.request.id": "cmpl-1", "gen_ai.response.model": "facebook/opt-125m", "gen_ai.usage.prompt_tokens": 3,
+        "gen_ai.usage.completion_tokens": 1, "gen_ai.latency.time_to_first_token": 0.25, "gen_ai.latency.e2e": 1.5,
+    }  # fmt: skip
+    found = call(normalised(span("llm_request", attributes=sent)))
+    assert found is not None
+    assert (found.operation, found.dialect, found.provider, found.response_id) == (
+        "text_completion", "vllm", "vllm", "cmpl-1",
+    )  # fmt: skip
+    assert (found.tokens.input, found.tokens.output, found.time_to_first_chunk) == (3, 1, 0.25)
+    assert found.is_call
+    assert "treering.view" not in attributes(span("queue", attributes={"gen_ai.latency.e2e": 1.5}))
+
+
+def test_a_tool_of_an_agent_development_kit() -> None:
+    asked = {
+        "contents": [
+            {"role": "model", "parts": [{"function_call": {"name": "f", "args": {"a": 1}, "id": "c"}}]},
+            {"role": "user", "parts": [{"function_response": {"id": "c", "response": {"b": 2}}}]},
+        ]
+    }
+    found = attributes(span(attributes={"gcp.vertex.agent.llm_request": json.dumps(asked)}))
+    (question, answer) = json.loads(found["gen_ai.input.messages"])
+    assert question["parts"] == [{"type": "tool_call", "name": "f", "arguments": {"a": 1}, "id": "c"}]
+    assert answer["parts"] == [{"type": "tool_call_response", "response": {"b": 2}, "id": "c"}]
+    ran = {"gen_ai.operation.name": "execute_tool", "gcp.vertex.agent.tool_call_args": '{"a": 1}',
+           "gcp.vertex.agent.tool_response": '{"b": 2}'}  # fmt: skip
+    found = attributes(span(attributes=ran))
+    assert found["gen_ai.tool.call.arguments"] == '{"a": 1}'
+    assert found["gen_ai.tool.call.result"] == '{"b": 2}'
 
 
 def test_span_events_of_older_conventions() -> None:

@@ -11,6 +11,7 @@ from arro3.core import Array
 
 from treering.model.columns import REST, Kind
 from treering.parse.genai import (
+    adk,
     arrays,
     azure,
     bedrock,
@@ -28,6 +29,7 @@ from treering.parse.genai import (
     openllmetry,
     values,
     vercel,
+    vllm,
 )  # fmt: skip
 from treering.parse.genai import plan as plans
 from treering.parse.genai.facts import INSTEAD, Facts
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
 
 Derived = dict[str, dict[int, Any]]
 _READERS: dict[str, ModuleType] = {
-    module.NAME: module for module in (langfuse, langsmith, litellm, mcp, mlflow, official, openinference, openlit,
-                                       openllmetry, vercel)
+    module.NAME: module for module in (adk, langfuse, langsmith, litellm, mcp, mlflow, official, openinference, openlit,
+                                       openllmetry, vercel, vllm)
 }  # fmt: skip
 _READERS |= {"gen_ai/1.36": official, "logfire": official, "treering": official}
 _DOCUMENTS = {module.KIND.name: module.KIND for module in (azure, bedrock, langsmith, litellm)}
