@@ -140,7 +140,7 @@ class Groups:
         def step(node: exp.Expression) -> exp.Expression:
             return self.sql.copy() if node.meta.get("groups") == self.table else node
 
-        return sql.copy().transform(step)  # type: ignore[return-value]  a query stays one
+        return sql.copy().transform(step)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)

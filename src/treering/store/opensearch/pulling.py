@@ -89,7 +89,7 @@ class Puller:
     ) -> tuple[dict[str, Any], int]:
         """Return the answer to a search without hits, at a point in time if one is given, and its size in bytes."""
         if point:
-            found = self._cluster.raw("POST", "/_search", body | point)
+            found = self._cluster.raw("POST", "/_search", body | dict(point))
         else:
             where: dict[str, str | bool] = {} if target.shard is None else {"preference": f"_shards:{target.shard}"}
             found = self._cluster.raw("POST", f"/{named(target.indexes)}/_search", body, LENIENT | where)
