@@ -121,6 +121,9 @@ class Settings(Config, frozen=True):
 
     data: Annotated[str, Meta(description="directory that keeps everything")] = "treering-data"
     store: Annotated[str, Meta(description="engine, a component of `treering.store`")] = "duckdb"
+    opensearch: Annotated[
+        dict[str, Any], Meta(description="the cluster, where the store is `opensearch`: `treering.store.opensearch`")
+    ] = msgspec.field(default_factory=dict)
     listen: Annotated[Listen, Meta(description="addresses and ports")] = Listen()
     follow: Annotated[tuple[Follow, ...], Meta(description="files to follow")] = ()
     sources: Annotated[
@@ -172,6 +175,8 @@ def check(settings: Settings) -> None:
     limits(settings)
     for age in (*settings.retention.values(), settings.incidents.quiet, settings.incidents.horizon):
         seconds(age)
+    if settings.opensearch:
+        store_config(settings)
     for table in settings.sources:
         source_of(table)
     Access(settings.tokens).require_for(settings.listen.host)
@@ -179,6 +184,14 @@ def check(settings: Settings) -> None:
         from treering.app.alerting import checked
 
         checked(settings)
+
+
+def store_config(settings: Settings) -> Config:
+    """Return the configuration of the store. Raises `UserError`."""
+    kind: type[Config] = registry.load("treering.store", settings.store).Config
+    days = {pattern: seconds(age) / 86_400 for pattern, age in settings.retention.items()}
+    own = settings.opensearch if settings.store == "opensearch" else {}
+    return decode({**own, "retention": days}, kind, settings.store)
 
 
 def source_of(table: dict[str, Any]) -> tuple[str, Config]:
