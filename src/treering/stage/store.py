@@ -170,7 +170,7 @@ class Query:
     scans: Mapping[str, Scan]
     columns: tuple[ResultColumn, ...]
     text: str = ""
-    groups: tuple[Groups, ...] = ()
+    groups: Sequence[Groups] = ()
     counts: Word | None = None
 
 
