@@ -24,7 +24,8 @@ T = TypeVar("T")
 # Records that are looked at for how often fields are there, and for the values of one field.
 _SEEN, _COUNTED = 300, 20_000
 _KEPT_S, _MOST_KEPT = 60.0, 64
-_LONGEST, _SHOWN = 100, 3
+_LONGEST, _SHOWN, _MOST_FIELDS = 100, 3, 200
+_OBJECTS = frozenset({"object", "nested", "flat_object"})
 _BOUNDS = Limits(rows=_SEEN, seconds=2.0, memory_bytes=256 << 20)
 
 
@@ -125,7 +126,7 @@ def _known(service: Service, streams: Sequence[str]) -> Mapping[str, Known]:
     held: dict[str, Known] | None = _remembered(service, key)
     if held is not None:
         return held
-    result = _run(service, f"{_source(streams)} | sort - `@timestamp` | head {_SEEN}", _SEEN)
+    result = _run(service, f"{_source(streams)} | sort - `@timestamp` | head {_SEEN}{_leaves(service, streams)}", _SEEN)
     found: dict[str, Known] = {}
     for index, column in enumerate(result.columns if result is not None and result.rows else ()):
         cells = [row[index] for row in result.rows if row[index] is not None]  # type: ignore[union-attr]
@@ -135,6 +136,18 @@ def _known(service: Service, streams: Sequence[str]) -> Mapping[str, Known]:
         ]
         found[column.name] = Known(len(cells) / len(result.rows), tuple(usual))  # type: ignore[union-attr]
     return _remember(service, key, found)
+
+
+def _leaves(service: Service, streams: Sequence[str]) -> str:
+    """Return the command that chooses fields which are no objects; there would be only these otherwise."""
+    from treering.query.lexer import name
+
+    try:
+        fields = list(language.schema_of(service, streams))
+    except TreeringError:
+        return ""
+    names = [name(field.name) for field in fields if field.type not in _OBJECTS and "own" not in field.options]
+    return f" | fields {', '.join(names[:_MOST_FIELDS])}" if names else ""
 
 
 def _text(value: object) -> str:

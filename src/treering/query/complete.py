@@ -50,6 +50,7 @@ _FIELDS_ONLY = frozenset(
         "regex anomalies"
     ).split()
 )
+_TEXTS = frozenset({"text", "keyword", "string"})
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "search": ("AND", "OR", "NOT", "IN", "earliest=", "latest=", "source="),
     "where": ("and", "or", "not", "in (", "between", "like", "is null", "is not null"),
@@ -237,9 +238,11 @@ def _fields(head: str, sources: Sequence[str], data: Data) -> Iterator[Suggestio
     stored = data.known(sources)
     order = {name: place for place, name in enumerate(types)}
 
-    def rank(name: str) -> tuple[float, int]:
-        share = 1.5 if types[name].computed else stored.get(name, Known()).share or 0.0
-        return -round(share, 1), order[name]
+    def rank(name: str) -> tuple[float, bool, int]:
+        seen = stored.get(name, Known())
+        share = 1.5 if types[name].computed else seen.share or 0.0
+        # Texts of which no value repeats are ids and messages, which are rarely what is asked next.
+        return -round(share, 1), types[name].kind in _TEXTS and not seen.values, order[name]
 
     for name in sorted(types, key=rank):
         seen = Known() if types[name].computed else stored.get(name, Known())
