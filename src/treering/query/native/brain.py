@@ -45,9 +45,13 @@ _SPACES = re.compile(r"[ \t\n\v\f\r]+")
 @functools.lru_cache(maxsize=65_536)
 def tokens(text: str) -> Tokens:
     """Return the words of a line, what is surely variable masked."""
+    return tuple(_SPACES.split(_masked(text).replace(",", " ").replace("+", " ").strip("".join(map(chr, range(33))))))
+
+
+def _masked(text: str) -> str:
     for pattern, name in _MASKS:
         text = pattern.sub(name, text)
-    return tuple(_SPACES.split(text.replace(",", " ").replace("+", " ").strip("".join(map(chr, range(33))))))
+    return text
 
 
 @dataclass(slots=True)
@@ -202,7 +206,7 @@ def variables_of(pattern: str, variable: re.Pattern[str], texts: Iterable[str]) 
 
 def common(samples: str) -> str:
     """Return what a JSON list of texts of one kind have in common, word by word, the rest as `<*>`."""
-    lines = [tokens(text) for text in json.loads(samples) if text is not None]
+    lines = [_REPEATED.sub(VARIABLE, _masked(text)).split() for text in json.loads(samples) if text is not None]
     if not lines:
         return ""
     if len({len(line) for line in lines}) > 1:
