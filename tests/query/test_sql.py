@@ -120,6 +120,19 @@ def test_what_a_where_asks_narrows_the_scan(store) -> None:
     assert set(scan.fields) == {"n", "body", "@timestamp"}
 
 
+def test_the_newest_rows_are_read_alone(store) -> None:
+    text = "SELECT n FROM logs ORDER BY @timestamp DESC LIMIT 2 OFFSET 1"
+    (scan,) = sql.compile(text, schema=store.schema, now_ns=NOW, rows=9).scans.values()
+    assert scan.newest == 3
+    assert answer(store, text)[1] == [[4], [3]]
+    for more in (
+        "SELECT max(n) FROM logs ORDER BY @timestamp DESC LIMIT 2",
+        text.replace("ORDER", "WHERE n > 1 ORDER"),
+    ):
+        (scan,) = sql.compile(more, schema=store.schema, now_ns=NOW, rows=9).scans.values()
+        assert scan.newest is None
+
+
 REFUSED = [
     *"""
 DROP TABLE logs
