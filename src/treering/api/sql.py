@@ -81,8 +81,8 @@ async def _compiled(service: Service, text: str, range_ns: language.Range, rows:
 def routes(service: Service) -> list[Route]:
     """Return the routes of SQL queries and of their plans, as OpenSearch has them."""
     post = frozenset({"POST"})
-    found = [Route(post, path, guarded(_query, service)) for path in _PATHS]
-    return [*found, *(Route(post, f"{path}/_explain", guarded(_explain, service)) for path in _PATHS)]
+    found = [Route(post, path, guarded(_query, service), reads=True) for path in _PATHS]
+    return [*found, *(Route(post, f"{path}/_explain", guarded(_explain, service), reads=True) for path in _PATHS)]
 
 
 async def _query(service: Service, request: Request) -> Any:

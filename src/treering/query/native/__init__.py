@@ -32,6 +32,7 @@ def all_natives() -> tuple[Native, ...]:
         differences,
         flattening,
         graph,
+        hashes,
         json,
         labels,
         learned,
@@ -40,5 +41,19 @@ def all_natives() -> tuple[Native, ...]:
         times,
     )
 
-    parts = (text, json, times, converts, flattening, labels, graph, differences, baselines, spantree, brain, learned)
+    parts = (
+        text,
+        json,
+        times,
+        converts,
+        flattening,
+        labels,
+        graph,
+        differences,
+        baselines,
+        spantree,
+        brain,
+        learned,
+        hashes,
+    )
     return tuple(native for part in parts for native in part.NATIVES)
