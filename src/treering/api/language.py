@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-=======
-import re
 from dataclasses import replace
->>>>>>> main
 from typing import TYPE_CHECKING, Any
 
 from treering.api.service import DEFAULT_SOURCE, USUAL

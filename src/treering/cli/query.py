@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,19 +43,18 @@ def query(  # noqa: PLR0913  one argument an option
     if about is not None:
         sys.stdout.write(_help(about) + "\n")
         return
-
-    def asked(client: Client, one: str) -> None:
-        from treering.cli import _tables
-
-        body = {"query": one, "from": start, "to": end, "limit": limit}
-        answer = client.post("/api/sql" if sql else "/api/query", body)
-        _tables.write(answer, form or (Format.TABLE if sys.stdout.isatty() else Format.NDJSON))
-
+    path, bounds = "/api/sql" if sql else "/api/query", {"from": start, "to": end, "limit": limit}
     with _connection.connected(_connection.settings(config, data)) as client:
         if text is None:
-            _prompt.ask(client, lambda one: asked(client, one), _screen.report)
+            _prompt.ask(client, lambda one: _ask(client, path, {"query": one, **bounds}, form), _screen.report)
         else:
-            asked(client, sys.stdin.read() if text == "-" else text)
+            _ask(client, path, {"query": sys.stdin.read() if text == "-" else text, **bounds}, form)
+
+
+def _ask(client: Client, path: str, body: dict[str, Any], form: Format | None) -> None:
+    from treering.cli import _tables
+
+    _tables.write(client.post(path, body), form or (Format.TABLE if sys.stdout.isatty() else Format.NDJSON))
 
 
 def _help(name: str) -> str:

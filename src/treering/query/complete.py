@@ -40,7 +40,7 @@ _USUAL = (
     "where stats fields sort head eval timechart top dedup rename rare patterns diff anomalies rex parse eventstats "
     "join lookup chart bin regex append"
 ).split()
-_STARTING = tuple("search source index trace makeresults describe show multisearch graphlookup union".split())
+_STARTING = tuple("search source index trace explain makeresults describe show multisearch graphlookup union".split())
 _NOT_SHOWN = frozenset({"source", "index"})
 _AGGREGATING = frozenset({"stats", "timechart", "eventstats", "streamstats", "chart"})
 _CONDITIONS = frozenset({"search", "source", "index", "where"})

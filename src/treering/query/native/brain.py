@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from treering.query.native import Native
+from treering.query.native.hashes import text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -120,11 +121,8 @@ def _merged(texts: Sequence[str], told: dict[str, Any]) -> list[Pattern]:
 
 
 def _slot(text: str, slots: int) -> int:
-    """Return where java.util.HashMap keeps a text among `slots` (OpenJDK, HashMap.hash; String.hashCode)."""
-    number = 0
-    units = text.encode("utf-16-be", "surrogatepass")
-    for high, low in zip(units[::2], units[1::2], strict=True):
-        number = (number * 31 + (high << 8 | low)) & 0xFFFFFFFF
+    """Return where java.util.HashMap keeps a text among `slots`."""
+    number = text_hash(text)
     return (number ^ number >> 16) & (slots - 1)
 
 
