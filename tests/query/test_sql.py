@@ -229,6 +229,22 @@ SELECT 1 FROM logs FOR UPDATE
 ]
 
 
+DEEP = {
+    "and": "SELECT 1 FROM logs WHERE " + " AND ".join(["n = 1"] * 3000),
+    "union": " UNION ALL ".join(["SELECT 1"] * 1500),
+    "cast": "SELECT 1" + "::INT" * 1500,
+    "arrow": "SELECT body" + "->'x'" * 1500 + " FROM logs",
+    "not": "SELECT " + "NOT " * 1500 + "true",
+    "from": "SELECT * FROM " + "(SELECT * FROM " * 200 + "logs" + ") x" * 200,
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_statements_are_refused(store, name: str) -> None:
+    with pytest.raises(UserError, match="deep"):
+        answer(store, DEEP[name])
+
+
 @pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
 def test_everything_else_is_refused_as_the_caller_s_mistake(store, text: str) -> None:
     with pytest.raises(UserError):
