@@ -84,6 +84,7 @@ def _counted(inner: Query, names: Sequence[str], group: exp.Expression, first: i
     select = exp.select(column("bucket"), named(group, "series"), named(total, "count")).from_(
         counted.subquery("stored")
     )
+    select = select.group_by(exp.Literal.number(1), exp.Literal.number(2))
     columns = (ResultColumn("bucket", "bigint"), ResultColumn("series", "string"), ResultColumn("count", "bigint"))
     return Query(select, inner.scans, columns, inner.text)
 
