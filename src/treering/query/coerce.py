@@ -164,7 +164,7 @@ def implicit(value: Typed, target: Type, now_ns: int) -> Typed:
     return cast(value, target, now_ns)
 
 
-def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: PLR0911  one rule per pair of types
+def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: C901, PLR0911  one rule per pair of types
     """Return `cast(value as target)`: NULL where a row's value has no such form."""
     source, sql = value.type, value.sql
     if source is target or source is Type.UNDEFINED:

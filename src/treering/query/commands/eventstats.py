@@ -50,7 +50,7 @@ class Eventstats:
 
 
 def _by_groups(relation: Relation, keys: Sequence[Typed], window: exp.Window, compiler: Compiler) -> Relation:
-    """Return the rows group by group, the groups in the order of a hash table; nothing reads it where a sort follows."""
+    """Return the rows group by group, groups in the order of a hash table; nothing reads it where a sort follows."""
     if not keys:
         return relation
     together = exp.Anonymous(this="row", expressions=[key.sql.copy() for key in keys])

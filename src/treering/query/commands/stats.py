@@ -9,8 +9,8 @@ from sqlglot import exp
 
 from treering.query import aggregates, hashorder, lexer, printer, spans, windows
 from treering.query.aggregates import Aggregate
-from treering.query.relation import Column, Order, Relation, aliased, computed
 from treering.query.function import Typed
+from treering.query.relation import Column, Order, Relation, aliased, computed
 from treering.query.scope import Scope, column_value
 from treering.query.syntax import Name, Node, Span
 from treering.query.types import Type

@@ -89,7 +89,7 @@ def _join(separator: Typed, *args: Typed) -> Typed:
         lambda a, b: exp.DPipe(this=exp.DPipe(this=a, expression=separator.sql.copy()), expression=b),
         (arg.sql for arg in args),
     )
-    return Typed(exp.Paren(this=joined), T)
+    return typed(T, "CASE WHEN :s IS NOT NULL THEN :j END", s=separator, j=exp.Paren(this=joined))
 
 
 def _text(name: str, template: str) -> Function:
