@@ -15,12 +15,14 @@ from sqlglot import exp
 from treering.query import addresses
 from treering.query.function import Typed
 from treering.query.types import Type
+from treering.stage.condition import ANYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from treering.model.schema import FieldType, StreamSchema
-    from treering.stage.store import Tokens
+    from treering.stage.condition import Condition
+    from treering.stage.store import SortKey, Tokens
 
 SEQUENCE = "_seq"
 METADATA = {
@@ -68,10 +70,18 @@ class Source:
     end_ns: int | None = None
     tokens: list[Tokens] = field(default_factory=list)
     conditions: list[exp.Expression] = field(default_factory=list)
+    filters: list[Condition] = field(default_factory=list)
     newest: int | None = None
+    first: int | None = None
+    keys: tuple[SortKey, ...] = ()
     composed: dict[str, Composed] = field(default_factory=dict)
     joined: Joined | None = None
     follows: Source | None = None
+
+    def demand(self, condition: exp.Expression, meaning: Condition = ANYTHING) -> None:
+        """Take in a condition that every wanted row satisfies, and what it means where that has a form of ours."""
+        self.conditions.append(condition)
+        self.filters.append(meaning)
 
 
 @dataclass(frozen=True, slots=True)
