@@ -25,6 +25,16 @@ def _field(physical: str) -> str:
     return logical(split(physical)[0])
 
 
+@lru_cache(1024)
+def _fields(names: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Return the columns in which each field is."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if name not in SYSTEM:
+            found.setdefault(_field(name), []).append(name)
+    return found
+
+
 _MANY = 256
 """Records from which it pays to encode a column by compiled code."""
 
@@ -49,12 +59,8 @@ class Rows:
         self._codes: dict[str, tuple[NDArray[np.int32], list[str]]] = {}
 
     @cached_property
-    def _physical(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name in self.batch.data.schema.names:
-            if name not in SYSTEM:
-                found.setdefault(_field(name), []).append(name)
-        return found
+    def _physical(self) -> Mapping[str, list[str]]:
+        return _fields(tuple(self.batch.data.schema.names))
 
     @cached_property
     def times(self) -> NDArray[np.int64]:
