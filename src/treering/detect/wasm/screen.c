@@ -30,7 +30,7 @@ typedef unsigned long long u64;
 #define UNKNOWN 1u
 
 /* What is said of a text; `screen.py` has the same numbers. */
-enum { USER = 1, OTHER = 2, SECRET = 4, LINK = 8, TAG = 16, SAID_USER = 32, SAID_TOOL = 64, SAID_SYSTEM = 128, ODD = 256 };
+enum { USER = 1, OTHER = 2, SECRET = 4, LINK = 8, TAG = 16, SAID_USER = 32, SAID_TOOL = 64, SAID_SYSTEM = 128, ODD = 256, LEETED = 512 };
 /* What has to stand around the literal of a secret. */
 enum { NAMED = 1, RUN = 2, BEARER = 4, CARD = 8, IBAN = 16 };
 /* Kinds of bytes. */
@@ -342,7 +342,11 @@ static void step(Reading *r, u32 one, u32 as, u32 fast)
     r->state = next_state[r->state << shift | classes[one]];
     r->twin = as ? next_state[before << shift | classes[as]] : before;
     if (r->twin == r->state) r->twin = NOTHING;
-    else if (r->twin >= first_out) note(r->twin);
+    else if (r->twin >= first_out) {
+        const Out *out = outs + (r->twin - first_out);
+        for (u32 w = 0; w < WORDS; w++) flags |= out->near[w] ? LEETED : 0;
+        note(r->twin);
+    }
     digits += (kinds[one] & DIGIT) >> 1;
     if (r->state >= first_out) ended(r, r->state, fast);
 }
