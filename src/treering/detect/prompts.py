@@ -124,8 +124,13 @@ class Prompts:
             return ()
         flags = Heard(rows, self._files)
         whom = Whom(rows)
-        scored = [text for text in texts(rows, flags.suspicious) if text.role in (USER, DOCUMENT, TOOL)]
-        verdicts = self._scanner.verdicts([(text.role, text.text) for text in scored])
+        read = [(source, t) for source in sources(rows) for t in texts(rows, only(source, flags.suspicious(source)))]
+        scored, hidden = [], []
+        for source, text in read:
+            if text.role in (USER, DOCUMENT, TOOL):
+                scored.append(text)
+                hidden.append(flags.hidden(source, text.row))
+        verdicts = self._scanner.verdicts([(text.role, text.text) for text in scored], hidden)
         hostile = [
             (t, v) for t, v in zip(scored, verdicts, strict=True) if v is not None and v.score >= self._threshold
         ]
