@@ -10,7 +10,7 @@ from arro3.core import Array, Field
 from sqlglot import exp
 
 from treering.core.errors import Bug
-from treering.model.columns import ARROW, MAX_COLUMNS, NANOSECOND, SEQUENCE, SYSTEM, TIME, Kind, Spreader
+from treering.model.columns import ARROW, MAX_COLUMNS, NANOSECOND, SEQUENCE, SYSTEM, TIME, Kind, Spreader, escape, split
 from treering.model.times import rfc3339_ns
 from treering.stage.store import Result
 from treering.store.duckdb import relation, running, statement
@@ -21,7 +21,7 @@ from treering.store.opensearch.tables import Tables
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     import duckdb
     from arro3.core import RecordBatch
@@ -128,14 +128,35 @@ def rows_of(page: Sequence[dict[str, Any]], target: Target) -> RecordBatch:
     if target.own:
         return hits.batch([hit["_source"] for hit in page], target.is_time)
     sources = [hit.get("_source") or {} for hit in page]
-    spreader = Spreader(len(sources), target.is_time, NANOSECOND, MAX_COLUMNS)
-    spreader.spread("", sources)
-    data = spreader.finish(0, [hit["_id"] for hit in page])
+    data = _spread(sources, page, target)
+    surprising = {split(name)[0] for name in data.schema.names if name.endswith(":j") and name not in target.physical}
+    if surprising:
+        data = _spread([_with_first(source, "", surprising) for source in sources], page, target)
     stamps = [_instant(_value(source, target.time)) for source in sources]
     column = Array(stamps, ARROW[Kind.LONG]).cast(SYSTEM[TIME])
     data = data.set_column(data.schema.names.index(TIME), Field(TIME, SYSTEM[TIME]), column)
     numbers = [foreign.number(hit["_seq_no"], target.shard or 0) for hit in page]
     return data.append_column(Field(SEQUENCE, SYSTEM[SEQUENCE]), Array(numbers, SYSTEM[SEQUENCE]))
+
+
+def _spread(sources: Sequence[dict[str, Any]], page: Sequence[dict[str, Any]], target: Target) -> RecordBatch:
+    spreader = Spreader(len(sources), target.is_time, NANOSECOND, MAX_COLUMNS)
+    spreader.spread("", sources)
+    return spreader.finish(0, [hit["_id"] for hit in page])
+
+
+def _with_first(source: dict[str, Any], prefix: str, pointers: Collection[str]) -> dict[str, Any]:
+    """Return a document in which the first item stands for a list where nobody knew that there are lists."""
+    made: dict[str, Any] = {}
+    for name, value in source.items():
+        pointer = prefix + escape(name)
+        if isinstance(value, dict):
+            made[name] = _with_first(value, f"{pointer}/", pointers)
+        elif isinstance(value, list) and pointer in pointers:
+            made[name] = next((item for item in value if not isinstance(item, list | dict)), None)
+        else:
+            made[name] = value
+    return made
 
 
 def _value(source: dict[str, Any], path: str) -> Any:
