@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from treering.app import config as app
+from treering.core.config import decode
 from treering.core.errors import Retryable, UserError
 from treering.store.opensearch import Config, credentials
 from treering.store.opensearch.cluster import Cluster
@@ -39,7 +40,7 @@ def test_every_setting_is_documented() -> None:
 )
 def test_what_cannot_be_is_refused(settings: dict[str, object], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        Cluster(app.decode(settings, Config).checked())
+        Cluster(decode(settings, Config).checked())
 
 
 def test_the_section_of_the_configuration_is_read(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treering.api import ppl
+from treering.api.querylog import QueryLog
 from treering.api.routes import routes as api_routes
 from treering.api.service import Listener as Shown
 from treering.api.service import Service
@@ -89,6 +90,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
+        log=QueryLog(pipeline.store, pipeline.clock, pipeline.telemetry, pipeline.settings.limits.slow),
     )
     queries = ppl.routes(service)
     everything = [*api_routes(service), *pipeline.routes, *queries]

@@ -49,7 +49,7 @@ class Dedup:
         order = exp.Order(expressions=relation.keys())
         number = exp.Window(this=exp.RowNumber(), partition_by=partition, order=order)
         ref = compiler.fresh()
-        relation = replace(relation, sql=relation.wrapped(aliased(number, ref)), plain=False)
+        relation = replace(relation, sql=relation.wrapped(aliased(number, ref)), plain=False, cut=True)
         kept: exp.Expression = exp.LTE(this=named(ref), expression=exp.Literal.number(self.count))
         if self.keep_empty:
             for test in missing:

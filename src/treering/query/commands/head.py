@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from treering.query import pushdown
+from treering.query import chain, pushdown
 from treering.query.lexer import Kind
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Head:
         """Cut the rows."""
         del compiler
         pushdown.newest(relation, self.count + self.offset)
+        chain.limit(relation, self.count + self.offset)
         return relation.limited(self.count, self.offset)
 
 

@@ -92,7 +92,10 @@ class Join:
         result = replace(both, sql=select, plain=False)
         if self.kind in {"semi", "anti"}:
             kept = (*relation.sides, (left_names, relation.columns))
-            return replace(result, columns=relation.columns, sides=kept, shuffled=relation.sequence is not None)
+            result = replace(result, columns=relation.columns, sides=kept, shuffled=relation.sequence is not None)
+            if relation.sequence is not None:
+                return result
+            return replace(result, order=(*(Order(key) for key, _ in keys), *relation.order), unasked=True)
         columns = self._columns(relation.columns, right)
         order = [Order(right_key if kind == "right" else left_key) for left_key, right_key in keys]
         order += [*relation.order, *_stored(relation), *right.order, *_stored(right)]

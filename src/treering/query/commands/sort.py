@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import coerce, printer, pushdown
+from treering.query import chain, coerce, printer, pushdown
 from treering.query.function import Typed
 from treering.query.lexer import Kind
 from treering.query.relation import Order, aliased, computed
@@ -66,6 +66,7 @@ class Sort:
         relation = replace(relation.ordered([*orders, *relation.order]), plain=plain)
         if self.count:
             pushdown.newest(relation, self.count)
+            chain.limit(relation, self.count)
             relation = relation.limited(self.count)
         return replace(relation, plain=plain and not self.count)
 

@@ -11,10 +11,11 @@ import msgspec
 from treering.core.errors import UserError
 from treering.store.opensearch.cluster import LENIENT, Refused, named
 from treering.store.opensearch.columns import ROOT
+from treering.store.opensearch.dsl import number_of
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.stage.store import Limits
     from treering.store.opensearch.cluster import Cluster
@@ -26,6 +27,7 @@ _LARGEST_PAGE = 10_000
 _PAGE_BYTES = 16 << 20
 _KEEP_ALIVE = "2m"
 _ALWAYS = (f"{ROOT}.seq", f"{ROOT}.ns", f"{ROOT}.rest", f"{ROOT}.floats")
+_MOST_LEFT = 1000
 _NO_POINT: dict[str, Any] = {}
 
 
@@ -82,6 +84,32 @@ class Puller:
         told = self._cluster.call("POST", f"/{named(target.indexes)}/_count", {"query": query}, LENIENT)
         return int(told["count"])
 
+    def aggregations(
+        self, target: Target, body: dict[str, Any], point: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], int]:
+        """Return the answer to a search without hits, at a point in time if one is given, and its size in bytes."""
+        if point:
+            found = self._cluster.raw("POST", "/_search", body | point)
+        else:
+            where: dict[str, str | bool] = {} if target.shard is None else {"preference": f"_shards:{target.shard}"}
+            found = self._cluster.raw("POST", f"/{named(target.indexes)}/_search", body, LENIENT | where)
+        answer: dict[str, Any] = msgspec.json.decode(found)
+        return answer, len(found)
+
+    def left(self, target: Target) -> frozenset[str] | None:
+        """Return the fields of which some document of ours keeps values apart from the index; None where unknown."""
+        if not target.own:
+            return None
+        path = f"{ROOT}.left"
+        body = {
+            "size": 0,
+            "query": {"exists": {"field": path}},
+            "aggs": {"left": {"terms": {"field": path, "size": _MOST_LEFT}}},
+        }
+        found, _ = self.aggregations(target, body, _NO_POINT)
+        names = found.get("aggregations", {}).get("left", {"buckets": [], "sum_other_doc_count": 0})
+        return None if names["sum_other_doc_count"] else frozenset(bucket["key"] for bucket in names["buckets"])
+
     def search(self, indexes: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the hits of one search."""
         found = self._cluster.call("POST", f"/{named(indexes)}/_search", body, LENIENT)
@@ -97,22 +125,26 @@ class Puller:
         *,
         newest: int = 0,
         few: bool = False,
+        order: Sequence[Any] = (),
+        most: int | None = None,
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield all hits, in the order of their numbers; `fields` (None: all) are needed of them.
 
         With `newest`, which is how many to begin with, the newest come first. Where they are `few`, one
-        search is a point in time by itself.
+        search is a point in time by itself. With another `order` and `most`, no more than that many hits come.
         """
-        order: list[Any] = [{f"{ROOT}.seq" if target.own else "_seq_no": "asc"}]
+        order = list(order) or [number_of(target)]
         if newest:
-            order = [{target.time: {"order": "desc", "missing": "_last"}}, *order]
+            order = [{target.time: {"order": "desc", "missing": "_last", "numeric_type": "long"}}, *order]
         body: dict[str, Any] = {"query": query, "sort": order, "track_total_hits": False}
         if fields is not None:
             body["_source"] = _includes(target, fields)
         if not target.own:
             body["seq_no_primary_term"] = True
         size = min(newest, FIRST_PAGE) if newest else FIRST_PAGE
-        point_in_time = contextlib.nullcontext(_NO_POINT) if few or newest else self._point(target)
+        if most is not None:
+            size, few = min(max(most, 1), FIRST_PAGE), few or most <= FIRST_PAGE
+        point_in_time = contextlib.nullcontext(_NO_POINT) if few or newest else self.point(target)
         with point_in_time as point:
             while True:
                 budget.check()
@@ -120,10 +152,13 @@ class Puller:
                 budget.spend(read)
                 if hits:
                     yield hits
-                if len(hits) < size:
+                if most is not None:
+                    most -= len(hits)
+                if len(hits) < size or most == 0:
                     return
                 body["search_after"] = hits[-1]["sort"]
                 size = max(100, min(_LARGEST_PAGE, _PAGE_BYTES * size // max(read, 1), size * 4))
+                size = size if most is None else min(size, most)
 
     def _page(self, target: Target, body: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
         if "pit" in body:
@@ -135,7 +170,7 @@ class Puller:
         return hits, len(found)
 
     @contextlib.contextmanager
-    def _point(self, target: Target) -> Iterator[dict[str, Any]]:
+    def point(self, target: Target) -> Iterator[dict[str, Any]]:
         """Hold what the indexes have now until the end of the block; old versions, which cannot, go on."""
         path = "_pit" if self._elastic else "_search/point_in_time"
         where: dict[str, str | bool] = {} if target.shard is None else {"preference": f"_shards:{target.shard}"}

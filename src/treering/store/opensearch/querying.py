@@ -15,7 +15,9 @@ from treering.model.times import rfc3339_ns
 from treering.stage.store import Result
 from treering.store.duckdb import relation, running, statement
 from treering.store.opensearch import foreign, hits
-from treering.store.opensearch.dsl import dsl_of
+from treering.store.opensearch.dsl import dsl_of, order_of
+from treering.store.opensearch.fields import Fields
+from treering.store.opensearch.grouped import collected
 from treering.store.opensearch.pulling import FIRST_PAGE, Budget
 from treering.store.opensearch.tables import Tables
 
@@ -53,16 +55,26 @@ class Reader:
             fetch = _Fetch(self, cursor, Budget(self.config, limits, cancel))
             try:
                 with running.guarded(cursor, limits, cancel):
+                    query, tables = fetch.grouped(query)
                     done: dict[int, exp.Query] = {}
                     for scan in query.scans.values():
                         if id(scan) not in done:
                             done[id(scan)] = fetch.table(scan)
-                    tables = {name: done[id(scan)] for name, scan in query.scans.items()}
+                    tables |= {name: done[id(scan)] for name, scan in query.scans.items()}
                     rows = running.fetch(cursor, statement.text(query, tables), limits)
             except running.Unreadable as error:
                 raise Bug(f"the embedded engine cannot read what was fetched: {error}") from error
         budget = fetch.budget
         return Result(query.columns, rows, budget.documents, budget.bytes, cpu_seconds=time.thread_time() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of one target; with an `order`, only the first documents in it are needed."""
+
+    target: Target
+    query: dict[str, Any]
+    order: list[Any]
 
 
 class _Fetch:
@@ -74,22 +86,54 @@ class _Fetch:
         self._cursor = cursor
         self._tables = Tables(cursor)
 
+    def grouped(self, query: Query) -> tuple[Query, dict[str, exp.Query]]:
+        """Return the query over groups where the cluster can make them, and their tables."""
+        tables: dict[str, exp.Query] = {}
+        for groups in query.groups:
+            scan = query.scans[groups.scan]
+            targets = self._reader.catalog.targets(scan.streams)
+            schema = self._reader.catalog.schema(targets)
+            made = collected(groups, scan, targets, schema, self._reader.puller, self.budget)
+            if made is None:
+                continue
+            tables[groups.table] = self._tables.whole(made)
+            others = {name: held for name, held in query.scans.items() if name != groups.scan}
+            query = replace(query, sql=groups.put_into(query.sql), scans=others)
+        return query, tables
+
     def table(self, scan: Scan) -> exp.Query:
         """Return the SELECT of a scan's table."""
         targets = self._reader.catalog.targets(scan.streams)
         schema = self._reader.catalog.schema(targets)
-        if scan.newest is not None:
+        asked = [self._asked(scan, target, schema) for target in targets]
+        if scan.newest is not None and not all(one.order for one in asked):
             scan = self._newest(scan, targets, schema)
-        read = [(target, list(self._rows(scan, target))) for target in targets]
+            asked = [self._asked(scan, target, schema) for target in targets]
+        read = [(one.target, list(self._rows(scan, one))) for one in asked]
         parts = [self._tables.part(target.stream, rows, scan, schema) for target, rows in read if rows]
         return relation.table(scan, schema, parts)
 
-    def _rows(self, scan: Scan, target: Target) -> Iterator[RecordBatch]:
-        query, _ = dsl_of(scan, target)
-        count = self._reader.puller.count(target, query)
+    def _asked(self, scan: Scan, target: Target, schema: StreamSchema) -> _Asked:
+        left = self._reader.puller.left(target) if scan.first is not None else None
+        fields = Fields(target, schema, left)
+        query, exact = dsl_of(scan, target, fields)
+        order = order_of(scan.keys, target, fields) if exact and scan.first is not None else None
+        return _Asked(target, query, order or [])
+
+    def _rows(self, scan: Scan, asked: _Asked) -> Iterator[RecordBatch]:
+        puller, target, query = self._reader.puller, asked.target, asked.query
+        if asked.order:
+            pages = puller.pages(target, query, scan.fields, self.budget, order=asked.order, most=scan.first)
+            if scan.first == 0:
+                return
+            for page in pages:
+                self.budget.admit(len(page))
+                yield rows_of(page, target)
+            return
+        count = puller.count(target, query)
         self.budget.admit(count)
         if count:
-            for page in self._reader.puller.pages(target, query, scan.fields, self.budget, few=count < FIRST_PAGE):
+            for page in puller.pages(target, query, scan.fields, self.budget, few=count < FIRST_PAGE):
                 yield rows_of(page, target)
 
     def _newest(self, scan: Scan, targets: Sequence[Target], schema: StreamSchema) -> Scan:
@@ -106,7 +150,7 @@ class _Fetch:
         return replace(scan, newest=None, start_ns=max(scan.start_ns or bound, bound))
 
     def _newest_times(self, scan: Scan, target: Target, schema: StreamSchema, most: int) -> list[int]:
-        query, _ = dsl_of(scan, target)
+        query, _ = dsl_of(scan, target, Fields(target, schema))
         times: list[int] = []
         begin = most if scan.where is None else max(2 * most, _LEAST_PAGE)
         for page in self._reader.puller.pages(target, query, scan.fields, self.budget, newest=begin):

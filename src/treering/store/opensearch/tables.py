@@ -46,6 +46,10 @@ class Tables:
         source = relation.selected(exp.to_table(name), wanted, columns, rest)
         return Part(stream, source, columns | rest)
 
+    def whole(self, table: Table) -> exp.Query:
+        """Return the SELECT of a table as it is."""
+        return exp.select("*").from_(exp.to_table(self._register(table)))
+
     def _register(self, table: Table) -> str:
         name = f"fetched_{self._count}"
         self._count += 1
