@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.query import ppl_cases
-from treering.store.opensearch import Config, OpenSearchStore
+from treering.store.opensearch import Config
+from treering.store.opensearch.engine import OpenSearchStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
