@@ -36,7 +36,7 @@ class Plan:
     groups: Groups
     sources: tuple[Mapping[str, Any], ...]
     metrics: Mapping[str, Any]
-    checks: Mapping[str, Any]
+    checks: dict[str, Any]
     kinds: Mapping[str, Type]
 
     def body(self, query: Mapping[str, Any], after: Any = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from treering.store.opensearch.dsl import number_of
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from treering.stage.store import Limits
     from treering.store.opensearch.cluster import Cluster
@@ -84,9 +84,7 @@ class Puller:
         told = self._cluster.call("POST", f"/{named(target.indexes)}/_count", {"query": query}, LENIENT)
         return int(told["count"])
 
-    def aggregations(
-        self, target: Target, body: dict[str, Any], point: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], int]:
+    def aggregations(self, target: Target, body: dict[str, Any], point: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """Return the answer to a search without hits, at a point in time if one is given, and its size in bytes."""
         if point:
             found = self._cluster.raw("POST", "/_search", body | point)
