@@ -275,6 +275,10 @@ PAYLOAD = {
     "startTime": 1795422830.0, "endTime": 1795422831.5, "metadata": {"user_api_key_user_id": "u"},
     "response": {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "hello"}}]},
 }  # fmt: skip
+ANSWER = {"id": "c", "model": "gpt-4o-2024-08-06", "usage": {"prompt_tokens": 3, "completion_tokens": 1},
+          "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "hello"}}]}  # fmt: skip
+EXCHANGE = {"model": "gpt-4o", "messages": HI, "response": ANSWER, "latency_ms": 1500, "created": 1795422830,
+            "user_id": "u"}  # fmt: skip
 DOCUMENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bedrock": (BEDROCK, {"provider": "aws.bedrock", "user": "arn:aws:iam::1:user/a", "finish": ("stop",),
                           "system": ("be brief",)}),
@@ -282,6 +286,7 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                       "models": ("mine", "gpt-4o-2024-08-06")}),
     "langsmith": (RUN, {"provider": "openai", "user": "u"}),
     "litellm": (PAYLOAD, {"provider": "openai", "user": "u", "models": ("gpt-4o", "gpt-4o-2024-08-06")}),
+    "openai": (EXCHANGE, {"user": "u", "models": ("gpt-4o", "gpt-4o-2024-08-06"), "finish": ("stop",)}),
 }  # fmt: skip
 
 
@@ -302,6 +307,43 @@ def test_a_call_as_a_document(name: str, inside: bool) -> None:
     wanted = {**CHAT, "dialect": name, "duration": 1.5, **more}
     assert {key: shown[key] for key in wanted} == wanted
     assert (found.cost_usd is None) == (name == "azure")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"request": {"model": "gpt-4o", "messages": HI}, "response": ANSWER},
+        {"custom_id": "1", "request": {"messages": HI}, "response": {"status_code": 200, "body": ANSWER}},
+        {"model": "gpt-4o", "prompt": "hi", "completion": "hello", "usage": ANSWER["usage"]},
+        {"model": "gpt-4o", "prompt": "hi", "response": "hello", "usage": ANSWER["usage"]},
+        {"request": {"model": "gpt-4o", "input": "hi"}, "response": {
+            "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hello"}]}],
+            "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"request": {"model": "claude-3-5-sonnet-latest", "messages": HI, "system": "be brief"},
+         "response": {"role": "assistant", "content": [{"type": "text", "text": "hello"}],
+                      "usage": {"input_tokens": 3, "output_tokens": 1}}},
+    ],
+)  # fmt: skip
+def test_an_exchange_as_an_application_logs_it(document: dict[str, Any]) -> None:
+    found = call(normalised(document, "logs"))
+    assert found is not None
+    assert found.is_call
+    assert (found.prompt, found.answer) == ("hi", "hello")
+    assert (found.tokens.input, found.tokens.output) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"messages": ["a", "b"], "model": "x"},
+        {"messages": HI},
+        {"prompt": 3, "completion": "x", "model": "m"},
+        {"request": {"messages": "hi"}, "response": {"body": 4}},
+        {"response": {"body": {"choices": "x"}}, "messages": [{"role": 3}]},
+    ],
+)
+def test_what_is_no_exchange_with_a_model(document: dict[str, Any]) -> None:
+    assert "treering.view" not in normalised(document, "logs").get("attributes", {})
 
 
 def test_feedback_of_a_run() -> None:

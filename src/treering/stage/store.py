@@ -140,26 +140,34 @@ class Groups:
         def step(node: exp.Expression) -> exp.Expression:
             return self.sql.copy() if node.meta.get("groups") == self.table else node
 
-        return sql.copy().transform(step)  # type: ignore[return-value]  a query stays one
+        return sql.copy().transform(step)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query ready to run: an SQL syntax tree over the tables that `scans` name; `groups` may take their place."""
+    """A query ready to run: an SQL syntax tree over the tables that `scans` name; `groups` may take their place.
+
+    `text` is what a person wrote, where a person did.
+    """
 
     sql: exp.Query
     scans: Mapping[str, Scan]
     columns: tuple[ResultColumn, ...]
+    text: str = ""
     groups: tuple[Groups, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one query may use; beyond it the store raises `UserError` naming the limit."""
+    """How much one query may use; beyond it the store raises `UserError` naming the limit.
+
+    `scanned_bytes` are those of the files it would read by the plan's estimate; None sets no limit.
+    """
 
     rows: int = 10_000
     seconds: float = 60.0
     memory_bytes: int = 1 << 30
+    scanned_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from treering.parse.genai import (
     mcp,
     mlflow,
     official,
+    openai,
     openinference,
     openlit,
     openllmetry,
@@ -47,7 +48,7 @@ _READERS: dict[str, ModuleType] = {
                                        openllmetry, vercel, vllm)
 }  # fmt: skip
 _READERS |= {"gen_ai/1.36": official, "logfire": official, "treering": official}
-_DOCUMENTS = {module.KIND.name: module.KIND for module in (azure, bedrock, langsmith, litellm)}
+_DOCUMENTS = {module.KIND.name: module.KIND for module in (azure, bedrock, langsmith, litellm, openai)}
 _KINDS = {str: Kind.STRING, int: Kind.LONG, float: Kind.DOUBLE, bool: Kind.BOOLEAN, list: Kind.JSON, dict: Kind.JSON}
 _START = "/startTime"
 _I64 = 2**63
@@ -56,7 +57,7 @@ _I64 = 2**63
 @lru_cache(1024)
 def kindred(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Return which kinds of documents may be in a batch with these columns, and the prefix of their fields."""
-    found = ((name, documents.base(names, kind.required)) for name, kind in _DOCUMENTS.items())
+    found = ((name, documents.base(names, kind)) for name, kind in _DOCUMENTS.items())
     return tuple((name, prefix) for name, prefix in found if prefix is not None)
 
 

@@ -87,7 +87,7 @@ class Puller:
     def aggregations(self, target: Target, body: dict[str, Any], point: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """Return the answer to a search without hits, at a point in time if one is given, and its size in bytes."""
         if point:
-            found = self._cluster.raw("POST", "/_search", body | point)
+            found = self._cluster.raw("POST", "/_search", body | dict(point))
         else:
             where: dict[str, str | bool] = {} if target.shard is None else {"preference": f"_shards:{target.shard}"}
             found = self._cluster.raw("POST", f"/{named(target.indexes)}/_search", body, LENIENT | where)
