@@ -32,7 +32,7 @@ COMMANDS = frozenset(
         "streamstats trendline bin chart xyseries transpose addtotals addcoltotals join inner left right full cross "
         "semi anti lookup append appendpipe appendcol multisearch union parse grok rex regex replace fillnull "
         "fieldformat mvexpand expand flatten mvcombine nomv reverse convert "
-        "spath foreach timewrap makeresults describe show graphlookup"
+        "spath foreach timewrap makeresults describe show graphlookup patterns"
     ).split()
 )
 NOW_NS = 1_795_500_000_000_000_000  # 2026-11-24: after every document

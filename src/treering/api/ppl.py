@@ -28,8 +28,8 @@ class _Body(msgspec.Struct):
 def routes(service: Service) -> list[Route]:
     """Return the routes of PPL queries and of their plans."""
     post = frozenset({"POST"})
-    found = [Route(post, path, _guarded(_query, service), reads=True) for path in _PATHS]
-    return [*found, *(Route(post, f"{path}/_explain", _guarded(_explain, service), reads=True) for path in _PATHS)]
+    found = [Route(post, path, guarded(_query, service), reads=True) for path in _PATHS]
+    return [*found, *(Route(post, f"{path}/_explain", guarded(_explain, service), reads=True) for path in _PATHS)]
 
 
 async def _query(service: Service, request: Request) -> Any:
@@ -58,14 +58,17 @@ def _text(request: Request) -> str:
     return text
 
 
-def _guarded(
+def guarded(
     operation: Callable[[Service, Request], Awaitable[Any]], service: Service
 ) -> Callable[[Request], Awaitable[Response]]:
+    """Return the operation as a route's handler whose errors are in OpenSearch's shape."""
+
     async def handle(request: Request) -> Response:
         try:
-            return answer(await operation(service, request))
+            found = await operation(service, request)
         except TreeringError as error:
             return _failure(error)
+        return found if isinstance(found, Response) else answer(found)
 
     return handle
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from treering.api import ppl
+from treering.api import ppl, sql
 from treering.api.querylog import QueryLog
 from treering.api.routes import routes as api_routes
 from treering.api.service import Listener as Shown
@@ -92,7 +92,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         templates=pipeline.templates,
         log=QueryLog(pipeline.store, pipeline.clock, pipeline.telemetry, pipeline.settings.limits.slow),
     )
-    queries = ppl.routes(service)
+    queries = [*ppl.routes(service), *sql.routes(service)]
     everything = [*api_routes(service), *pipeline.routes, *queries]
     listeners.append(Listener("http", listen.host, listen.port, everything, Page(), required=True))
     if listen.conventional and listen.otlp_http:

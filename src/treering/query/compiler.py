@@ -272,7 +272,7 @@ class Compiler:
         shown = tuple(output.result_column(name, column) for name, column in columns.items())
         chain.only_once(select, self.sources)
         scans = {source.name: scan(source) for source in self.sources}
-        return Query(select, scans, shown, groups.offered(select, self.sources))
+        return Query(select, scans, shown, groups=groups.offered(select, self.sources))
 
 
 def _beyond(time: Column, sequence: Column, after: tuple[int, int], *, ascending: bool) -> exp.Expression:

@@ -37,6 +37,14 @@ def absorb(relation: Relation, node: Node, condition: exp.Expression, compiler: 
     if source is None:
         return
     source.demand(condition, conditions.of_node(relation, node, compiler))
+    hint(relation, node, compiler)
+
+
+def hint(relation: Relation, node: Node, compiler: Compiler) -> None:
+    """Tell the scan which rows a condition that is asked elsewhere leaves out for certain."""
+    source = _source(relation)
+    if source is None:
+        return
     for part in _conjuncts(node):
         _bound(relation, source, part, compiler.now_ns)
         if (tokens := _tokens(relation, part, compiler)) is not None:

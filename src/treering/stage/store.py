@@ -60,9 +60,9 @@ class Scan:
     satisfy `where`, an expression over the scan's own columns.
 
     `filter` is what the query demands of a row, for stores with a query language of their own (see
-    `treering.stage.condition`): rows for which it is not true are not needed. It is
-    `ANYTHING` where nothing is said. With `first` set, of the rows for which
-    it is true only that many are needed, the first ones in the order of `keys` and then of `_seq`.
+    `treering.stage.condition`): rows for which it is not true are not needed. It is `ANYTHING` where nothing is
+    said. With `first` set, of the rows for which it is true only that many are needed, the first ones in the order of
+    `keys` and then of `_seq`.
     """
 
     streams: tuple[str, ...]
@@ -140,7 +140,7 @@ class Groups:
         def step(node: exp.Expression) -> exp.Expression:
             return self.sql.copy() if node.meta.get("groups") == self.table else node
 
-        return sql.copy().transform(step)  # type: ignore[return-value]  a query stays one
+        return sql.copy().transform(step)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,17 @@
 """`describe <stream>`: the fields of a stream and their types, a row each, in the columns that JDBC has for it.
 
 `show datasources` lists where data can come from: this store.
+
+Syntax:
+    describe <stream>
+    show datasources
+
+Arguments:
+    stream: a stream or a pattern
+
+Example:
+    describe logs
+    show datasources
 """
 
 from __future__ import annotations

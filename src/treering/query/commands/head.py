@@ -1,4 +1,12 @@
-"""`head [<count>] [from <offset>]`: the first rows."""
+"""`head [<count>] [from <offset>]`: the first rows.
+
+Arguments:
+    count: how many rows, 10 if not said
+    from: how many rows are left out before them
+
+Example:
+    source=logs | head 5 from 10
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,22 @@
 
 With a condition, columns of the right side whose name the left has stand under `right.name`. With a list of fields, or
 with none (all common ones), each name stays once: the right side's value with `overwrite=true`, else the left's.
+
+Syntax:
+    [<kind>] join [left=<name>] [right=<name>] [max=<n>] on <condition> <stream or [ pipeline ]>
+    join [type=<kind>] [overwrite=true|false] [max=<n>] [<field>, …] <stream or [ pipeline ]>
+
+Arguments:
+    kind: inner if not said; left, right, full, cross, semi or anti
+    left: a name for the rows so far
+    right: a name for the other rows
+    max: how many rows of the right side at most stand beside one
+    on: the condition; without it fields of the same name are equal
+    type: the kind, written as an option
+    overwrite: false to keep the left side's values
+
+Example:
+    source=logs | inner join left=l right=s on l.serviceName = s.name services | fields serviceName, team
 """
 
 from __future__ import annotations

@@ -1,4 +1,14 @@
-"""`sort [<count>] [+|-] <field> [asc|desc], …`: order the rows; nulls first when ascending, last when descending."""
+"""`sort [<count>] [+|-] <field> [asc|desc], …`: order the rows; nulls first when ascending, last when descending.
+
+Arguments:
+    count: how many rows at most
+    +: ascending, which is so if not said
+    -: descending
+    field: a field, or auto(f), num(f), str(f), ip(f) to say as what
+
+Example:
+    source=logs | sort - durationInNanos, serviceName | head 3
+"""
 
 from __future__ import annotations
 

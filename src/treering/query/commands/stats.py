@@ -1,4 +1,16 @@
-"""`stats <aggregate>, … [by <field>, … , span(…)]`: one row per group, groups in ascending order, null first."""
+"""`stats <aggregate>, … [by <field>, … , span(…)]`: one row per group, groups in ascending order, null first.
+
+Syntax:
+    stats [bucket_nullable=true|false] <aggregate>, … [by <field>, … , span(<field>, <size>)]
+
+Arguments:
+    aggregate: count(), sum(f), avg(f), p95(f), dc(f) and the like, each with as <name>
+    by: what makes a group: fields, span(field, size)
+    bucket_nullable: false to leave groups without a key out
+
+Example:
+    source=logs | stats count() as n, p95(durationInNanos) by span(@timestamp, 5m), serviceName
+"""
 
 from __future__ import annotations
 

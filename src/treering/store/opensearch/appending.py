@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _NS = 1_000_000_000
 _PAGE = 5000
+_NAMES = 10
 
 
 def id_of(seq: int) -> str:
@@ -121,8 +122,9 @@ class Appender:
         self.dirty.clear()
         try:
             aliases = [stream.alias for stream in self.state.streams.values()]
-            if aliases:
-                path = f"/{named(*aliases)}/_refresh"
+            # The names of many streams do not fit into one line of a request.
+            for start in range(0, len(aliases), _NAMES):
+                path = f"/{named(*aliases[start : start + _NAMES])}/_refresh"
                 self.cluster.call("POST", path, None, LENIENT)
         except BaseException:
             self.dirty.set()

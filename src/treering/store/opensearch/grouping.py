@@ -36,7 +36,7 @@ class Plan:
     groups: Groups
     sources: tuple[Mapping[str, Any], ...]
     metrics: Mapping[str, Any]
-    checks: Mapping[str, Any]
+    checks: dict[str, Any]
     kinds: Mapping[str, Type]
 
     def body(self, query: Mapping[str, Any], after: Any = None) -> dict[str, Any]:
@@ -44,14 +44,14 @@ class Plan:
         asked: dict[str, Any] = {"size": 0, "track_total_hits": True, "query": query}
         metrics: dict[str, Any] = dict(self.metrics)
         if not self.sources:
-            return asked | {"aggs": metrics | self.checks} if metrics or self.checks else asked
+            return asked | {"aggs": metrics | dict(self.checks)} if metrics or self.checks else asked
         composite: dict[str, Any] = {"size": PAGE, "sources": list(self.sources)}
         if after is not None:
             composite["after"] = after
         made: dict[str, Any] = {"composite": composite}
         if metrics:
             made["aggs"] = metrics
-        checks = self.checks if after is None else {}
+        checks = dict(self.checks) if after is None else {}
         return asked | {"aggs": {"groups": made} | checks}
 
     def read(self, answer: Mapping[str, Any]) -> tuple[list[list[Any]], Any]:
