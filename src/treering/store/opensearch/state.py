@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.core.errors import Permanent, Retryable, UserError
-from treering.store.opensearch.cluster import Refused, named
+from treering.store.opensearch.cluster import Refused, named, parts
 from treering.store.opensearch.columns import ROOT, Columns
 
 if TYPE_CHECKING:
@@ -283,8 +283,8 @@ class State:
             self._indexes.pop(stream, None)
             if held is None:
                 return False
-            if found := [name for name in self.indexes(held) if name.startswith(f"{self._config.prefix}{stream}-")]:
-                self._cluster.call("DELETE", f"/{named(*found)}")
+            for part in parts([name for name in self.indexes(held) if self.stream_of(name) == stream]):
+                self._cluster.call("DELETE", f"/{part}")
             query = {"query": {"term": {"stream": stream}}}
             self._cluster.call("POST", f"/{named(self._index)}/_refresh")
             while hits := self._cluster.call("POST", f"/{named(self._index)}/_search", query | {"size": _PAGE})["hits"][
