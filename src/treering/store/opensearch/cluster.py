@@ -61,8 +61,21 @@ class Node:
         self.host = parts.hostname
         self.port = parts.port or (443 if self.https else 9200)
         self.path = parts.path.rstrip("/")
-        self.idle: deque[http.client.HTTPConnection] = deque(maxlen=_KEPT_CONNECTIONS)
+        self.idle: deque[http.client.HTTPConnection] = deque()
         self.resting_until = 0.0
+
+    def keep(self, connection: http.client.HTTPConnection, *, usable: bool) -> None:
+        """Use a connection again, or close it."""
+        if usable and len(self.idle) < _KEPT_CONNECTIONS:
+            self.idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self.idle.pop().close()
 
 
 class Cluster:
@@ -176,7 +189,7 @@ class Cluster:
     def _rest(self, node: Node, error: Exception) -> None:
         node.resting_until = time.monotonic() + _REST_S
         self.trouble[node.url] = _said(error)
-        node.idle.clear()
+        node.close()
 
     def _exchange(
         self, node: Node, method: str, target: str, text: bytes | None, headers: Mapping[str, str]
@@ -194,10 +207,7 @@ class Cluster:
                 if kept and not isinstance(error, TimeoutError):
                     continue  # the node closed it while it was idle
                 raise
-            if answer.will_close:
-                connection.close()
-            else:
-                node.idle.append(connection)
+            node.keep(connection, usable=not answer.will_close)
             return answer.status, found, _seconds(answer.getheader("Retry-After"))
 
     def _connection(self, node: Node) -> tuple[http.client.HTTPConnection, bool]:
@@ -212,8 +222,7 @@ class Cluster:
     def close(self) -> None:
         """Close the idle connections."""
         for node in self._nodes:
-            while node.idle:
-                node.idle.pop().close()
+            node.close()
 
 
 def named(*names: str) -> str:

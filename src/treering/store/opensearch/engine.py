@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from treering.core.clock import Clock
     from treering.model.schema import StreamSchema
+    from treering.stage.plan import Plan
     from treering.stage.store import Scan, StreamInfo
     from treering.store.duckdb.ownership import Lock
     from treering.store.opensearch.target import Target
@@ -145,6 +146,15 @@ class OpenSearchStore:
         """Answer a query. Raises `UserError` at a limit or a value the query cannot handle."""
         self._appender.freshen()
         return self._reader.run(query, limits, cancel)
+
+    def plan(
+        self, query: Query, limits: Limits, *, measure: bool = False, cancel: threading.Event | None = None
+    ) -> Plan:
+        """Return what of `query` goes to the cluster and what runs here; with `measure` also what that took."""
+        from treering.store.opensearch.planning import plan
+
+        self._appender.freshen()
+        return plan(self._reader, query, limits, measure=measure, cancel=cancel)
 
     def create(self, stream: str, mapping: Mapping[str, Any]) -> None:
         """Create an empty stream with an OpenSearch mapping. Raises `UserError` when it exists."""

@@ -198,21 +198,36 @@ class State:
 
     def learn(self, stream: Known, index: str, names: Iterable[str], items: Mapping[str, Kind]) -> None:
         """Keep columns that are new, durably, and have `index` take them in."""
-        columns = stream.columns
-        if all(name in columns.order for name in names):
+        columns, wanted = stream.columns, list(names)
+        if all(name in columns.order for name in wanted):
             return
         with columns.lock:
-            before = len(columns.kinds), len(columns.order)
-            fresh = [name for name in names if columns.add(name, items.get(name))]
-            paths = list(columns.kinds)[before[0] :]
+            order = len(columns.order)
+            fresh = self._mapped(stream, index, wanted, items)
             try:
-                self._keep(stream.name, before[1], [(name, columns.order[name]) for name in fresh])
-                if paths:
-                    properties = columns.properties(paths)
-                    self._cluster.call("PUT", f"/{named(index)}/_mapping", {"properties": properties})
+                self._keep(stream.name, order, [(name, columns.order[name]) for name in fresh])
             except BaseException:
-                columns.forget(fresh, paths)
+                columns.forget(fresh)
                 raise
+
+    def _mapped(self, stream: Known, index: str, names: list[str], items: Mapping[str, Kind]) -> list[str]:
+        """Add columns, mapped in `index` as far as it takes them; returns those that are new."""
+        columns = stream.columns
+        for _ in range(2):
+            fresh = [name for name in names if columns.add(name, items.get(name))]
+            properties = columns.properties(columns.claimed(fresh))
+            try:
+                if properties:
+                    self._cluster.call("PUT", f"/{named(index)}/_mapping", {"properties": properties})
+            except BaseException as error:
+                columns.forget(fresh)
+                if not isinstance(error, Refused):
+                    raise
+                # Another process had records with these fields first.
+                columns.know(self._columns_of().get(stream.name, ()))
+            else:
+                return fresh
+        return [name for name in names if columns.know([(name, "")])]
 
     def _keep(self, stream: str, order: int, fresh: list[tuple[str, str]]) -> None:
         lines = bytearray()
