@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ROWS = " rows"
 _PARTS = frozenset({"expressions", "from_", "where", "group", "having"})
-_GROUPED = frozenset({Type.STRING, Type.BOOLEAN, Type.IP, Type.DOUBLE, *coerce.INTEGERS})
+_GROUPED = frozenset({Type.STRING, Type.BOOLEAN, Type.IP, *coerce.NUMBERS})
 _MOST_KEYS = 8
 _MOST_NODES = 2_000
 # Functions of single values that stand around aggregates.

@@ -62,7 +62,7 @@ class OpenSearchStore:
         self._catalog = Catalog(self._cluster, self._config, self._state)
         self._puller = Puller(self._cluster, elastic=self._version.get("distribution") != "opensearch")
         self._connection = running.connect(self._config.threads, self._config.engine_memory_bytes, None)
-        self._reader = Reader(self._catalog, self._puller, self._config, self._connection)
+        self.reader = Reader(self._catalog, self._puller, self._config, self._connection)
         newest = self._greatest()
         self._numbering, self._recent = Numbering(self._state.block, newest), Recent(newest)
         self._appender = Appender(
@@ -145,7 +145,7 @@ class OpenSearchStore:
     def run(self, query: Query, limits: Limits, cancel: threading.Event | None = None) -> Result:
         """Answer a query. Raises `UserError` at a limit or a value the query cannot handle."""
         self._appender.freshen()
-        return self._reader.run(query, limits, cancel)
+        return self.reader.run(query, limits, cancel)
 
     def plan(
         self, query: Query, limits: Limits, *, measure: bool = False, cancel: threading.Event | None = None
@@ -154,7 +154,7 @@ class OpenSearchStore:
         from treering.store.opensearch.planning import plan
 
         self._appender.freshen()
-        return plan(self._reader, query, limits, measure=measure, cancel=cancel)
+        return plan(self.reader, query, limits, measure=measure, cancel=cancel)
 
     def create(self, stream: str, mapping: Mapping[str, Any]) -> None:
         """Create an empty stream with an OpenSearch mapping. Raises `UserError` when it exists."""

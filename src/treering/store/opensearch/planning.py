@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.stage.plan import Measured, Plan, Sent
+from treering.stage.store import Limits
 from treering.store.duckdb import relation, statement
 from treering.store.duckdb.plan import estimated
+from treering.store.opensearch.dsl import number_of
 from treering.store.opensearch.grouped import planned
 from treering.store.opensearch.grouping import table
 from treering.store.opensearch.pulling import Budget
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from treering.stage.store import Groups, Limits, Query, Scan
+    from treering.stage.store import Groups, Query, Scan
     from treering.store.opensearch.target import Target
 
+_SAMPLE = 10_000
 ENGINE = "DuckDB, over what OpenSearch answers"
 
 
@@ -42,6 +45,23 @@ def plan(
     took, cpu = time.monotonic() - began, time.process_time() - before
     measured = Measured(len(found.rows), found.rows_scanned, found.bytes_scanned, took, cpu)
     return Plan(ENGINE, {}, steps, measured, tuple(sharing.sent))
+
+
+def fetched(reader: Reader, scan: Scan) -> tuple[int, float]:
+    """Return how many documents a scan matches, and the mean bytes of one as it comes, by the first page."""
+    targets = reader.catalog.targets(scan.streams)
+    schema = reader.catalog.schema(targets)
+    total, seen, size = 0, 0, 0
+    with reader.connection.cursor() as cursor:
+        fetch = Fetch(reader, cursor, Budget(reader.config, Limits()))
+        for target in targets:
+            query = fetch.asked(scan, target, schema).query
+            total += reader.puller.count(target, query)
+            budget = Budget(reader.config, Limits())
+            pages = reader.puller.pages(target, query, scan.fields, budget, order=[number_of(target)], most=_SAMPLE)
+            seen += sum(map(len, pages))
+            size += budget.bytes
+    return total, size / seen if seen else 0.0
 
 
 class _Sharing:
