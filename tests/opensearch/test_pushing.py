@@ -66,6 +66,9 @@ def run(store: OpenSearchStore, text: str) -> Result:
         ("where upper(svc) = 'SERVICE-1' | stats count()", 0, (67,)),
         ("stats p50(n)", 200, (100,)),
         ("where user = 'user-7' | fields n", 1, (7,)),
+        ("dedup svc | fields n", 3, (0,)),
+        ("where n > 10 | sort - n | dedup 2 svc | fields n, svc", 6, (199, "service-1")),
+        ("dedup svc keepempty=true | fields n", 200, (0,)),
         ("where regexp_match(body, 'time..t') | fields n", 20, (0,)),
     ],
 )

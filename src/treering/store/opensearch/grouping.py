@@ -116,7 +116,7 @@ def plan(groups: Groups, fields: Fields, schema: StreamSchema, *, own: bool) -> 
     kinds: dict[str, Type] = {}
     for place, key in enumerate(groups.keys):
         field = fields.get(key.field)
-        source = None if field is None or not field.complete else _source(key, field)
+        source = None if field is None or not field.complete else source_of(key, field)
         if source is None:
             return None
         sources.append({f"k{place}": source})
@@ -138,7 +138,8 @@ def plan(groups: Groups, fields: Fields, schema: StreamSchema, *, own: bool) -> 
     return Plan(groups, tuple(sources), metrics, checks, kinds)
 
 
-def _source(key: GroupKey, field: Indexed) -> Mapping[str, Any] | None:
+def source_of(key: GroupKey, field: Indexed) -> Mapping[str, Any] | None:
+    """Return the source of a composite aggregation for a key, or None where its values are not those of the field."""
     if key.step is None:
         path = field.whole if field.type == "keyword" else field.path
         same = field.type == "keyword" and field.kind in {Type.STRING, Type.IP}

@@ -17,6 +17,7 @@ from treering.store.opensearch.grouped import planned
 from treering.store.opensearch.grouping import table
 from treering.store.opensearch.pulling import Budget
 from treering.store.opensearch.querying import Fetch, Reader
+from treering.store.opensearch.sampling import body_of
 
 if TYPE_CHECKING:
     import threading
@@ -103,7 +104,10 @@ class _Sharing:
             asked = self._fetch.asked(scan, target, schema)
             count = self._count(target, asked.query)
             body: dict[str, Any] = {"query": asked.query}
-            if asked.order:
+            if asked.sources:
+                body = body_of(asked.query, asked.sources, asked.order, scan.first or 0)
+                self._send(name, target, "first documents of each group", body, count, count)
+            elif asked.order:
                 body |= {"sort": asked.order, "size": scan.first}
                 self._send(name, target, "first documents", body, count, min(count, scan.first or 0))
             else:

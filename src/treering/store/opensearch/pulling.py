@@ -136,7 +136,7 @@ class Puller:
             order = [{target.time: {"order": "desc", "missing": "_last", "numeric_type": "long"}}, *order]
         body: dict[str, Any] = {"query": query, "sort": order, "track_total_hits": False}
         if fields is not None:
-            body["_source"] = _includes(target, fields)
+            body["_source"] = self.includes(target, fields)
         if not target.own:
             body["seq_no_primary_term"] = True
         size = min(newest, FIRST_PAGE) if newest else FIRST_PAGE
@@ -145,6 +145,10 @@ class Puller:
         point_in_time = contextlib.nullcontext(_NO_POINT) if few or newest else self.point(target)
         with point_in_time as point:
             yield from self._walk(target, body | point, size, most, budget)
+
+    def includes(self, target: Target, fields: Sequence[str]) -> list[str] | bool:
+        """Return what of a document is needed for `fields`."""
+        return _includes(target, fields)
 
     def _walk(
         self, target: Target, body: dict[str, Any], size: int, most: int | None, budget: Budget

@@ -14,11 +14,12 @@ from treering.model.columns import ARROW, MAX_COLUMNS, NANOSECOND, SEQUENCE, SYS
 from treering.model.times import rfc3339_ns
 from treering.stage.store import Result
 from treering.store.duckdb import relation, running, statement
-from treering.store.opensearch import foreign, hits
+from treering.store.opensearch import foreign, hits, sampling
 from treering.store.opensearch.dsl import dsl_of, order_of
 from treering.store.opensearch.fields import Fields
 from treering.store.opensearch.grouped import collected
 from treering.store.opensearch.pulling import FIRST_PAGE, Budget
+from treering.store.opensearch.sampling import sources_of
 from treering.store.opensearch.tables import Tables
 
 if TYPE_CHECKING:
@@ -70,11 +71,12 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of one target; with an `order`, only the first documents in it are needed."""
+    """What is asked of one target; with an `order`, only the first documents in it are needed, or of each group."""
 
     target: Target
     query: dict[str, Any]
     order: list[Any]
+    sources: list[Any]
 
 
 class Fetch:
@@ -124,11 +126,15 @@ class Fetch:
         fields = Fields(target, schema, left)
         query, exact = dsl_of(scan, target, fields)
         order = order_of(scan.keys, target, fields) if exact and scan.first is not None else None
-        return Asked(target, query, order or [])
+        sources = sources_of(scan, target, fields) if order and scan.per else []
+        return Asked(target, query, order or [] if sources or not scan.per else [], sources)
 
     def _rows(self, scan: Scan, asked: Asked) -> Iterator[RecordBatch]:
         puller, target, query = self._reader.puller, asked.target, asked.query
-        if asked.order:
+        if asked.sources and (sampled := self._sampled(scan, asked)) is not None:
+            yield from sampled
+            return
+        if asked.order and not asked.sources:
             pages = puller.pages(target, query, scan.fields, self.budget, order=asked.order, most=scan.first)
             if scan.first == 0:
                 return
@@ -141,6 +147,18 @@ class Fetch:
         if count:
             for page in puller.pages(target, query, scan.fields, self.budget, few=count < FIRST_PAGE):
                 yield rows_of(page, target)
+
+    def _sampled(self, scan: Scan, asked: Asked) -> list[RecordBatch] | None:
+        """Return the first rows of each group, or None when all had better be fetched."""
+        body = sampling.body_of(asked.query, asked.sources, asked.order, scan.first or 0)
+        found: list[RecordBatch] = []
+        try:
+            for page in sampling.pages(self._reader.puller, asked.target, body, scan.fields, self.budget):
+                self.budget.admit(len(page))
+                found.append(rows_of(page, asked.target))
+        except sampling.Hardly:
+            return None
+        return found
 
     def _newest(self, scan: Scan, targets: Sequence[Target], schema: StreamSchema) -> Scan:
         """Return the scan bounded to the time from which on there are as many matching rows as are asked for."""
