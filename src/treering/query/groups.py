@@ -95,7 +95,10 @@ class _Maker:
         self.metrics[ROWS] = Metric(ROWS, "rows")
         conditions = self._enter(below)
         group = select.args.get("group")
-        places = {int(part.name) - 1 for part in group.expressions} if group is not None else set()
+        named = [part.name for part in group.expressions] if group is not None else []
+        if not all(name.isdecimal() for name in named):
+            raise _Unfit
+        places = {int(name) - 1 for name in named}
         wheres = [self._inlined(where.this) for where in [select.args.get("where")] if where is not None]
         made: dict[int, exp.Expression] = {}
         for place in places:
