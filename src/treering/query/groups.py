@@ -95,10 +95,10 @@ class _Maker:
         self.metrics[ROWS] = Metric(ROWS, "rows")
         conditions = self._enter(below)
         group = select.args.get("group")
-        named = [part.name for part in group.expressions] if group is not None else []
-        if not all(name.isdecimal() for name in named):
+        ordinals = [part.name for part in group.expressions] if group is not None else []
+        if not all(map(str.isdecimal, ordinals)) or not all(isinstance(part, exp.Alias) for part in select.expressions):
             raise _Unfit
-        places = {int(name) - 1 for name in named}
+        places = {int(name) - 1 for name in ordinals}
         wheres = [self._inlined(where.this) for where in [select.args.get("where")] if where is not None]
         made: dict[int, exp.Expression] = {}
         for place in places:
