@@ -37,6 +37,7 @@ TAIL = st.one_of(
     st.sampled_from(["timechart span=1s count() by kw", "timechart span=1M avg(i)", "chart count() over kw by b"]),
     SORT.map(lambda keys: f"sort {keys} | head 7 | fields _id"),
     st.sampled_from(["head 5 | fields _id, kw", "head 3 from 2 | fields _id", "fields n, kw", "dedup kw | fields _id"]),
+    st.sampled_from(["dedup 2 b, kw | fields _id", "sort - n | dedup kw | fields _id", "dedup i keepempty=true"]),
     st.sampled_from(["eval u = upper(kw) | stats count() by u", "eval x = n + 1 | where x > 2 | stats sum(i) by kw"]),
     st.sampled_from(["bin i span=5 | stats count() by i", "eventstats count() by kw | head 3 | fields _id, kw"]),
 )

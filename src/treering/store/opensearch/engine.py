@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from treering.core.clock import Clock
     from treering.model.schema import StreamSchema
+    from treering.stage.plan import Plan
     from treering.stage.store import Scan, StreamInfo
     from treering.store.duckdb.ownership import Lock
     from treering.store.opensearch.target import Target
@@ -61,7 +62,7 @@ class OpenSearchStore:
         self._catalog = Catalog(self._cluster, self._config, self._state)
         self._puller = Puller(self._cluster, elastic=self._version.get("distribution") != "opensearch")
         self._connection = running.connect(self._config.threads, self._config.engine_memory_bytes, None)
-        self._reader = Reader(self._catalog, self._puller, self._config, self._connection)
+        self.reader = Reader(self._catalog, self._puller, self._config, self._connection)
         newest = self._greatest()
         self._numbering, self._recent = Numbering(self._state.block, newest), Recent(newest)
         self._appender = Appender(
@@ -144,7 +145,16 @@ class OpenSearchStore:
     def run(self, query: Query, limits: Limits, cancel: threading.Event | None = None) -> Result:
         """Answer a query. Raises `UserError` at a limit or a value the query cannot handle."""
         self._appender.freshen()
-        return self._reader.run(query, limits, cancel)
+        return self.reader.run(query, limits, cancel)
+
+    def plan(
+        self, query: Query, limits: Limits, *, measure: bool = False, cancel: threading.Event | None = None
+    ) -> Plan:
+        """Return what of `query` goes to the cluster and what runs here; with `measure` also what that took."""
+        from treering.store.opensearch.planning import plan
+
+        self._appender.freshen()
+        return plan(self.reader, query, limits, measure=measure, cancel=cancel)
 
     def create(self, stream: str, mapping: Mapping[str, Any]) -> None:
         """Create an empty stream with an OpenSearch mapping. Raises `UserError` when it exists."""

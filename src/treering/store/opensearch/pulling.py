@@ -142,6 +142,10 @@ class Puller:
         with point_in_time as point:
             yield from self._walk(target, body | point, size, most, budget)
 
+    def includes(self, target: Target, fields: Sequence[str]) -> list[str] | bool:
+        """Return what of a document is needed for `fields`."""
+        return _includes(target, fields)
+
     def _walk(
         self, target: Target, body: dict[str, Any], size: int, most: int | None, budget: Budget
     ) -> Iterator[list[dict[str, Any]]]:

@@ -14,11 +14,12 @@ from treering.model.columns import ARROW, MAX_COLUMNS, NANOSECOND, SEQUENCE, SYS
 from treering.model.times import rfc3339_ns
 from treering.stage.store import Result
 from treering.store.duckdb import relation, running, statement
-from treering.store.opensearch import foreign, hits
+from treering.store.opensearch import foreign, hits, sampling
 from treering.store.opensearch.dsl import dsl_of, order_of
 from treering.store.opensearch.fields import Fields
 from treering.store.opensearch.grouped import collected
 from treering.store.opensearch.pulling import FIRST_PAGE, Budget
+from treering.store.opensearch.sampling import sources_of
 from treering.store.opensearch.tables import Tables
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     import duckdb
-    from arro3.core import RecordBatch
+    from arro3.core import RecordBatch, Table
 
     from treering.model.schema import StreamSchema
     from treering.stage.store import Limits, Query, Scan
@@ -52,7 +53,7 @@ class Reader:
         """Answer a query. Raises `UserError` at a limit or a value the query cannot handle."""
         started = time.thread_time()
         with self.connection.cursor() as cursor:
-            fetch = _Fetch(self, cursor, Budget(self.config, limits, cancel))
+            fetch = Fetch(self, cursor, Budget(self.config, limits, cancel))
             try:
                 with running.guarded(cursor, limits, cancel):
                     query, tables = fetch.grouped(query)
@@ -69,18 +70,20 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is asked of one target; with an `order`, only the first documents in it are needed."""
+class Asked:
+    """What is asked of one target; with an `order`, only the first documents in it are needed, or of each group."""
 
     target: Target
     query: dict[str, Any]
     order: list[Any]
+    sources: list[Any]
 
 
-class _Fetch:
+class Fetch:
     """The tables of one query."""
 
     def __init__(self, reader: Reader, cursor: duckdb.DuckDBPyConnection, budget: Budget) -> None:
+        """Fetch as long as `budget` lasts, and register what comes on `cursor`."""
         self.budget = budget
         self._reader = reader
         self._cursor = cursor
@@ -96,33 +99,42 @@ class _Fetch:
             made = collected(groups, scan, targets, schema, self._reader.puller, self.budget)
             if made is None:
                 continue
-            tables[groups.table] = self._tables.whole(made)
+            tables[groups.table] = self.whole(made)
             others = {name: held for name, held in query.scans.items() if name != groups.scan}
             query = replace(query, sql=groups.put_into(query.sql), scans=others)
         return query, tables
+
+    def whole(self, table: Table) -> exp.Query:
+        """Return the SELECT of a table as it is."""
+        return self._tables.whole(table)
 
     def table(self, scan: Scan) -> exp.Query:
         """Return the SELECT of a scan's table."""
         targets = self._reader.catalog.targets(scan.streams)
         schema = self._reader.catalog.schema(targets)
-        asked = [self._asked(scan, target, schema) for target in targets]
+        asked = [self.asked(scan, target, schema) for target in targets]
         if scan.newest is not None and not all(one.order for one in asked):
             scan = self._newest(scan, targets, schema)
-            asked = [self._asked(scan, target, schema) for target in targets]
+            asked = [self.asked(scan, target, schema) for target in targets]
         read = [(one.target, list(self._rows(scan, one))) for one in asked]
         parts = [self._tables.part(target.stream, rows, scan, schema) for target, rows in read if rows]
         return relation.table(scan, schema, parts)
 
-    def _asked(self, scan: Scan, target: Target, schema: StreamSchema) -> _Asked:
+    def asked(self, scan: Scan, target: Target, schema: StreamSchema) -> Asked:
+        """Return what is asked of a target for the rows of a scan."""
         left = self._reader.puller.left(target) if scan.first is not None else None
         fields = Fields(target, schema, left)
         query, exact = dsl_of(scan, target, fields)
         order = order_of(scan.keys, target, fields) if exact and scan.first is not None else None
-        return _Asked(target, query, order or [])
+        sources = sources_of(scan, target, fields) if order and scan.per else []
+        return Asked(target, query, order or [] if sources or not scan.per else [], sources)
 
-    def _rows(self, scan: Scan, asked: _Asked) -> Iterator[RecordBatch]:
+    def _rows(self, scan: Scan, asked: Asked) -> Iterator[RecordBatch]:
         puller, target, query = self._reader.puller, asked.target, asked.query
-        if asked.order:
+        if asked.sources and (sampled := self._sampled(scan, asked)) is not None:
+            yield from sampled
+            return
+        if asked.order and not asked.sources:
             pages = puller.pages(target, query, scan.fields, self.budget, order=asked.order, most=scan.first)
             if scan.first == 0:
                 return
@@ -135,6 +147,18 @@ class _Fetch:
         if count:
             for page in puller.pages(target, query, scan.fields, self.budget, few=count < FIRST_PAGE):
                 yield rows_of(page, target)
+
+    def _sampled(self, scan: Scan, asked: Asked) -> list[RecordBatch] | None:
+        """Return the first rows of each group, or None when all had better be fetched."""
+        body = sampling.body_of(asked.query, asked.sources, asked.order, scan.first or 0)
+        found: list[RecordBatch] = []
+        try:
+            for page in sampling.pages(self._reader.puller, asked.target, body, scan.fields, self.budget):
+                self.budget.admit(len(page))
+                found.append(rows_of(page, asked.target))
+        except sampling.Hardly:
+            return None
+        return found
 
     def _newest(self, scan: Scan, targets: Sequence[Target], schema: StreamSchema) -> Scan:
         """Return the scan bounded to the time from which on there are as many matching rows as are asked for."""
