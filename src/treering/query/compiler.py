@@ -309,7 +309,7 @@ def scan(source: Source) -> Scan:
     bound = where if newest is not None else None
     return Scan(
         source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest,
-        every(source.filters), source.first, source.keys,
+        every(source.filters), source.first, source.keys, source.per,
     )  # fmt: skip
 
 

@@ -74,6 +74,7 @@ class Source:
     newest: int | None = None
     first: int | None = None
     keys: tuple[SortKey, ...] = ()
+    per: tuple[str, ...] = ()
     composed: dict[str, Composed] = field(default_factory=dict)
     joined: Joined | None = None
     follows: Source | None = None
