@@ -9,6 +9,7 @@ server whose clock is the records' time; about 25 s of CPU a seed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -189,7 +190,7 @@ def _minutes(day: Day, starts: dict[str, int]) -> Iterator[tuple[int, list[Batch
     }
     waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
     minute = day.start_ns // _MINUTE_NS
-    for emission in (*day, Emission(day.end_ns + _MINUTE_NS, "", b"", 0)):
+    for emission in itertools.chain(day, [Emission(day.end_ns + _MINUTE_NS, "", b"", 0)]):
         if emission.at_ns // _MINUTE_NS != minute:
             minute = emission.at_ns // _MINUTE_NS
             yield emission.at_ns, [batch(name, held, received_ns=emission.at_ns) for name, held in waiting.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -224,7 +224,7 @@ def test_a_host_that_only_records_name_links_nothing() -> None:
 
 
 def test_context_is_what_most_evidence_names_whatever_the_nesting() -> None:
-    records = [
+    records: list[dict[str, Any]] = [
         {"serviceName": "rag", "attributes": {"app.route": "support", "tenant": {"id": "a"}}},
         {"serviceName": "rag", "attributes.app.route": "people", "attributes": {"tenant.id": "a"}},
         {"serviceName": 7, "attributes": "odd"},
