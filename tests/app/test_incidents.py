@@ -288,7 +288,8 @@ def test_a_finding_knows_where_the_traces_of_its_evidence_came_in(desk: Desk, st
         for n in range(3)
     ]
     inner = [{**roots[0], "parentSpanId": "0" * 15 + "1", "name": "inner", "attributes": {"http.route": "/inner"}}]
-    store.append([batch("spans", [*inner, *roots], received_ns=START)])
+    others = [{**roots[1], "traceId": f"{n + 9000:032x}"} for n in range(700)]
+    store.append([batch("spans", [*inner, *roots, *others], received_ns=START)])
     found = finding("a", seqs=seqs[:3])
     traced = tuple(msgspec.structs.replace(item, trace_id=f"{n + 50:032x}") for n, item in enumerate(found.evidence))
     desk.take([msgspec.structs.replace(found, evidence=traced)])

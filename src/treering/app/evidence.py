@@ -68,23 +68,21 @@ def _entries(store: Store, finding: Finding) -> list[str]:
         return []
     fields = ("traceId", "parentSpanId", _ROUTE, "name")
     trace, parent, route, name = (exp.column(exp.to_identifier(field, quoted=True)) for field in fields)
-    first = exp.or_(
-        exp.Is(this=parent, expression=exp.null()), exp.EQ(this=parent.copy(), expression=exp.Literal.string(""))
-    )
+    is_first = exp.EQ(this=exp.Coalesce(this=parent, expressions=[_text("")]), expression=_text(""))
     wanted = trace.copy().isin(*sorted({item.trace_id for item in traced}))
+    where = exp.And(this=wanted, expression=is_first)
     times = [item.time_ns for item in traced]
-    scan = Scan(
-        (_SPANS,),
-        fields,
-        min(times) - _AROUND_NS,
-        max(times) + _AROUND_NS,
-        where=exp.And(this=wanted, expression=first),
-    )
+    scan = Scan((_SPANS,), fields, min(times) - _AROUND_NS, max(times) + _AROUND_NS, where=where)
     select = exp.select(trace, exp.Coalesce(this=route, expressions=[name])).from_(exp.to_table("records"))
+    select = select.where(where.copy()).limit(MAX_RECORDS)
     columns = (ResultColumn("traceId", "string"), ResultColumn("entry", "string"))
     rows = store.run(Query(select, {"records": scan}, columns), Limits(MAX_RECORDS)).rows
     known = {str(row[0]): str(row[1]) for row in rows if row[1]}
     return [known[item.trace_id] for item in traced if item.trace_id in known]
+
+
+def _text(value: str) -> exp.Expression:
+    return exp.Literal.string(value)
 
 
 def freeze(store: Store, findings: Sequence[Finding], kept: set[str], now_ns: int) -> list[Frozen]:
