@@ -16,6 +16,7 @@ COMMANDS = (
     "playbook",
     "schema",
     "scan",
+    "calibrate",
     "rules",
     "doctor",
     "plugins",
