@@ -9,7 +9,7 @@ import re
 import unicodedata
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -18,13 +18,15 @@ from benchmarks.injection import grammar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-FOLDER = Path(os.environ.get("TREERING_INJECTION_DATA", Path(__file__).parents[2].parent / "shared" / "data" / "injection"))
+FOLDER = Path(
+    os.environ.get("TREERING_INJECTION_DATA", Path(__file__).parents[2].parent / "shared" / "data" / "injection")
+)
 """Where the rows are; they are not part of the project."""
 UNLICENSED = frozenset({
     "alpaca_en_demo", "alpaca_zh_demo", "dpo_en_demo", "dpo_zh_demo", "gpteacher_codegen", "gpteacher_roleplay",
     "halueval_general", "owasp_llm_docs",
 })  # fmt: skip
-"""Sources whose licence does not allow, or leaves open, that shipped weights are trained on them; benign texts to test on."""
+"""Sources whose licence does not allow, or leaves open, to train shipped weights on them; benign texts to test on."""
 LOOKED_AT = frozenset({
     "alpaca_seed", "bastioncorpus", "freshqa", "gpteacher_toolformer", "kto_en_demo", "persistbench", "sigma_rules",
 })  # fmt: skip
@@ -32,7 +34,8 @@ LOOKED_AT = frozenset({
 FAMILY = {
     "pyrit_jb": "in the wild", "pyrit_jb_itw": "in the wild", "verazuo_itw": "in the wild",
     "nc_harmbench_benign": "neuralchemy", "nc_wildguard_judgecomp": "neuralchemy",
-    "asb_naive": "asb", "asb_bare": "asb", "bipia_train": "bipia", "bipia_train_clean": "bipia", "bipia_train_bare": "bipia",
+    "asb_naive": "asb", "asb_bare": "asb",
+    "bipia_train": "bipia", "bipia_train_clean": "bipia", "bipia_train_bare": "bipia",
     "spikee_jailbreak": "spikee", "spikee_document": "spikee", "spikee_bare_indirect_instruction": "spikee",
 }  # fmt: skip
 """Sources that hold texts of each other are held out together."""
@@ -89,14 +92,17 @@ def refuse_leaks(found: Iterable[Row], held: set[str]) -> None:
 
 
 def training(seed: int = 7) -> list[Row]:
-    """Return all that the shipped weights are trained on: licensed rows, texts of our own, texts with planted orders."""
+    """Return all that shipped weights are trained on: licensed rows, texts of our own, both put together."""
     random, held = Random(seed), held_out()
     orders_known = [row.text for row in rows("other") if row.source == "bipia_train_bare"]
     licensed = [_located(row, orders_known) for row in rows("train") if row.source not in UNLICENSED]
     refuse_leaks(licensed, held)
     bare = [row for row in rows("other") if "bare" in row.kind]
-    own = [Row(t["text"], int(s == "attack"), "ours", "user", t["lang"], f"{s} {t['kind']}")
-           for s, each in (("attack", 60), ("benign", 70)) for t in grammar.texts(s, each, random)]
+    own = [
+        Row(t["text"], int(s == "attack"), "ours", "user", t["lang"], f"{s} {t['kind']}")
+        for s, each in (("attack", 60), ("benign", 70))
+        for t in grammar.texts(s, each, random)
+    ]
     orders = [Row(t["text"], 0, "ours", "user", t["lang"], "order") for t in grammar.texts("order", 60, random)]
     documents = [row for row in licensed if row.role == "tool" and row.label == 0]
     asked = [row._replace(role="user", label=0) for row in bare] + orders
@@ -137,11 +143,17 @@ _ABOUT = (
 _JOINTS = (" ", "\n", "\n\n", ". ", " - ", "\n---\n", " || ")
 
 
-def composed(asked: Sequence[Row], pasted: Sequence[Row], attacks: Sequence[Row], random: Random, each: int = 2500) -> list[Row]:
+def composed(
+    asked: Sequence[Row], pasted: Sequence[Row], attacks: Sequence[Row], random: Random, each: int = 2500
+) -> list[Row]:
     """Return questions with something pasted, and the like with an attack among it: the same words around both."""
     found = []
     for index in range(2 * each):
-        parts = [random.choice(_ABOUT), random.choice(pasted).text[:1200]] if random.random() < 0.5 else [random.choice(asked).text for _ in range(random.choice((1, 2)))]
+        parts = (
+            [random.choice(_ABOUT), random.choice(pasted).text[:1200]]
+            if random.random() < 0.5
+            else [random.choice(asked).text for _ in range(random.choice((1, 2)))]
+        )
         label, source = index % 2, "ours"
         if label:
             said = random.choice(attacks)
@@ -153,7 +165,9 @@ def composed(asked: Sequence[Row], pasted: Sequence[Row], attacks: Sequence[Row]
     return found
 
 
-def plant(documents: Sequence[Row], orders: Sequence[Row], attacks: Sequence[Row], random: Random, each: int = 2500) -> list[Row]:
+def plant(
+    documents: Sequence[Row], orders: Sequence[Row], attacks: Sequence[Row], random: Random, each: int = 2500
+) -> list[Row]:
     """Return documents into which an order or an attack was put; the same documents are benign without it."""
     found = []
     for kind, texts in (("planted order", orders), ("planted attack", attacks)):
@@ -166,5 +180,17 @@ def plant(documents: Sequence[Row], orders: Sequence[Row], attacks: Sequence[Row
             start = len(before) + 1
             text = f"{before}\n{said.text}\n{after}"
             family = said.source if said.source != "ours" else document.source
-            found.append(Row(text, 1, family, "tool", document.lang, kind, (start, start + len(said.text)), document.source))
+            found.append(
+                Row(text, 1, family, "tool", document.lang, kind, (start, start + len(said.text)), document.source)
+            )
+    return found
+
+
+def log_lines(each: int = 500) -> list[Row]:
+    """Return lines of the logs of sixteen systems, as what a tool may return; to test on only."""
+    found = []
+    for file in sorted(FOLDER.parent.glob("templates/*/*_2k.log.gz")):
+        with gzip.open(file, "rt", encoding="utf-8", errors="replace") as lines:
+            said = [line.strip() for line, _ in zip(lines, range(each), strict=False)]
+        found += [Row(line, 0, "log lines", "tool") for line in said if line]
     return found

@@ -22,7 +22,7 @@ DISGUISES: dict[str, Callable[[str], str]] = {
     "tags": lambda text: "Hello. " + "".join(chr(0xE0000 + ord(c)) for c in text if ord(c) < 128),
     "full width": lambda text: "".join(chr(0xFEE0 + ord(c)) if "!" <= c <= "~" else c for c in text),
     "soft hyphens": "\u00ad".join,
-    "letters apart": lambda text: " ".join(text),
+    "letters apart": " ".join,
     "letters apart, words wider": lambda text: "   ".join(" ".join(word) for word in text.split()),
     "backwards": lambda text: text[::-1],
     "percent escapes": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),

@@ -42,7 +42,7 @@ class Reader:
         """Read as `head` reads."""
         self._size = WINDOWS[head]
         self._head = head
-        self._program = Ngrams(np.zeros((1, FEATURES), np.int8))
+        self._program = Ngrams(np.zeros((1, FEATURES), np.int16))
 
     def windows(self, rows: Sequence[Row], seed: int | None = None) -> Windows:
         """Return the windows of `rows`; with a seed a sample of them, to train on."""
@@ -59,7 +59,9 @@ class Reader:
 
     def _cut(self, row: Row, random: Any) -> list[tuple[bytes, int]]:
         text = folded(row.text)
-        cut = [(int(w["start"]), int(w["end"])) for w in self._program.score([text], [0], [self._size])] or [(0, len(text))]
+        cut = [(int(w["start"]), int(w["end"])) for w in self._program.score([text], [0], [self._size])] or [
+            (0, len(text))
+        ]
         said = folded(row.text[row.planted[0] : row.planted[1]]).strip() if row.planted[1] else b""
         at = text.find(said) if said else -1
         if self._head == USER or not row.label or at < 0:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DRAWS = 300
+BUDGETS = (0.01, 0.003, 0.001, 0.0003, 0.0001)
+"""Shares of benign texts that may be an alarm."""
 
 
 class Sample(NamedTuple):
@@ -44,7 +46,9 @@ def recall(attacks: Any, benign: Any, share: float) -> float:
     return float((attacks > above(benign, share)).mean())
 
 
-def interval(figure: Callable[[Any, Any], float], attacks: Sample, benign: Sample, seed: int = 1) -> tuple[float, float]:
+def interval(
+    figure: Callable[[Any, Any], float], attacks: Sample, benign: Sample, seed: int = 1
+) -> tuple[float, float]:
     """Return the 90 % interval of `figure` when other sources had been drawn."""
     random = np.random.default_rng(seed)
     found = []
@@ -59,3 +63,13 @@ def _redrawn(sample: Sample, random: Any) -> Any:
     names = np.unique(sample.source)
     chosen = random.choice(names, len(names))
     return np.concatenate([sample.odds[sample.source == name] for name in chosen])
+
+
+def thresholds(odds: Any, source: Any) -> dict[str, float]:
+    """Return the log-odds above which `BUDGETS` of the benign rows lie, every source counting the same."""
+    weight = np.zeros(len(odds))
+    for name in np.unique(source):
+        weight[source == name] = 1 / np.sqrt((source == name).sum())
+    order = np.argsort(-odds)
+    share = np.cumsum(weight[order]) / weight.sum()
+    return {str(budget): float(odds[order][np.searchsorted(share, budget)]) for budget in BUDGETS}

@@ -21,7 +21,7 @@ def _grammar() -> dict[str, Any]:
 
 
 def texts(section: str, each: int, random: Random, languages: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Return up to `each` different texts of every line of `section` (attack, benign, order), with `lang` and `kind`."""
+    """Return up to `each` different texts of every line of a section, with `lang` and `kind`."""
     found: dict[str, dict[str, Any]] = {}
     for group in _grammar()[section]:
         if languages and group["lang"] not in languages:
@@ -40,7 +40,7 @@ def drawn(line: str, random: Random) -> str:
         return str(random.choice(lists[match[1]])) if match[1] in lists else match[0]
 
     def chosen(match: re.Match[str]) -> str:
-        return random.choice(match[1].split("|"))
+        return str(random.choice(match[1].split("|")))
 
     while _CHOICE.search(line) or any(name in lists for name in _LIST.findall(line)):
         line = _CHOICE.sub(chosen, _LIST.sub(listed, line) if "{" not in line else _CHOICE.sub(chosen, line))

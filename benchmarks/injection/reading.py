@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.injection.data import Row
 
 MOST_WORDS, FEWEST = 12_000, 8
-RARE = 0.004
+RARE = 0.01
 """Share of the benign texts of training that may be read in a further spelling."""
 
 
@@ -31,7 +31,7 @@ def main(rows: Sequence[Row], target: Path) -> dict[str, float]:
     whole = sum(counts.values())
     kept = [(w, n) for w, n in counts.most_common(MOST_WORDS) if n >= FEWEST and (len(w) > 2 or w in _SHORT)]
     benign = [fold(row.text)[:4000].encode("utf-8", "replace") for row in rows if row.label == 0]
-    spelt = Ngrams(np.zeros((1, FEATURES), np.int8)).spellings(benign, table)
+    spelt = Ngrams(np.zeros((1, FEATURES), np.int16)).spellings(benign, table)
     limits = {name: float(np.quantile(spelt[:, i], 1 - RARE)) for i, name in enumerate(("backwards", "rot13"))}
     target.parent.mkdir(exist_ok=True)
     np.savez_compressed(

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.injection import data, grammar
 from benchmarks.injection.disguises import DISGUISES
-from benchmarks.injection.figures import Sample, auc, interval, recall
+from benchmarks.injection.figures import Sample, auc, interval, recall, thresholds
 from treering.detect import _prompt_scan
 from treering.detect._second_look import SecondLook, calibration
 from treering.detect.injection_model import learnt
@@ -51,7 +51,7 @@ def main() -> None:
     people(judge, rows)
     documents(judge, rows)
     disguises(judge, [row for row in rows if row.role == "user"])
-    speed(judge, rows)
+    speed(rows)
 
 
 def held_out() -> None:
@@ -67,23 +67,46 @@ def people(judge: Judge, rows: Sequence[Row]) -> None:
     said = [row for row in rows if row.role == "user"]
     judged, label = judge.sample(said), np.array([row.label for row in said])
     attacks, benign = judged.where(label == 1), judged.where(label == 0)
-    print(f"people: {len(attacks.odds)} attacks, {len(benign.odds)} benign texts of {len(set(benign.source))} sources, none trained on")
+    print(f"people: {len(attacks.odds)} attacks; {len(benign.odds)} benign texts, {len(set(benign.source))} sources")
     _line("AUC", auc, attacks, benign)
     for share in SHARES:
         _line(f"recall at {share:.1%} false alarms", lambda a, b, s=share: recall(a, b, s), attacks, benign)
     limits = calibration().user
     for budget, limit in limits.items():
-        print(f"  shipped threshold of {budget}: recall {np.mean(attacks.odds > limit):.3f}, false alarms {_macro(benign, limit):.4f} (mean of sources)")
-    limit = limits["0.01"]
+        shares = f"recall {np.mean(attacks.odds > limit):.3f}, false alarms {_macro(benign, limit):.4f}"
+        print(f"  shipped threshold of {budget}: {shares} (mean of sources)")
+    transfer(benign)
+    by_source(attacks, benign, limits["0.01"])
+    special(judge, said, limits["0.01"])
+
+
+def transfer(benign: Sample) -> None:
+    """Print what a threshold for 1 % does on a benign source that it was not set on, for each in turn."""
+    found = {}
+    for source in sorted(set(benign.source)):
+        others = benign.where(benign.source != source)
+        found[source] = np.mean(benign.odds[benign.source == source] > thresholds(others.odds, others.source)["0.01"])
+    print(f"  a threshold of 1 % on a source it was not set on: mean {np.mean(list(found.values())):.4f};", end=" ")
+    print(", ".join(f"{source} {share:.3f}" for source, share in found.items()))
+
+
+def by_source(attacks: Sample, benign: Sample, limit: float) -> None:
+    """Print recall and false alarms of each source."""
     for name, sample in (("recall", attacks), ("false alarms", benign)):
         for source in sorted(set(sample.source)):
             part = sample.odds[sample.source == source]
             print(f"    {name} at the shipped 1 %: {source:22} {np.mean(part > limit):.3f} of {len(part)}")
+
+
+def special(judge: Judge, said: Sequence[Row], limit: float) -> None:
+    """Print the figures of other languages and of benign texts full of trigger words."""
     others = [row for row in said if row.lang in {"de", "fr", "es", "it", "zh"}]
     odds, labels = judge.sample(others).odds, np.array([row.label for row in others])
-    print(f"  not English: recall {np.mean(odds[labels == 1] > limit):.3f} of {sum(labels)}, false alarms {np.mean(odds[labels == 0] > limit):.4f} of {sum(labels == 0)}")
+    hit, false = np.mean(odds[labels == 1] > limit), np.mean(odds[labels == 0] > limit)
+    print(f"  not English: recall {hit:.3f} of {sum(labels)}, false alarms {false:.4f} of {sum(labels == 0)}")
     trigger = [row for row in said if row.source == "bastioncorpus" and row.label == 0]
-    print(f"  benign texts full of trigger words, right: {1 - np.mean(judge.sample(trigger).odds > limit):.3f} of {len(trigger)}")
+    right = 1 - np.mean(judge.sample(trigger).odds > limit)
+    print(f"  benign texts full of trigger words, right: {right:.3f} of {len(trigger)}")
 
 
 def _line(name: str, figure: Any, attacks: Sample, benign: Sample) -> None:
@@ -97,9 +120,9 @@ def _macro(sample: Sample, limit: float) -> float:
 
 def documents(judge: Judge, rows: Sequence[Row]) -> None:
     """Print the figures of documents and what tools return, and of texts that only mention attacks."""
-    print("documents and results of tools (those of training are above)")
+    print("documents, results of tools, lines of logs (documents that were trained on are above)")
     limits = calibration().data
-    said = [row for row in [*rows, *data.rows("other")] if row.role == "tool"]
+    said = [*(row for row in [*rows, *data.rows("other")] if row.role == "tool"), *data.log_lines()]
     judged, label = judge.sample(said), np.array([row.label for row in said])
     for source in sorted(set(judged.source)):
         for kind in (-1, 0, 1):
@@ -110,7 +133,7 @@ def documents(judge: Judge, rows: Sequence[Row]) -> None:
 
 
 def disguises(judge: Judge, rows: Sequence[Row]) -> None:
-    """Print which share of the attacks that are seen in clear is seen in disguise, and what looking costs in false alarms."""
+    """Print which share of the attacks that are seen in clear is seen in disguise."""
     limit = calibration().user["0.01"]
     attacks = [row.text for row in rows if row.label == 1 and row.text.isascii() and 20 < len(row.text) < 400]
     odds = judge.odds([("user", text) for text in attacks])
@@ -121,7 +144,7 @@ def disguises(judge: Judge, rows: Sequence[Row]) -> None:
         print(f"  {name:28} {np.mean(found > limit):.3f}")
 
 
-def speed(judge: Judge, rows: Sequence[Row]) -> None:
+def speed(rows: Sequence[Row]) -> None:
     """Print texts per CPU second: the model with its views, the phrases, and both."""
     random = Random(5)
     own = [t["text"] for t in grammar.texts("benign", 200, random)]
@@ -140,4 +163,8 @@ def speed(judge: Judge, rows: Sequence[Row]) -> None:
         fresh.look.opinions(said, ruled)
         model = time.process_time() - began
         size = np.median([len(text) for _, text in said])
-        print(f"{name} (median {size:.0f} characters): model with views {len(said) / model:,.0f} a CPU second, phrases {len(said) / max(phrases, 1e-9):,.0f}, both {len(said) / (model + phrases):,.0f}")
+        rates = (len(said) / seconds for seconds in (model, phrases, model + phrases))
+        print(
+            f"{name} (median {size:.0f} characters), a CPU second:",
+            *(f"{what} {rate:,.0f}" for what, rate in zip(("model with views", "phrases", "both"), rates, strict=True)),
+        )

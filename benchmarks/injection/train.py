@@ -1,7 +1,8 @@
 """Makes the weights of the model of suspicious texts: `python -m benchmarks.injection train`.
 
 Logistic regressions (L2, liblinear) over hashed n-grams, one for each head. Calibration is source-held-out: each family
-of sources is scored by weights that were fitted without it, and the scores are fitted to labels together with those of the phrases.
+of sources is scored by weights that were fitted without it, and these scores and those of the phrases are fitted to
+labels.
 Thresholds are those that benign sources which were never trained on leave: a budget of false alarms each.
 """
 
@@ -20,19 +21,19 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.injection import data, reading
 from benchmarks.injection.data import DATA, USER, Row
 from benchmarks.injection.features import Reader, Windows
-from benchmarks.injection.figures import above, auc, recall
+from benchmarks.injection.figures import above, auc, recall, thresholds
 from treering.detect import _prompt_scan
-from treering.detect.injection_model import fused, rules_evidence
 from treering.detect._ngrams import FEATURES, STARTS
+from treering.detect.injection_model import DOUBTFUL, fused, rules_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TARGET = Path(__file__).parents[2] / "src" / "treering" / "content" / "models" / "injection.npz"
-BUDGETS = (0.01, 0.003, 0.001, 0.0003, 0.0001)
-"""Shares of benign texts that may be an alarm."""
 MOST_OF_A_SOURCE = 1500
 FOLDS = 4
+STEPS = 1023
+"""Steps between no weight and the greatest of a kind."""
 STRENGTH = 1.0
 SEED = 7
 
@@ -66,7 +67,7 @@ class Head:
         self.worth = self._worth()
 
     def _worth(self) -> Any:
-        """Return a weight for each window: no source counts more than `MOST_OF_A_SOURCE` texts, no text more than one."""
+        """Return a weight for each window: no source counts more than `MOST_OF_A_SOURCE` texts."""
         groups: dict[tuple[str, str, int], list[int]] = {}
         for index, row in enumerate(self.rows):
             groups.setdefault((row.source, "passage" if row.kind == "passage" else "", row.label), []).append(index)
@@ -115,7 +116,7 @@ def evidence(rows: Sequence[Row]) -> Any:
 
 
 def learns(head: int, row: Row) -> bool:
-    """Return whether `head` is trained on `row`: documents are no prompts, and orders are fine where a person gives them."""
+    """Return whether `head` is trained on `row`: an order is fine where a person gives it."""
     if row.role == "system":
         return False
     if head == USER:
@@ -136,12 +137,14 @@ def folds(family: Any) -> list[list[str]]:
 
 def apart(rows: Sequence[Row], families: Sequence[str]) -> Any:
     """Return which rows have nothing of `families` in them."""
-    return np.array([row.family not in families and data.FAMILY.get(row.container, row.container) not in families for row in rows])
+    return np.array(
+        [row.family not in families and data.FAMILY.get(row.container, row.container) not in families for row in rows]
+    )
 
 
 def out_of_source(head: Head, judged: Scored, unseen: Scored) -> tuple[Any, dict[str, Any]]:
-    """Return log-odds of rows by weights that know nothing of their family, and those of `unseen` by the same weights."""
-    odds, others = np.zeros(len(judged.rows)), {}
+    """Return log-odds of rows, and of `unseen` for each family, by weights that know nothing of the family."""
+    odds, others = np.zeros(len(judged.rows)), dict[str, Any]()
     for families in folds(judged.family):
         model = head.fit(apart(head.rows, families))
         held = np.isin(judged.family, families)
@@ -172,7 +175,7 @@ def held_out(judged: Scored, odds: Any, unseen: Scored, others: dict[str, Any], 
 
 def fusion(judged: Scored, odds: Any) -> Any:
     """Return how model and phrases are weighed: (model, phrases, any phrase, constant)."""
-    inputs = np.stack((odds, judged.evidence, judged.evidence > 0), axis=1)
+    inputs = np.stack((odds, judged.evidence, judged.evidence > DOUBTFUL), axis=1)
     weight = np.zeros(len(odds))
     for source in np.unique(judged.source):
         for label in (0, 1):
@@ -183,24 +186,12 @@ def fusion(judged: Scored, odds: Any) -> Any:
     return np.array([*model.coef_[0], model.intercept_[0]])
 
 
-def thresholds(odds: Any, source: Any) -> dict[str, float]:
-    """Return the log-odds above which `BUDGETS` of the benign rows lie, every source counting the same."""
-    weight = np.zeros(len(odds))
-    for name in np.unique(source):
-        weight[source == name] = 1 / np.sqrt((source == name).sum())
-    order = np.argsort(-odds)
-    share = np.cumsum(weight[order]) / weight.sum()
-    return {str(budget): float(odds[order][np.searchsorted(share, budget)]) for budget in BUDGETS}
-
-
 def quantised(weights: Any) -> tuple[Any, Any]:
-    """Return int8 weights and the unit of each kind; the few beyond eight standard deviations are cut."""
-    whole, units = np.zeros(FEATURES, np.int8), []
+    """Return int16 weights and the unit of each kind; what is worth less than half a unit is gone."""
+    whole, units = np.zeros(FEATURES, np.int16), []
     for first, last in zip(STARTS, (*STARTS[1:], FEATURES), strict=True):
-        part = weights[first:last]
-        used = part[part != 0]
-        unit = min(float(np.abs(part).max()), 8 * float(used.std())) / 127
-        whole[first:last] = np.clip(np.rint(part / unit), -127, 127)
+        unit = float(np.abs(weights[first:last]).max()) / STEPS
+        whole[first:last] = np.rint(weights[first:last] / unit)
         units.append(unit)
     return whole, np.array(units)
 
@@ -215,7 +206,9 @@ def main() -> None:
     for head, name in ((USER, "user"), (DATA, "data")):
         learnt = Head(head, [row for row in rows if learns(head, row)])
         log(name, "has", learnt.windows.matrix.shape[0], "windows")
-        judged = Scored(head, [row for row in rows if row.role == ("user" if head == USER else "tool") and row.label >= 0])
+        judged = Scored(
+            head, [row for row in rows if row.role == ("user" if head == USER else "tool") and row.label >= 0]
+        )
         unseen = Scored(head, benign_never_trained(head))
         odds, others = out_of_source(learnt, judged, unseen)
         weighed = fusion(judged, odds)
@@ -227,7 +220,12 @@ def main() -> None:
             own = judged.label == 0
             scores = np.concatenate((scores, fused(weighed, odds, judged.evidence)[own]))
             source = np.concatenate((source, judged.source[own]))
-        facts[name] = {"thresholds": thresholds(scores, source), "benign": len(scores), "fusion": weighed.tolist(), "held_out": known}
+        facts[name] = {
+            "thresholds": thresholds(scores, source),
+            "benign": len(scores),
+            "fusion": weighed.tolist(),
+            "held_out": known,
+        }
         log(name, facts[name])
         heads.append((model, weighed))
     write(heads, facts)
@@ -237,7 +235,9 @@ def benign_never_trained(head: int) -> list[Row]:
     """Return benign rows of sources that are in no training."""
     found = [row for name in ("train", "look") for row in data.rows(name) if row.label == 0]
     role = "user" if head == USER else "tool"
-    return [row for row in found if row.role == role and (row.source in data.UNLICENSED or row.source in data.LOOKED_AT)]
+    return [
+        row for row in found if row.role == role and (row.source in data.UNLICENSED or row.source in data.LOOKED_AT)
+    ]
 
 
 def write(heads: Sequence[tuple[Linear, Any]], facts: dict[str, Any]) -> None:

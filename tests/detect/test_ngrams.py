@@ -11,15 +11,13 @@ from treering.detect._ngrams import FEATURES, STARTS, WINDOW, Ngrams, lexicon
 from treering.parse.textview import fold
 
 WINDOWS = ((256, 192), (48, 24))
-WEIGHTS = np.random.default_rng(3).integers(-127, 128, (2, FEATURES)).astype(np.int8)
+WEIGHTS = np.random.default_rng(3).integers(-127, 128, (2, FEATURES)).astype(np.int16)
 NGRAMS = Ngrams(WEIGHTS)
 
 
 def concepts(text: str) -> set[str]:
     data = fold(text).encode()
-    return {
-        data[p["start"] : p["end"]].decode() for p in NGRAMS.places(data) if p["feature"] >= STARTS[2]
-    }
+    return {data[p["start"] : p["end"]].decode() for p in NGRAMS.places(data) if p["feature"] >= STARTS[2]}
 
 
 @given(st.lists(st.binary(max_size=300), max_size=6), st.integers(0, 1))

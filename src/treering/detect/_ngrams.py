@@ -51,7 +51,7 @@ class Ngrams:
     """The program with the weights of its heads in memory; for one thread at a time."""
 
     def __init__(self, weights: Any) -> None:
-        """Take `weights`, int8 of shape (heads, FEATURES)."""
+        """Take `weights`, int16 of shape (heads, FEATURES)."""
         self._program = Instance(PROGRAM)
         self._call = self._program.call
         words = lexicon()
@@ -61,7 +61,7 @@ class Ngrams:
             place = self._space(len(word))
             self._program.memory(place, len(word))[:] = np.frombuffer(word, np.uint8)
             self._call("learn", place, len(word), number, int(whole))
-        flat = np.ascontiguousarray(weights, np.int8).reshape(-1).view(np.uint8)
+        flat = np.ascontiguousarray(weights, np.int16).reshape(-1).view(np.uint8)
         self._program.memory(self._call("weights_at"), len(flat))[:] = flat
 
     def score(self, texts: Sequence[bytes], heads: Sequence[int], windows: Sequence[tuple[int, int]]) -> Any:
@@ -72,11 +72,18 @@ class Ngrams:
         found = [self._score(first, texts[first:last], heads[first:last], windows) for first, last in _pieces(texts)]
         return np.concatenate(found) if found else np.empty(0, WINDOW)
 
-    def _score(self, first: int, texts: Sequence[bytes], heads: Sequence[int], windows: Sequence[tuple[int, int]]) -> Any:
+    def _score(
+        self, first: int, texts: Sequence[bytes], heads: Sequence[int], windows: Sequence[tuple[int, int]]
+    ) -> Any:
         data = b"".join(texts)
         lengths = np.fromiter(map(len, texts), np.uint32, len(texts))
         ends = np.concatenate((np.zeros(1, np.uint32), np.cumsum(lengths, dtype=np.uint32)))
-        most = int(sum(min(_MOST_WINDOWS, 1 + size // max(1, windows[h][1])) for size, h in zip(lengths.tolist(), heads, strict=True)))
+        most = int(
+            sum(
+                min(_MOST_WINDOWS, 1 + size // max(1, windows[h][1]))
+                for size, h in zip(lengths.tolist(), heads, strict=True)
+            )
+        )
         parts = (ends.tobytes(), np.array(windows, np.uint32).tobytes(), bytes(heads), data)
         place = self._space(sum(map(len, parts)) + 16 + most * WINDOW.itemsize)
         out = place + (sum(map(len, parts)) + 15) // 8 * 8

@@ -69,7 +69,9 @@ def calibration(file: str = "") -> Calibration:
     try:
         return msgspec.json.decode(Path(file).read_bytes(), type=Calibration)
     except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"cannot read the calibration {file}: {error}", hint="make it with `treering calibrate`") from error
+        raise UserError(
+            f"cannot read the calibration {file}: {error}", hint="make it with `treering calibrate`"
+        ) from error
 
 
 class SecondLook:
@@ -110,19 +112,18 @@ class SecondLook:
         judged = self._model.judge([view.text for view in flat], [heads[i] for i in owner], scores)
         best: dict[int, tuple[float, int]] = {}
         for place, (index, one) in enumerate(zip(owner, judged, strict=True)):
-            odds = one.odds - (math.log(len(views[index])) if flat[place].kinds else 0.0)
-            if index not in best or odds > best[index][0]:
-                best[index] = odds, place
+            if index not in best or one.odds > best[index][0]:
+                best[index] = one.odds, place
         out = []
         for index, (odds, place) in sorted(best.items()):
             alarm = odds > self._limits[heads[index]]
             span = judged[place].start, judged[place].end
-            out.append(Opinion(odds, self._verdict(odds, flat[place], heads[index], span, ruled[index]) if alarm else None))
+            out.append(
+                Opinion(odds, self._verdict(odds, flat[place], heads[index], span, ruled[index]) if alarm else None)
+            )
         return out
 
-    def _verdict(
-        self, odds: float, view: View, head: int, window: tuple[int, int], ruled: Verdict | None
-    ) -> Verdict:
+    def _verdict(self, odds: float, view: View, head: int, window: tuple[int, int], ruled: Verdict | None) -> Verdict:
         spans = [view.origin(a, b) for a, b in self._model.reasons(view.text, head, *window)]
         chance = 1 / (1 + math.exp(-min(30.0, max(-30.0, odds))))
         if ruled is not None:

@@ -17,24 +17,37 @@ from treering.parse.textview.disguise import leet
 from treering.parse.textview.view import Edits, rewrite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.detect._ngrams import Ngrams
 
 MOST_VIEWS = 10
 _ALONE = 6
+_FEW_TAGS = 3
 _LONG = re.compile(r"[a-z]{9,}")
 _LEET = re.compile(r"(?<![a-z0-9])(?=[a-z0-9@$!|+]*[a-z])[a-z0-9@$!|+]*[0-9@$!|+][a-z][a-z0-9@$!|+]*")
+_MARKUP = re.compile(r"</?[a-z!][^<>]{0,200}>|\*\*|__|\]\([^()\s]{1,200}\)")
 _LONGEST_WORD = 16
 _MOST_LETTERS = 4_000
 _UNKNOWN = -14.0
+
+
+def _without_markup(view: View) -> View | None:
+    """Return `view` without tags, emphasis and targets of links; None if there are hardly any."""
+    if "<" not in view.text and "**" not in view.text and "__" not in view.text:
+        return None
+    edits = [(match.start(), match.end(), "") for match in _MARKUP.finditer(view.text)]
+    if len(edits) < _FEW_TAGS:
+        return None
+    text = rewrite(view.text, edits)
+    return View(text, text, (*view.kinds, "markup"), view, lambda: Edits(edits).back)
 
 
 class Reading:
     """Finds the ways to read a text; for one thread at a time."""
 
     def __init__(self, ngrams: Ngrams, pairs: Any, limits: Mapping[str, float], words: Mapping[str, float]) -> None:
-        """Take the likelihoods of pairs of letters, from how much on a spelling is suspected, and log-shares of words."""
+        """Take likelihoods of pairs of letters, from how much on a spelling is suspected, and log-shares of words."""
         self._ngrams, self._pairs, self._limits, self._words = ngrams, pairs, limits, words
 
     def views(self, texts: Sequence[str]) -> list[list[View]]:
@@ -54,6 +67,8 @@ class Reading:
             found += [joined, *self._cut(joined)]
         if len(_LEET.findall(view.text[:_MOST_LETTERS])) > 1 and leet(view.text) != view.text:
             found.append(straightened(view, "leet"))
+        if (bare := _without_markup(view)) is not None:
+            found.append(bare)
         found += decoded(view)
         return found[:MOST_VIEWS]
 

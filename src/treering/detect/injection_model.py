@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from treering.detect._ngrams import FEATURES, STARTS, Ngrams
+from treering.detect._ngrams import STARTS, Ngrams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +28,14 @@ SCALES = np.array([1.0, 0.5, 1.0], np.float32)
 SOFTENED = np.array([4, 16, 4], np.float32)
 """A kind's sum counts `SCALES` / sqrt(number of its features + `SOFTENED`): words, characters, concepts."""
 MOST_DOUBT = 5.0
+DOUBTFUL = 0.5
+"""Evidence of the phrases below which they say nothing alone: they are quoted, or the text only mentions them."""
 _FILE = "injection.npz"
 _MOST_BYTES = 200_000
 
 
 class Weights(NamedTuple):
-    """What was learnt: int8 weights and their units by kind, and what turns sums into probabilities, for each head."""
+    """What was learnt: int16 weights and their units by kind, and what turns sums into probabilities, for each head."""
 
     weights: Any
     units: Any
@@ -43,7 +45,7 @@ class Weights(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """Probability that a text is an attack, as calibrated; log-odds; bytes of the window of the folded text that says so."""
+    """Probability that a text is an attack; the log-odds of it; bytes of the window of the folded text that says so."""
 
     probability: float
     odds: float
@@ -57,8 +59,8 @@ def rules_evidence(score: float) -> float:
 
 
 def fused(fusion: Any, odds: Any, evidence: Any) -> Any:
-    """Return log-odds of model and phrases together; `fusion` is (of the model, of phrases, of there being any, constant)."""
-    return odds * fusion[0] + evidence * fusion[1] + (evidence > 0) * fusion[2] + fusion[3]
+    """Return log-odds of both together; `fusion` weighs the model, the phrases, that there are any, and a constant."""
+    return odds * fusion[0] + evidence * fusion[1] + (evidence > DOUBTFUL) * fusion[2] + fusion[3]
 
 
 def window_odds(found: Any, units: Any, intercepts: Any) -> Any:
@@ -76,7 +78,7 @@ class InjectionModel:
         self.ngrams = Ngrams(weights.weights)
 
     def judge(self, texts: Sequence[str], heads: Sequence[int], scores: Sequence[float]) -> list[Judged]:
-        """Return what is thought of each folded text, judged by a head, whose phrases have a score (0: there are none)."""
+        """Return what is thought of folded texts, each judged by a head; `scores` are those of their phrases, or 0."""
         data = [text[:_MOST_BYTES].encode("utf-8", "replace") for text in texts]
         found = self.ngrams.score(data, heads, WINDOWS)
         head = np.asarray(heads, np.intp)[found["text"]]
@@ -117,7 +119,7 @@ def _characters(data: bytes, place: int) -> int:
 
 
 def _highest(worth: Any, most: int) -> list[tuple[int, int]]:
-    """Return the stretches with the highest sums of `worth`, apart from each other (Bentley 1984, one after another)."""
+    """Return the stretches with the highest sums of `worth`, apart from each other (Kadane's, Bentley 1984)."""
     found: list[tuple[int, int]] = []
     left = worth.copy()
     first = 0.0
@@ -140,5 +142,5 @@ def learnt() -> Weights:
     """Return what the package ships."""
     file = resources.files("treering.content") / "models" / _FILE
     with file.open("rb") as raw, np.load(raw, allow_pickle=False) as held:
-        parts = (held[name] for name in ("weights", "units", "intercepts", "fusion"))
-        return Weights(*parts, json.loads(bytes(held["facts"])))
+        facts = json.loads(bytes(held["facts"]))
+        return Weights(held["weights"], held["units"], held["intercepts"], held["fusion"], facts)

@@ -96,7 +96,10 @@ KINDS = {
         "AML.TA0010",
     ),
     _second_look.MODEL: Kind(
-        "writes what reads like an attack on the model", Severity.MEDIUM, (_LLM01, _ATLAS + "AML.T0051.000"), "AML.TA0005"
+        "writes what reads like an attack on the model",
+        Severity.MEDIUM,
+        (_LLM01, _ATLAS + "AML.T0051.000"),
+        "AML.TA0005",
     ),
     "instructions_leaked": Kind(
         "answer repeats the model's instructions", Severity.HIGH, (_LLM08, _ATLAS + "AML.T0056"), "AML.TA0010"
@@ -273,7 +276,15 @@ class Prompts:
         )
 
 
-_PEOPLE = {_second_look.MODEL, "injection", "jailbreak", "prompt_extraction", "exfiltration", "access", "indirect_injection"}
+_PEOPLE = {
+    _second_look.MODEL,
+    "injection",
+    "jailbreak",
+    "prompt_extraction",
+    "exfiltration",
+    "access",
+    "indirect_injection",
+}
 
 
 def _limits(config: Config) -> tuple[float, float] | None:

@@ -11,6 +11,7 @@
 typedef unsigned char u8;
 typedef signed char i8;
 typedef unsigned short u16;
+typedef short i16;
 typedef unsigned int u32;
 typedef int i32;
 typedef unsigned long long u64;
@@ -40,7 +41,7 @@ static u32 top;
 static u8 kinds[256];
 static Token *tokens;
 static u32 *stamps, epoch;
-static const i8 *weights;    /* FEATURES for each head */
+static const i16 *weights;    /* FEATURES for each head */
 static Entry *lexicon;       /* open addressing; length 0 is an empty slot */
 static u32 lexicon_mask;
 static u8 *begins;           /* a bit for every hash of a beginning that the lexicon may know */
@@ -71,7 +72,7 @@ EXPORT(begin) void begin(u32 heads, u32 entries) {
             : i == '\'' ? JOINER : i < 128 ? GAP : i < 0xE3 ? BEYOND : ALONE;
     tokens = (Token *)take(TOKENS * sizeof(Token));
     stamps = (u32 *)take(FEATURES * 4);
-    weights = (const i8 *)take(heads * FEATURES);
+    weights = (const i16 *)take(heads * FEATURES * 2);
     begins = (u8 *)take(BEGINS / 8);
     u32 room = 64;
     while (room < entries * 3) room *= 2;
@@ -163,7 +164,7 @@ static u32 cut(const u8 *text, u32 length, u32 *from) {
 }
 
 static Seen *listed; /* where features are written to; null while scoring */
-static const i8 *chosen;
+static const i16 *chosen;
 static Window *window;
 
 static void emit(u32 kind, u32 value, u32 start, u32 end) {
