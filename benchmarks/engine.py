@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,16 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
-# OpenSearchRunner takes no others.
-RUNNER_PORTS = range(9210, 9299)
-# Without the module of analysers for many languages, which does not start on a Java without their data.
-RUNNER_MODULES = "org.opensearch.transport.Netty4ModulePlugin,org.opensearch.index.mapper.MapperExtrasModulePlugin"
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+from tests.opensearch import node as opensearch_node
 
 
 @dataclass
@@ -140,17 +130,8 @@ def victoria_logs(data: Path, port: int) -> Engine | None:
 
 
 def opensearch(data: Path) -> Engine | None:
-    """Start OpenSearch when OPENSEARCH_CLASSPATH (file with a class path) and OPENSEARCH_JAVA (Java >= 21) are set."""
-    jars, java = os.environ.get("OPENSEARCH_CLASSPATH"), os.environ.get("OPENSEARCH_JAVA", "java")
-    if not jars:
+    """Start OpenSearch when the environment variable OPENSEARCH is set and Java and Maven are there."""
+    if not os.environ.get("OPENSEARCH"):
         return None
-    port = next(port for port in RUNNER_PORTS if _is_free(port))
-    main = "org.codelibs.opensearch.runner.OpenSearchRunner"
-    command = [
-        java, "-Xms1g", "-Xmx1g", "-cp", Path(jars).read_text().strip(), main, "-basePath", str(data),
-        "-moduleTypes", RUNNER_MODULES, "-numOfNode", "1", "-baseHttpPort", str(port - 1), "-clusterName", "benchmark",
-    ]  # fmt: skip
-    log = (data.parent / "opensearch.log").open("wb")
-    # It closes its node when its standard input ends, so that has to stay open.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
-    return Engine("opensearch", process, port, data)
+    node = opensearch_node.start(data, heap="1g", quick=False)
+    return Engine("opensearch", node.process, node.port, data)

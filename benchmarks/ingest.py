@@ -1,7 +1,7 @@
 """Ingest and query over HTTP, engine beside engine, in one run.
 
 `python -m benchmarks.ingest --rows 3000000 [--spans 200000]` prints a table. VictoriaLogs and OpenSearch take part when
-VICTORIA_LOGS, or OPENSEARCH_CLASSPATH and OPENSEARCH_JAVA, are set (see README.md).
+VICTORIA_LOGS or OPENSEARCH is set (see README.md).
 """
 
 from __future__ import annotations

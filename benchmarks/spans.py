@@ -17,8 +17,8 @@ WORDS = (
 ).split()
 
 
-def requests(count: int, seed: int = 1) -> Iterator[tuple[int, bytes]]:
-    """Yield numbers of spans and serialised `ExportTraceServiceRequest`s."""
+def requests(count: int, seed: int = 1, step_ns: int = 1_000_000) -> Iterator[tuple[int, bytes]]:
+    """Yield numbers of spans and serialised `ExportTraceServiceRequest`s; the spans begin `step_ns` apart."""
     rng = random.Random(seed)
     for first in range(0, count, PER_REQUEST):
         size = min(PER_REQUEST, count - first)
@@ -30,15 +30,15 @@ def requests(count: int, seed: int = 1) -> Iterator[tuple[int, bytes]]:
         scope = resource.scope_spans.add()
         scope.scope.name = "opentelemetry.instrumentation.openai_v2"
         for index in range(first, first + size):
-            _span(scope.spans.add(), rng, index)
+            _span(scope.spans.add(), rng, START_NS + index * step_ns)
         yield size, request.SerializeToString()
 
 
-def _span(span: Span, rng: random.Random, index: int) -> None:
+def _span(span: Span, rng: random.Random, start_ns: int) -> None:
     model = rng.choice(MODELS)
     span.trace_id, span.span_id, span.parent_span_id = rng.randbytes(16), rng.randbytes(8), rng.randbytes(8)
     span.name, span.kind = f"chat {model}", Span.SPAN_KIND_CLIENT
-    span.start_time_unix_nano = START_NS + index * 1_000_000
+    span.start_time_unix_nano = start_ns
     span.end_time_unix_nano = span.start_time_unix_nano + int(rng.lognormvariate(20, 0.8))
     texts = {
         "gen_ai.operation.name": "chat",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.opensearch.common import Shared, joined
+from tests.opensearch.node import Unavailable
 from tests.serving import Server
 
 if TYPE_CHECKING:
@@ -36,3 +38,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """The real application, running on free ports with an empty store."""
     with Server(tmp_path / "data") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """A real OpenSearch node, one for all workers; without Java or Maven its tests are skipped, in CI they fail."""
+    base = tmp_path_factory.getbasetemp()
+    try:
+        with joined((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "opensearch") as shared:
+            yield shared
+    except Unavailable as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))

@@ -10,6 +10,7 @@ from tests.server import Server, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 RECORDS: list[dict[str, Any]] = [
     {"@timestamp": f"2026-11-24T08:00:{number:02d}Z", "body": "x", "serviceName": "rag", "n": number}
@@ -80,3 +81,24 @@ def test_there_is_a_limit(server: Server) -> None:
 @pytest.mark.parametrize("body", [{}, {"queries": []}, {"queries": {"a": {}}}, {"queries": {"a": {"query": 1}}}])
 def test_a_malformed_body_is_the_callers_mistake(server: Server, body: Any) -> None:
     assert server.call("POST", "/api/queries", body)[0] == 400
+
+
+def test_commands_that_read_no_stream_answer_before_the_first_record(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as empty:
+        found = ask(
+            empty,
+            {
+                "made": {"query": "makeresults count=2 | eval n = 1 | stats sum(n)"},
+                "sources": {"query": "show datasources | stats count()"},
+            },
+        )
+        assert found["made"]["datarows"] == [[2]]
+        assert found["sources"]["datarows"] == [[1]]
+
+
+def test_the_fields_of_a_stream_include_those_that_were_derived(server: Server) -> None:
+    sent = {"openinference.span.kind": "LLM", "llm.invocation_parameters": '{"max_tokens": 50}'}
+    server.send("spans", [{"name": "a", "@timestamp": "2026-11-24T08:00:00Z", "attributes": sent}])
+    names = [name for (name,) in ask(server, {"q": {"query": "describe spans | fields COLUMN_NAME"}})["q"]["datarows"]]
+    assert names[0] == "name"
+    assert {"attributes.openinference.span.kind", "attributes.gen_ai.request.max_tokens"} <= set(names)

@@ -139,6 +139,63 @@ def test_three_things_to_look_at_first_and_nothing_made_up(tmp_path: Path) -> No
     assert not found["not_judged"]
 
 
+def rows_of(path: Path, rows: list[dict[str, Any]]) -> None:
+    if path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0].keys())
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        path.write_text("".join(json.dumps({"message": "served", **row}) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_durations_that_rise_and_requests_that_fail(tmp_path: Path, kind: str) -> None:
+    r, at, rows = random.Random(2), datetime(2026, 11, 24, tzinfo=UTC), []
+    for n in range(3000):
+        slow = 1800 <= n < 2100
+        took = round(r.lognormvariate(5, 0.3) * (3 if slow else 1), 1)
+        stamp = f"{at + timedelta(seconds=4 * n):%Y-%m-%dT%H:%M:%SZ}"
+        rows.append({"timestamp": stamp, "duration_ms": took, "status": 503 if slow and n % 4 == 0 else 200})
+    rows_of(tmp_path / f"requests.{kind}", rows)
+    found = report(tmp_path / f"requests.{kind}")
+    slow, failed = found["measures"]
+    assert (slow["name"], slow["from"][:15], slow["to"][:15]) == ("duration_ms", "2026-11-24T02:0", "2026-11-24T02:2")
+    assert 2.5 <= slow["times"] <= 3.5
+    assert (failed["failed"], failed["requests"], failed["from"][:16]) == (75, 3000, "2026-11-24T02:00")
+    assert {kind for kind, _ in first(found)} >= {"slow", "failed requests"}
+
+
+def test_steady_numbers_are_not_worth_a_word(tmp_path: Path) -> None:
+    r, at = random.Random(3), datetime(2026, 11, 24, tzinfo=UTC)
+    rows = [
+        {"timestamp": f"{at + timedelta(seconds=n):%Y-%m-%dT%H:%M:%SZ}", "latency_ms": r.lognormvariate(5, 0.6), "a": 1}
+        for n in range(2000)
+    ]
+    rows_of(tmp_path / "steady.csv", rows)
+    assert report(tmp_path / "steady.csv")["look_at_first"] == []
+
+
+def test_an_error_is_named_by_its_exception(tmp_path: Path) -> None:
+    (tmp_path / "uvicorn.log").write_text(
+        'INFO:     10.0.0.1:5000 - "POST /v1/chat/completions HTTP/1.1" 200 OK\n' * 9
+        + 'INFO:     10.0.0.1:5000 - "POST /v1/chat/completions HTTP/1.1" 500 Internal Server Error\n'
+        + "ERROR:    Exception in ASGI application\nTraceback (most recent call last):\n"
+        + '  File "/app/main.py", line 4, in chat\n    raise TimeoutError("no answer")\nTimeoutError: no answer\n'
+    )
+    found = report(tmp_path / "uvicorn.log")
+    assert found["loudest_errors"][0]["pattern"] == "Exception in ASGI application: TimeoutError: no answer"
+    assert ("failed requests", "1 of 10 requests failed on the server's side (10.0%)") in first(found)
+
+
+def test_a_file_of_metrics_is_a_training_run(tmp_path: Path) -> None:
+    lines = [json.dumps({"step": n, "loss": 3 - n / 100 if n < 80 else float("nan")}) for n in range(100)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines).replace("NaN", "null"))
+    assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"log just stops": 1}
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines).replace("NaN", '"NaN"'))
+    assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"NaN": 1}
+
+
 def test_a_quiet_log_has_nothing_to_look_at(tmp_path: Path) -> None:
     path = tmp_path / "quiet.log"
     r, at = random.Random(1), datetime(2026, 11, 24, tzinfo=UTC)

@@ -115,6 +115,40 @@ SPANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {**CHAT, "dialect": "langsmith", "provider": "openai", "models": ("gpt-4o", None), "user": "u",
          "conversation": "s"},
     ),
+    "langsmith, flattened": (
+        {
+            "langsmith.span.kind": "llm", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o",
+            "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "hi", "gen_ai.completion.0.role": "assistant",
+            "gen_ai.completion.0.content": "hello", "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 1,
+        },
+        {**CHAT, "dialect": "langsmith", "provider": "openai", "models": ("gpt-4o", None)},
+    ),
+    "pydantic ai": (
+        {
+            "gen_ai.system": "openai", "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o",
+            "events": json.dumps([
+                {"event.name": "gen_ai.system.message", "content": "be brief", "role": "system"},
+                {"event.name": "gen_ai.user.message", "content": "hi", "role": "user", "gen_ai.message.index": 0},
+                {"event.name": "gen_ai.choice", "index": 0, "message": {"role": "assistant", "content": "hello"}}]),
+            "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 1,
+            "gen_ai.usage.details.reasoning_tokens": 1,
+        },
+        {**CHAT, "dialect": "gen_ai/1.36", "provider": "openai", "models": ("gpt-4o", None)},
+    ),
+    "adk": (
+        {
+            "gen_ai.system": "gcp.vertex.agent", "gen_ai.operation.name": "call_llm",
+            "gen_ai.request.model": "gemini-2.0-flash", "gcp.vertex.agent.session_id": "s",
+            "gcp.vertex.agent.llm_request": json.dumps({
+                "model": "gemini-2.0-flash", "config": {"system_instruction": "be brief", "temperature": 0.5},
+                "contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+            "gcp.vertex.agent.llm_response": json.dumps({
+                "content": {"role": "model", "parts": [{"text": "hello"}]}, "finish_reason": "STOP",
+                "usage_metadata": {"prompt_token_count": 3, "candidates_token_count": 1, "total_token_count": 4}}),
+        },
+        {**CHAT, "operation": "generate_content", "dialect": "adk", "provider": "gcp.gen_ai", "finish": ("stop",),
+         "models": ("gemini-2.0-flash", None), "conversation": "s"},
+    ),
 }  # fmt: skip
 
 
@@ -135,6 +169,39 @@ def test_a_call(name: str) -> None:
     assert {key: shown[key] for key in wanted} == wanted
     assert found.is_call
     assert found.cost_usd is not None
+
+
+def test_a_request_as_the_inference_server_saw_it() -> None:
+    sent = {
+        "gen_ai.request.id": "cmpl-1", "gen_ai.response.model": "facebook/opt-125m", "gen_ai.usage.prompt_tokens": 3,
+        "gen_ai.usage.completion_tokens": 1, "gen_ai.latency.time_to_first_token": 0.25, "gen_ai.latency.e2e": 1.5,
+    }  # fmt: skip
+    found = call(normalised(span("llm_request", attributes=sent)))
+    assert found is not None
+    assert (found.operation, found.dialect, found.provider, found.response_id) == (
+        "text_completion", "vllm", "vllm", "cmpl-1",
+    )  # fmt: skip
+    assert (found.tokens.input, found.tokens.output, found.time_to_first_chunk) == (3, 1, 0.25)
+    assert found.is_call
+    assert "treering.view" not in attributes(span("queue", attributes={"gen_ai.latency.e2e": 1.5}))
+
+
+def test_a_tool_of_an_agent_development_kit() -> None:
+    asked = {
+        "contents": [
+            {"role": "model", "parts": [{"function_call": {"name": "f", "args": {"a": 1}, "id": "c"}}]},
+            {"role": "user", "parts": [{"function_response": {"id": "c", "response": {"b": 2}}}]},
+        ]
+    }
+    found = attributes(span(attributes={"gcp.vertex.agent.llm_request": json.dumps(asked)}))
+    (question, answer) = json.loads(found["gen_ai.input.messages"])
+    assert question["parts"] == [{"type": "tool_call", "name": "f", "arguments": {"a": 1}, "id": "c"}]
+    assert answer["parts"] == [{"type": "tool_call_response", "response": {"b": 2}, "id": "c"}]
+    ran = {"gen_ai.operation.name": "execute_tool", "gcp.vertex.agent.tool_call_args": '{"a": 1}',
+           "gcp.vertex.agent.tool_response": '{"b": 2}'}  # fmt: skip
+    found = attributes(span(attributes=ran))
+    assert found["gen_ai.tool.call.arguments"] == '{"a": 1}'
+    assert found["gen_ai.tool.call.result"] == '{"b": 2}'
 
 
 def test_span_events_of_older_conventions() -> None:
@@ -208,6 +275,10 @@ PAYLOAD = {
     "startTime": 1795422830.0, "endTime": 1795422831.5, "metadata": {"user_api_key_user_id": "u"},
     "response": {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "hello"}}]},
 }  # fmt: skip
+ANSWER = {"id": "c", "model": "gpt-4o-2024-08-06", "usage": {"prompt_tokens": 3, "completion_tokens": 1},
+          "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "hello"}}]}  # fmt: skip
+EXCHANGE = {"model": "gpt-4o", "messages": HI, "response": ANSWER, "latency_ms": 1500, "created": 1795422830,
+            "user_id": "u"}  # fmt: skip
 DOCUMENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "bedrock": (BEDROCK, {"provider": "aws.bedrock", "user": "arn:aws:iam::1:user/a", "finish": ("stop",),
                           "system": ("be brief",)}),
@@ -215,6 +286,7 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                       "models": ("mine", "gpt-4o-2024-08-06")}),
     "langsmith": (RUN, {"provider": "openai", "user": "u"}),
     "litellm": (PAYLOAD, {"provider": "openai", "user": "u", "models": ("gpt-4o", "gpt-4o-2024-08-06")}),
+    "openai": (EXCHANGE, {"user": "u", "models": ("gpt-4o", "gpt-4o-2024-08-06"), "finish": ("stop",)}),
 }  # fmt: skip
 
 
@@ -235,6 +307,43 @@ def test_a_call_as_a_document(name: str, inside: bool) -> None:
     wanted = {**CHAT, "dialect": name, "duration": 1.5, **more}
     assert {key: shown[key] for key in wanted} == wanted
     assert (found.cost_usd is None) == (name == "azure")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"request": {"model": "gpt-4o", "messages": HI}, "response": ANSWER},
+        {"custom_id": "1", "request": {"messages": HI}, "response": {"status_code": 200, "body": ANSWER}},
+        {"model": "gpt-4o", "prompt": "hi", "completion": "hello", "usage": ANSWER["usage"]},
+        {"model": "gpt-4o", "prompt": "hi", "response": "hello", "usage": ANSWER["usage"]},
+        {"request": {"model": "gpt-4o", "input": "hi"}, "response": {
+            "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hello"}]}],
+            "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"request": {"model": "claude-3-5-sonnet-latest", "messages": HI, "system": "be brief"},
+         "response": {"role": "assistant", "content": [{"type": "text", "text": "hello"}],
+                      "usage": {"input_tokens": 3, "output_tokens": 1}}},
+    ],
+)  # fmt: skip
+def test_an_exchange_as_an_application_logs_it(document: dict[str, Any]) -> None:
+    found = call(normalised(document, "logs"))
+    assert found is not None
+    assert found.is_call
+    assert (found.prompt, found.answer) == ("hi", "hello")
+    assert (found.tokens.input, found.tokens.output) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"messages": ["a", "b"], "model": "x"},
+        {"messages": HI},
+        {"prompt": 3, "completion": "x", "model": "m"},
+        {"request": {"messages": "hi"}, "response": {"body": 4}},
+        {"response": {"body": {"choices": "x"}}, "messages": [{"role": 3}]},
+    ],
+)
+def test_what_is_no_exchange_with_a_model(document: dict[str, Any]) -> None:
+    assert "treering.view" not in normalised(document, "logs").get("attributes", {})
 
 
 def test_feedback_of_a_run() -> None:

@@ -229,6 +229,27 @@ def test_what_training_loops_print(line: str) -> None:
     assert judge(log("\n".join([line.format(1, 2.0), *lost]))).verdict == judging.NAN
 
 
+@pytest.mark.parametrize(
+    ("line", "step", "total", "values"),
+    [
+        ("[rank0]: step 12 loss 2.5 lr 3e-4", 12, None, {"loss": 2.5}),
+        ("Epoch [2/3], Step [100/600], Loss: 0.25", 700, 1800, {"loss": 0.25}),
+        ("Epoch 7: train_loss=0.5 val_loss=0.75", 7, None, {"loss": 0.5, "eval_loss": 0.75}),
+        ("epoch 2/10 - loss: 1e-3", 2, 10, {"loss": 0.001}),
+    ],
+)
+def test_steps_of_loops_of_ones_own(line: str, step: float, total: float | None, values: dict[str, float]) -> None:
+    event = read(line)
+    assert event is not None
+    assert (event.step, event.total, event.values) == (step, total, values)
+
+
+def test_words_about_loss_are_no_run() -> None:
+    assert not log(
+        "\n".join(["packet loss 3 %", "loss of connection at step two", "step 4 of the setup"] * 5)
+    ).is_training
+
+
 def test_overflows_are_skipped_iterations() -> None:
     lines = [
         *RUNNING,

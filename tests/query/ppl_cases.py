@@ -32,7 +32,7 @@ COMMANDS = frozenset(
         "streamstats trendline bin chart xyseries transpose addtotals addcoltotals join inner left right full cross "
         "semi anti lookup append appendpipe appendcol multisearch union parse grok rex regex replace fillnull "
         "fieldformat mvexpand expand flatten mvcombine nomv reverse convert "
-        "spath foreach timewrap makeresults describe show graphlookup"
+        "spath foreach timewrap makeresults describe show graphlookup patterns"
     ).split()
 )
 NOW_NS = 1_795_500_000_000_000_000  # 2026-11-24: after every document
@@ -99,17 +99,26 @@ class Bench:
         except UserError as error:
             return 400, str(error)
 
-    def run(self, case: dict[str, Any]) -> Outcome:
-        """Answer one case and compare."""
+    def prepare(self, case: dict[str, Any]) -> None:
+        """Load what a case reads."""
         names = set(case["indexes"])
         for pattern in re.findall(r"=\s*([\w.-]*\*[\w.*-]*)", case["query"].split("|")[0]):
             names.update(path.stem for path in (FOLDER / "mappings").glob(f"{pattern}.json"))
         self.load(sorted(names))
-        started = time.perf_counter()
+
+    def asked(self, case: dict[str, Any]) -> tuple[int, Any]:
+        """Return status and body of the answer to a case."""
+        self.prepare(case)
         try:
-            status, body = self.answer(case["query"])
+            return self.answer(case["query"])
         except Exception as error:  # noqa: BLE001  any fault counts as a wrong answer
-            status, body = 500, f"{type(error).__name__}: {error}"
+            return 500, f"{type(error).__name__}: {error}"
+
+    def run(self, case: dict[str, Any]) -> Outcome:
+        """Answer one case and compare."""
+        self.prepare(case)
+        started = time.perf_counter()
+        status, body = self.asked(case)
         why, _ = scorer().check(case, status, body)
         return Outcome(case, why, time.perf_counter() - started)
 

@@ -51,7 +51,21 @@ CASES = {
     "where id = 3 | spath input=text output=m | fields m.x.y": [["7"]],
     "foreach i* n [ eval <<FIELD>>2 = <<FIELD>> * 2 ] | fields id2, n2": [[2, 20], [4, 40], [6, None]],
     "eval t = 0, xs = array(1, 2) | foreach mode=multivalue xs [ eval t = t + <<ITEM>> ] | head 1 | fields t": [[3]],
+    "diff [ where team = 'a' ] against [ where team = 'b' ] top=5 alpha=0.5 fields n": [],
+    "eval `@timestamp` = timestamp('2026-01-01 00:00:00') | diff window=30m baseline=1h fields n": [],
+    "eval t = timestamp('2026-01-01 00:00:00') | anomalies n season=2h sensitivity=2 | fields id, expected": [
+        [1, None],
+        [2, None],
+        [3, None],
+    ],
+    "eval t = timestamp('2026-01-01 00:00:00') | anomalies n by team time=t season=none | head 1 | fields n, score": [
+        [10, None]
+    ],
     "patterns text pattern='[0-9]+' | head 1 | fields patterns_field": [["took <*>ms of <*>ms"]],
+    "patterns text method=brain | fields patterns_field": [["took 12ms of 30ms"], ["no number"], ['{"x": {"y": 7}}']],
+    "where team = 'b' | patterns text by team method=brain mode=aggregation max_sample_count=1 buffer_limit=60000": [
+        ["b", "no number", 1, ["no number"]]
+    ],
     "head 1 | graphlookup teams start=team edge=boss-->team maxdepth=1 as x | eval k = array_length(x) | fields k": [
         [2]
     ],
@@ -97,7 +111,11 @@ def test_commands_that_start_a_query(store) -> None:
         "grok text '%{NOSUCH:x}'",
         "mvexpand n limit=0",
         "trendline sma(0, n)",
-        "patterns text method=brain",
+        "patterns text variable_count_threshold=5",
+        "patterns text method=brain buffer_limit=10",
+        "patterns text method=brain frequency_threshold_percentage=2",
+        "patterns",
+        "patterns mode=label",
         "timewrap 1day",
         "append [ source=teams | rename lead as n ]",
         "fillnull with 'x' in n",

@@ -169,6 +169,22 @@ def test_a_restart_goes_on_where_the_last_run_ended(tmp_path: Path) -> None:
     run(story)
 
 
+def test_a_table_goes_on_with_the_names_of_its_first_line(tmp_path: Path) -> None:
+    def rows(start: int, end: int) -> bytes:
+        return b"".join(b"%d,abc,1.5\n" % n for n in range(start, end))
+
+    async def story() -> None:
+        path = tmp_path / "app.log"
+        write(path, b"n,name,size\n" + rows(0, 20))
+        async with Following(tmp_path) as first:
+            await first.until(20)
+        write(path, rows(20, 30))
+        async with Following(tmp_path) as second:
+            assert await second.until(10) == list(range(20, 30))
+
+    run(story)
+
+
 def test_new_files_of_a_glob_and_deleted_ones(tmp_path: Path) -> None:
     async def story() -> None:
         write(tmp_path / "a.log", lines(0, 10))

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from treering.store.duckdb.text import Texts, from_strings
+from treering.model.buffers import Texts
+from treering.store.duckdb.text import from_strings
 from treering.store.duckdb.tokens import LONGEST, hash_of
 from treering.store.duckdb.words import Words
 

@@ -311,7 +311,7 @@ group_wait = "0s"
 
 
 def rung(server: Server, seconds: float = 40) -> None:
-    """Send records until an alert rings: rules are asked by the clock of the records, half a minute behind the newest."""
+    """Send records until an alert rings: rules are asked by the clock of the records, behind the newest."""
     until = time.monotonic() + seconds
     earlier = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 120))
     server.send("logs", [{"@timestamp": earlier, "body": "a line"}] * 3)

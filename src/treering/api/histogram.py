@@ -10,15 +10,16 @@ from sqlglot import exp
 from treering.api import language
 from treering.api.instants import span_ns
 from treering.api.levels import LEVEL_FIELDS, LEVELS, level_sql
-from treering.api.selection import column, named, over, time_ns
+from treering.api.selection import column, named, time_ns
 from treering.model.columns import TIME
 from treering.model.times import format_ns
 from treering.query.types import MAPPING, Type
-from treering.stage.store import ResultColumn
+from treering.stage.store import Query, ResultColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from treering.api.service import Service
-    from treering.stage.store import Query
 
 MS = 1_000_000
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
@@ -54,14 +55,8 @@ async def histogram(
     step_ms = interval_ms(start, end, max(1, min(buckets, 1000)))
     step = step_ms * MS
     first = start // step
-    inner, group = await _grouped(service, text, (start, end), by)
-    select = exp.select(
-        named(exp.IntDiv(this=exp.Paren(this=time_ns() - first * step), expression=exp.Literal.number(step)), "bucket"),
-        named(group, "series"),
-        named(exp.Count(this=exp.Star()), "count"),
-    ).group_by(exp.Literal.number(1), exp.Literal.number(2))
-    columns = (ResultColumn("bucket", "bigint"), ResultColumn("series", "string"), ResultColumn("count", "bigint"))
-    rows = (await service.run(over(inner, select, columns), 1_000_000)).rows
+    inner, names, group = await _grouped(service, text, (start, end), by)
+    rows = (await service.run(_counted(inner, names, group, first, step), 1_000_000)).rows
     series = _series(rows, fixed=by is None)
     places = {name: place for place, name in enumerate(series)}
     counts = [[0] * len(series) for _ in range(max(1, -(-end // step) - first))]
@@ -77,6 +72,20 @@ async def histogram(
         "buckets": [{"time": format_ns((first + n) * step), "counts": line} for n, line in enumerate(counts)],
         "total": sum(map(sum, counts)),
     }
+
+
+def _counted(inner: Query, names: Sequence[str], group: exp.Expression, first: int, step: int) -> Query:
+    """Return the counts by bucket and series: by the stored values first, which are few, and then by what they mean."""
+    bucket = exp.IntDiv(this=exp.Paren(this=time_ns() - first * step), expression=exp.Literal.number(step))
+    places = [exp.Literal.number(place + 1) for place in range(1 + len(names))]
+    stored = exp.select(named(bucket, "bucket"), *map(column, names), named(exp.Count(this=exp.Star()), "n"))
+    counted = stored.from_(inner.sql.subquery("selected")).group_by(*places)
+    total = exp.cast(exp.Sum(this=column("n")), "BIGINT")
+    select = exp.select(column("bucket"), named(group, "series"), named(total, "count")).from_(
+        counted.subquery("stored")
+    )
+    columns = (ResultColumn("bucket", "bigint"), ResultColumn("series", "string"), ResultColumn("count", "bigint"))
+    return Query(select, inner.scans, columns, inner.text)
 
 
 async def _ends(service: Service, text: str, span: tuple[str | None, str | None]) -> tuple[int, int]:
@@ -99,16 +108,21 @@ async def _ends(service: Service, text: str, span: tuple[str | None, str | None]
 
 async def _grouped(
     service: Service, text: str, range_ns: tuple[int, int], by: str | None
-) -> tuple[Query, exp.Expression]:
+) -> tuple[Query, tuple[str, ...], exp.Expression]:
+    """Return the records' instants and the fields that tell their series, the names of those, and the series."""
     schema = await language.schema(service, text)
     if by is not None:
         inner = await language.selected(service, text, (by, TIME), range_ns)
-        return inner, exp.Substring(
-            this=exp.cast(column(by), "VARCHAR"), start=exp.Literal.number(1), length=exp.Literal.number(200)
+        return (
+            inner,
+            (by,),
+            exp.Substring(
+                this=exp.cast(column(by), "VARCHAR"), start=exp.Literal.number(1), length=exp.Literal.number(200)
+            ),
         )
     known = [(field.name, MAPPING.get(field.type) in _NUMERIC) for name in LEVEL_FIELDS if (field := schema.get(name))]
-    inner = await language.selected(service, text, (*(name for name, _ in known), TIME), range_ns)
-    return inner, level_sql(known)
+    names = tuple(name for name, _ in known)
+    return await language.selected(service, text, (*names, TIME), range_ns), names, level_sql(known)
 
 
 def _series(rows: list[tuple[Any, ...]], *, fixed: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from treering.api import completion
@@ -37,7 +38,7 @@ async def compiled(service: Service, text: str, range_ns: Range, rows: int) -> Q
     def work() -> Query:
         from treering import query
 
-        return query.compile(
+        found = query.compile(
             text.strip() or ALL,
             schema=lambda streams: schema_of(service, streams),
             now_ns=service.clock.now_ns(),
@@ -45,6 +46,7 @@ async def compiled(service: Service, text: str, range_ns: Range, rows: int) -> Q
             time_range=range_ns,
             rows=rows,
         )
+        return replace(found, text=text)
 
     return await service.call(work)
 
@@ -72,7 +74,7 @@ async def selected(
 
         if whole:
             _only_records(text)
-        return records.select(
+        found = records.select(
             text.strip() or ALL,
             fields,
             schema=lambda streams: schema_of(service, streams),
@@ -81,6 +83,7 @@ async def selected(
             time_range=range_ns,
             newest=newest,
         )
+        return replace(found, text=text)
 
     return await service.call(work)
 

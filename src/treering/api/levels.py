@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlglot import exp
 
+from treering.api.lines import line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -60,14 +62,17 @@ def level_of(record: Mapping[str, Any]) -> str | None:
 
 
 def message_of(record: Mapping[str, Any], limit: int = 2000) -> str:
-    """Return the text that says what happened, at most `limit` characters of it."""
+    """Return the text that says what happened, at most `limit` characters of it.
+
+    A record without one (audit lines of JSON) is told by its attributes.
+    """
     for name in MESSAGE_FIELDS:
         value = record.get(name)
         if isinstance(value, str) and value:
             return value[:limit]
         if isinstance(value, dict | list) and value:
             return msgspec.json.encode(value).decode()[:limit]
-    return ""
+    return line(record, limit)
 
 
 def level_sql(columns: Iterable[tuple[str, bool]]) -> exp.Expression:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.api import language
+from treering.api import language, plan
 from treering.api.answers import answer
 from treering.core.errors import Bug, Retryable, TreeringError, UserError
+from treering.query.commands.explain import MODES
 from treering.stage.source import Response, Route
 
 if TYPE_CHECKING:
@@ -27,22 +28,24 @@ class _Body(msgspec.Struct):
 def routes(service: Service) -> list[Route]:
     """Return the routes of PPL queries and of their plans."""
     post = frozenset({"POST"})
-    found = [Route(post, path, _guarded(_query, service)) for path in _PATHS]
-    return [*found, *(Route(post, f"{path}/_explain", _guarded(_explain, service)) for path in _PATHS)]
+    found = [Route(post, path, guarded(_query, service), reads=True) for path in _PATHS]
+    return [*found, *(Route(post, f"{path}/_explain", guarded(_explain, service), reads=True) for path in _PATHS)]
 
 
 async def _query(service: Service, request: Request) -> Any:
-    compiled = await language.compiled(service, _text(request), (None, None), service.limits.rows)
+    text = _text(request)
+    if (wanted := await plan.asked(service, text)) is not None:
+        return await plan.explained(service, *wanted)
+    compiled = await language.compiled(service, text, (None, None), service.limits.rows)
     return language.rendered(await service.run(compiled))
 
 
 async def _explain(service: Service, request: Request) -> Any:
-    compiled = await language.compiled(service, _text(request), (None, None), service.limits.rows)
-    scans = {
-        name: {"streams": scan.streams, "fields": scan.fields, "newest": scan.newest}
-        for name, scan in compiled.scans.items()
-    }
-    return {"root": {"name": "DuckDB", "description": {"sql": compiled.sql.sql(dialect="duckdb"), "scans": scans}}}
+    text = _text(request)
+    wanted = await plan.asked(service, text) or (text, request.query.get("mode", "extended"))
+    if wanted[1] not in MODES:
+        raise UserError(f"mode={wanted[1][:20]!r} is no way to explain", hint=f"known: {', '.join(MODES)}")
+    return await plan.explained(service, *wanted)
 
 
 def _text(request: Request) -> str:
@@ -55,14 +58,17 @@ def _text(request: Request) -> str:
     return text
 
 
-def _guarded(
+def guarded(
     operation: Callable[[Service, Request], Awaitable[Any]], service: Service
 ) -> Callable[[Request], Awaitable[Response]]:
+    """Return the operation as a route's handler whose errors are in OpenSearch's shape."""
+
     async def handle(request: Request) -> Response:
         try:
-            return answer(await operation(service, request))
+            found = await operation(service, request)
         except TreeringError as error:
             return _failure(error)
+        return found if isinstance(found, Response) else answer(found)
 
     return handle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from treering.api import language
+from treering.api import language, plan
 from treering.api.instants import span_ns
 from treering.api.rendering import exact
 
@@ -20,6 +20,8 @@ async def query(
     began = time.monotonic()
     range_ns = span_ns(start, end, service.clock.now_ns())
     rows = service.limits.rows if limit is None else max(0, min(limit, service.limits.rows))
+    if (explained := await plan.table(service, text, range_ns)) is not None:
+        return {**explained, "took_ms": round((time.monotonic() - began) * 1000), "rows_scanned": 0, "bytes_scanned": 0}
     compiled = await language.compiled(service, text, range_ns, rows)
     result = await service.run(compiled, rows)
     shown = language.rendered(result)

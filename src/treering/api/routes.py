@@ -21,6 +21,7 @@ from treering.api import (
     records,
     scan,
     search,
+    sql,
     status,
     streams,
     tail,
@@ -154,6 +155,11 @@ async def _query(service: Service, request: Request) -> Any:
     return await query.query(service, asked.query, asked.start, asked.end, asked.limit)
 
 
+async def _sql(service: Service, request: Request) -> Any:
+    asked = body(request, TableBody)
+    return await sql.sql(service, asked.query, asked.start, asked.end, asked.limit)
+
+
 async def _lint(service: Service, request: Request) -> Any:
     return await lint.lint(service, *body(request, QueryBody).span)
 
@@ -247,6 +253,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/api/streams", _streams),
     ("GET", "/api/fields", _fields),
     ("POST", "/api/query", _query),
+    ("POST", "/api/sql", _sql),
     ("POST", "/api/queries", _queries),
     ("POST", "/api/lint", _lint),
     ("GET", "/api/dashboards", _dashboards),
@@ -284,10 +291,25 @@ ROLES = {
 }
 
 
+# What only reads although it is posted: nobody works on it any longer when its caller has left.
+READS = frozenset(
+    {
+        *("/api/query", "/api/queries", "/api/dashboards/{name}", "/api/search", "/api/histogram", "/api/values"),
+        *("/api/lint", "/api/complete", "/api/parse"),
+    }
+)
+
+
 def routes(service: Service) -> list[Route]:
     """Return the routes of `/api/*` and of the probes over `service`."""
     return [
-        Route(frozenset({method}), path, _handler(service, operation), ROLES.get((method, path), "viewer"))
+        Route(
+            frozenset({method}),
+            path,
+            _handler(service, operation),
+            ROLES.get((method, path), "viewer"),
+            reads=method == "GET" or path in READS,
+        )
         for method, path, operation in OPERATIONS
     ]
 

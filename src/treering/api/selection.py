@@ -40,7 +40,7 @@ def place() -> list[exp.Expression]:
 
 def over(inner: Query, outer: exp.Select, columns: Sequence[ResultColumn]) -> Query:
     """Return `outer` reading from the rows of `inner`."""
-    return Query(outer.from_(inner.sql.subquery("selected")), inner.scans, tuple(columns))
+    return Query(outer.from_(inner.sql.subquery("selected")), inner.scans, tuple(columns), inner.text)
 
 
 def direct(scan: Scan, select: exp.Select, columns: Sequence[ResultColumn]) -> Query:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from treering.core.clock import Clock, SystemClock
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from treering.api.querylog import QueryLog
     from treering.app.alerts import AlertDesk
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
@@ -64,6 +65,7 @@ class Service:
     scans: Scans | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
     templates: Templates | None = None
+    log: QueryLog | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:
         """Return what the blocking `function` returns, without blocking the event loop."""
@@ -75,12 +77,23 @@ class Service:
         Before the first record has come the usual streams are empty rather than unknown.
         """
         read = {stream for scan in query.scans.values() for stream in scan.streams}
-        if read <= USUAL and not any([await self.call(self.store.streams, stream) for stream in read]):
+        if read and read <= USUAL and not any([await self.call(self.store.streams, stream) for stream in read]):
             return Result(query.columns, [])
         cancel = threading.Event()
-        limits = self.limits if rows is None else Limits(rows, self.limits.seconds, self.limits.memory_bytes)
+        limits = self.limits if rows is None else replace(self.limits, rows=rows)
+        began, outcome, result = self.clock.monotonic(), "refused", None
         try:
-            return await self.call(self.store.run, query, limits, cancel)
+            result = await self.call(self.store.run, query, limits, cancel)
+            outcome = "answered"
         except asyncio.CancelledError:
             cancel.set()
+            outcome = "cancelled"
             raise
+        finally:
+            self._note(query, self.clock.monotonic() - began, outcome, result)
+        return result
+
+    def _note(self, query: Query, took_s: float, outcome: str, result: Result | None) -> None:
+        """Have a slow query noted, without waiting for it."""
+        if self.log is not None and self.log.is_slow(took_s):
+            self.pool.submit(self.log.note, query, took_s, outcome, result)

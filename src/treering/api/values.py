@@ -63,4 +63,4 @@ def _counted(inner: Query, field: str, limit: int) -> Query:
         ("missing", "bigint"),
         ("total", "bigint"),
     )
-    return Query(select, inner.scans, tuple(ResultColumn(*pair) for pair in names))
+    return Query(select, inner.scans, tuple(ResultColumn(*pair) for pair in names), inner.text)

@@ -68,8 +68,7 @@ class Analysis:
             self.undated += 1
         else:
             self._date(moment, is_error=level in {"error", "fatal"} or _failed(record))
-        body = record.get("body")
-        if isinstance(body, str) and body:
+        if body := _said(record):
             self.patterns.add(body, moment, level)
         attributes = record.get("attributes")
         if isinstance(attributes, dict):
@@ -91,8 +90,8 @@ class Analysis:
             self._minute(minute, within, is_error=level in {"error", "fatal"})
         verdict = id(group.verdict)
         if verdict not in self._named:
-            self._named[verdict] = group.verdict, self.patterns.name(record["body"])
-        self.patterns.add_many(self._named[verdict][1], record["body"], level, group)
+            self._named[verdict] = group.verdict, self.patterns.name(_said(record))
+        self.patterns.add_many(self._named[verdict][1], _said(record), level, group)
 
     def _serve(self, service: Any, count: int = 1) -> None:
         if isinstance(service, str) and (service in self.services or len(self.services) < 1000):
@@ -232,6 +231,17 @@ def _failed(record: Mapping[str, Any]) -> bool:
     """Whether a span ended in error (OTLP status code 2)."""
     status = record.get("status")
     return isinstance(status, dict) and status.get("code") in {2, "2", "ERROR", "Error", "STATUS_CODE_ERROR"}
+
+
+def _said(record: Mapping[str, Any]) -> str:
+    """Return the message; that of the exception too, where it does not say which."""
+    body, attributes = record.get("body"), record.get("attributes")
+    said = body if isinstance(body, str) else ""
+    kind = attributes.get("exception.type") if isinstance(attributes, dict) else None
+    if isinstance(attributes, dict) and isinstance(kind, str) and kind.rpartition(".")[2] not in said:
+        message = str(attributes.get("exception.message") or "").partition("\n")[0]
+        return f"{said}: {kind}: {message}"[:2000]
+    return said
 
 
 def _instant(value: Any) -> int | None:

@@ -99,6 +99,12 @@ class Limits(Config, frozen=True):
     rows: Annotated[int, Meta(ge=1, description="rows in one answer")] = 10_000
     seconds: Annotated[float, Meta(gt=0, description="seconds one query may run")] = 60.0
     memory: Annotated[str, Meta(description="memory one query may use, as `512MB` or `1GB`")] = "1GB"
+    scanned: Annotated[
+        str, Meta(description="bytes of segments one query may read, as `20GB`; empty sets no limit")
+    ] = ""
+    slow: Annotated[
+        float, Meta(ge=0, description="seconds from which a query is noted in the stream `queries`; 0 notes none")
+    ] = 1.0
     waiting: Annotated[
         int, Meta(ge=1, description="requests that may wait for the store before senders are told to")
     ] = 256
@@ -115,6 +121,9 @@ class Settings(Config, frozen=True):
 
     data: Annotated[str, Meta(description="directory that keeps everything")] = "treering-data"
     store: Annotated[str, Meta(description="engine, a component of `treering.store`")] = "duckdb"
+    opensearch: Annotated[
+        dict[str, Any], Meta(description="the cluster, where the store is `opensearch`: `treering.store.opensearch`")
+    ] = msgspec.field(default_factory=dict)
     listen: Annotated[Listen, Meta(description="addresses and ports")] = Listen()
     follow: Annotated[tuple[Follow, ...], Meta(description="files to follow")] = ()
     sources: Annotated[
@@ -163,9 +172,11 @@ def _with_rules(settings: Settings) -> Settings:
 
 def check(settings: Settings) -> None:
     """Raise `UserError` for settings that contradict themselves or would leave the server open to a network."""
-    size(settings.limits.memory)
+    limits(settings)
     for age in (*settings.retention.values(), settings.incidents.quiet, settings.incidents.horizon):
         seconds(age)
+    if settings.opensearch:
+        store_config(settings)
     for table in settings.sources:
         source_of(table)
     Access(settings.tokens).require_for(settings.listen.host)
@@ -173,6 +184,14 @@ def check(settings: Settings) -> None:
         from treering.app.alerting import checked
 
         checked(settings)
+
+
+def store_config(settings: Settings) -> Config:
+    """Return the configuration of the store. Raises `UserError`."""
+    kind: type[Config] = registry.load("treering.store", settings.store).Config
+    days = {pattern: seconds(age) / 86_400 for pattern, age in settings.retention.items()}
+    own = settings.opensearch if settings.store == "opensearch" else {}
+    return decode({**own, "retention": days}, kind, settings.store)
 
 
 def source_of(table: dict[str, Any]) -> tuple[str, Config]:
@@ -201,4 +220,6 @@ def size(text: str) -> int:
 
 def limits(settings: Settings) -> QueryLimits:
     """Return the bounds of one query as the store takes them."""
-    return QueryLimits(settings.limits.rows, settings.limits.seconds, size(settings.limits.memory))
+    about = settings.limits
+    scanned = size(about.scanned) if about.scanned else None
+    return QueryLimits(about.rows, about.seconds, size(about.memory), scanned)

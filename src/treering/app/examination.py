@@ -13,13 +13,14 @@ from treering.app.examiners import EXAMINERS
 from treering.core.errors import DecodeError
 from treering.parse.digest import Digest
 from treering.receive._blocks import blocks, opened
-from treering.receive._decoder import Logs, Records
+from treering.receive._contents import Logs
+from treering.receive._decoder import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from treering.app.examiner import Examiner, Remark
-    from treering.receive._decoder import Found
+    from treering.receive._contents import Found
 
 FIRST = 3
 _MOST_REMARKS = 100
@@ -54,12 +55,14 @@ class Examination:
         for examiner in self.examiners:
             examiner.begin(path)
         digest = partial(Digest, accepts=self._counted, heard=self._heard)
-        reader = Records("logs", now_ns, name=path, reader=digest)
+        reader = Records("logs", now_ns, name=path, reader=digest, heard=self._heard)
         for part in self._parts(path, reader, progress):
             self._take(reader, part)
         for examiner in self.examiners:
             examiner.end()
-        counts.files.append({"file": path, "records": counts.records - before, "formats": _formats(reader)})
+        counts.files.append(
+            {"file": path, "records": counts.records - before, "formats": _formats(reader, counts.records - before)}
+        )
 
     def _take(self, reader: Records, part: Found) -> None:
         counts, content = self.counts, reader.content
@@ -126,10 +129,10 @@ def _binary(block: bytes) -> bool:
     return head.count(b"\0") > len(head) // 16
 
 
-def _formats(reader: Records) -> dict[str, int]:
+def _formats(reader: Records, records: int) -> dict[str, int]:
     if isinstance(reader.content, Logs):
         return dict(Counter(reader.content.reader.formats).most_common(SHOWN))
-    return {} if reader.content is None else {reader.content.name: 1}
+    return {} if reader.content is None else {reader.content.name: records}
 
 
 def _shown(remark: Remark) -> dict[str, Any]:

@@ -33,6 +33,11 @@ class Training(Examiner):
         self._file = ""
         self._documents: bool | None = None
 
+    def wants(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record is an object of metrics: a loss by step."""
+        attributes = record.get("attributes")
+        return any("loss" in name for name in (attributes if isinstance(attributes, dict) else record))
+
     def begin(self, file: str) -> None:
         """Take the next run."""
         self._run, self._file, self._documents = RunLog(), file, None
@@ -45,9 +50,12 @@ class Training(Examiner):
             self._run.feed(lines)
 
     def record(self, record: Mapping[str, Any], stream: str) -> None:  # noqa: ARG002  a file of its own
-        """Take in a saved state of the transformers Trainer."""
+        """Take in a saved state of the transformers Trainer, or an object of metrics."""
+        attributes = record.get("attributes")
         if "log_history" in record and "global_step" in record:
             self._run.state(record)
+        elif self._documents and "body" not in record:
+            self._run.measured(attributes if isinstance(attributes, dict) and "step" not in record else record)
 
     def end(self) -> None:
         """Judge the run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from treering.app.examine_calls import ModelCalls
+from treering.app.examine_numbers import Numbers
 from treering.app.examine_traffic import Requests
 from treering.app.examine_training import Training
 
@@ -13,4 +14,4 @@ if TYPE_CHECKING:
 
     from treering.app.examiner import Examiner
 
-EXAMINERS: tuple[Callable[[], Examiner], ...] = (Training, Requests, ModelCalls)
+EXAMINERS: tuple[Callable[[], Examiner], ...] = (Training, Requests, ModelCalls, Numbers)

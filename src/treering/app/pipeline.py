@@ -22,7 +22,7 @@ import msgspec
 
 from treering.app import owner, templating
 from treering.app.alerts import AlertDesk
-from treering.app.config import Settings, seconds, source_of
+from treering.app.config import Settings, limits, seconds, source_of, store_config
 from treering.app.detection import Detection
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
@@ -96,7 +96,8 @@ class Pipeline:
         self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
             self.detection = await asyncio.to_thread(self._detection)
-            indices = Indices(self.store, self.clock, self.settings.directory / "opensearch.json")
+            state = self.settings.directory / "opensearch.json"
+            indices = Indices(self.store, self.clock, state, limits(self.settings))
             self.routes = [route for name in HTTP for route in self._built(name)]
             self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
             for name, config, extra in self._configured():
@@ -225,8 +226,7 @@ def open_store(settings: Settings) -> Store:
     """Return the store of the data directory, as this process's own. Raises `UserError` when another one owns it."""
     module = registry.load("treering.store", settings.store)
     settings.directory.mkdir(parents=True, exist_ok=True)
-    days = {pattern: seconds(age) / 86_400 for pattern, age in settings.retention.items()}
-    store: Store = module.build(module.Config(retention=days), settings.directory)
+    store: Store = module.build(store_config(settings), settings.directory)
     return store
 
 

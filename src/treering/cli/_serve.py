@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from treering.api import ppl
+from treering.api import ppl, sql
+from treering.api.querylog import QueryLog
 from treering.api.routes import routes as api_routes
 from treering.api.service import Listener as Shown
 from treering.api.service import Service
@@ -89,8 +90,9 @@ def _http(pipeline: Pipeline) -> HttpServer:
         scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
+        log=QueryLog(pipeline.store, pipeline.clock, pipeline.telemetry, pipeline.settings.limits.slow),
     )
-    queries = ppl.routes(service)
+    queries = [*ppl.routes(service), *sql.routes(service)]
     everything = [*api_routes(service), *pipeline.routes, *queries]
     listeners.append(Listener("http", listen.host, listen.port, everything, Page(), required=True))
     if listen.conventional and listen.otlp_http:

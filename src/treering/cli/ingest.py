@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def ingest(
     paths: Annotated[list[str], typer.Argument(help="Files, globs, directories; `-` is standard input.")],
     into: Annotated[str, typer.Option("--into", help="The stream that gets the records.")] = "logs",
-    kind: Annotated[str, typer.Option("--format", help="`auto`, `json`, or the name of a log format.")] = "auto",
+    kind: Annotated[str, typer.Option("--format", help="`auto`, `json`, `otlp`, `csv` or `log`.")] = "auto",
     follow: Annotated[bool, typer.Option("--follow", help="Go on reading as the files grow, until Ctrl-C.")] = False,
     rejected: Annotated[Path | None, typer.Option("--rejected", help="Write lines that were not stored here.")] = None,
     data: Data = None,

@@ -28,6 +28,12 @@ def up(  # noqa: PLR0913  each is an option of the command
             "--conventional-ports/--no-conventional-ports", help="Open 4317, 4318, 9200 … too.", show_default="open"
         ),
     ] = None,
+    store: Annotated[
+        str | None, typer.Option("--store", help="Where records are kept: duckdb or opensearch.", show_default="duckdb")
+    ] = None,
+    opensearch_url: Annotated[
+        list[str] | None, typer.Option("--opensearch-url", help="Address of a node; once for each.")
+    ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Play a known day of an AI platform into it.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Which day the demo plays.")] = 7,
     speed: Annotated[
@@ -44,6 +50,7 @@ def up(  # noqa: PLR0913  each is an option of the command
     from treering.cli._demo import demo_folder, prepare
 
     settings = _overridden(_connection.settings(config, data), host, port, conventional)
+    settings = _stored(settings, store, opensearch_url)
     if not demo:
         check(settings)
         _serve.run(settings)
@@ -52,6 +59,16 @@ def up(  # noqa: PLR0913  each is an option of the command
         settings, day = prepare(settings, folder, seed, speed, days)
         check(settings)
         _serve.run(settings, day)
+
+
+def _stored(settings: Settings, store: str | None, urls: list[str] | None) -> Settings:
+    """Return the settings with the store that the command line names; a node's address names OpenSearch."""
+    import msgspec
+
+    if urls:
+        table = {**settings.opensearch, "urls": urls}
+        settings = msgspec.structs.replace(settings, store="opensearch", opensearch=table)
+    return settings if store is None else msgspec.structs.replace(settings, store=store)
 
 
 def _overridden(settings: Settings, host: str | None, port: int | None, conventional: bool | None) -> Settings:

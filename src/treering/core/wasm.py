@@ -6,6 +6,7 @@ needed to install or run treering. A program sees nothing but the memory of its 
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,15 @@ def _compiled(path: Path) -> tuple[wasmtime.Engine, wasmtime.Module]:
     return engine, wasmtime.Module.from_file(engine, str(path))
 
 
+class _Bytes:
+    """The memory of an instance, for NumPy."""
+
+    def __init__(self, memory: Any, store: wasmtime.Store) -> None:
+        address, size = ctypes.addressof(memory.data_ptr(store).contents), int(memory.data_len(store))
+        self.__array_interface__ = {"data": (address, False), "shape": (size,), "typestr": "|u1", "version": 3}
+        self._owner = memory, store
+
+
 class Instance:
     """A program with memory of its own, which grows and goes with the instance; for one thread at a time."""
 
@@ -58,8 +68,7 @@ class Instance:
 
     def memory(self, place: int, size: int) -> Any:
         """Return `size` bytes of memory, writable, as a NumPy array that is valid until the next call."""
-        whole = np.ctypeslib.as_array(self._memory.data_ptr(self._store), (self.size,))
-        return whole[place : place + size]
+        return np.asarray(_Bytes(self._memory, self._store))[place : place + size]
 
     @property
     def size(self) -> int:

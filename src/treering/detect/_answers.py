@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
 
+import ahocorasick_rs
+
 from treering.parse.textview import fold
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ _OPAQUE = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 _PIECE, _STEP = 48, 24
 _SHORTEST = 6
 _MOST_LINKS = 50
+_FEW = 16
+"""Pieces up to which looking for one after the other is quicker than one search for all."""
 
 
 class Link(NamedTuple):
@@ -90,6 +94,25 @@ def _pieces(instructions: str) -> tuple[str, ...]:
     )
 
 
+@lru_cache(maxsize=64)
+def _search(instructions: str) -> ahocorasick_rs.AhoCorasick:
+    return ahocorasick_rs.AhoCorasick(list(dict.fromkeys(_pieces(instructions))))
+
+
+def _repeated(folded: str, instructions: str) -> Iterator[tuple[int, int]]:
+    """Yield where each piece of the instructions is first found in a folded text."""
+    pieces = dict.fromkeys(_pieces(instructions))
+    if len(pieces) <= _FEW:
+        found = {piece: at for piece in pieces if (at := folded.find(piece)) >= 0}
+        yield from ((at, at + len(piece)) for piece, at in found.items())
+        return
+    seen: set[int] = set()
+    for number, start, end in _search(instructions).find_matches_as_indexes(folded, overlapping=True):
+        if number not in seen:
+            seen.add(number)
+            yield start, end
+
+
 def leaked(answer: str, instructions: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """Return where `answer` repeats at least 72 characters of one of `instructions`, word by word."""
     if len(answer) < _PIECE:
@@ -99,10 +122,7 @@ def leaked(answer: str, instructions: Sequence[str]) -> tuple[tuple[int, int], .
         folded = answer.lower() if len(answer.lower()) == len(answer) else answer
     spans: list[tuple[int, int]] = []
     for text in instructions:
-        for piece in _pieces(text):
-            at = folded.find(piece)
-            if at >= 0:
-                spans.append((at, at + len(piece)))
+        spans += _repeated(folded, text)
     joined: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:

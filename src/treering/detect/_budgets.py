@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect._calls import calls
 from treering.detect._evidence import evidence, named
+from treering.detect._grouped import Grouped, Names
 from treering.detect._history import Distribution
 from treering.model.finding import Evidence, Finding, Severity
 from treering.model.times import format_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from treering.model.rows import Rows
 
@@ -73,35 +77,52 @@ class Spending:
     def observe(self, rows: Rows) -> Iterable[Finding]:
         """Add the model calls of a batch and return what is above a limit now."""
         batch = calls(rows)
-        columns = {kind: [rows.texts(field) for field in fields if rows.has(field)] for kind, fields in FIELDS.items()}
-        costs, counted = batch.costs, batch.tokens
-        for subject, places in batch.groups.items():
-            if subject.kind != "model":
-                continue
-            for place in places:
-                usd, tokens = costs[place] or 0.0, counted[place] or 0.0
-                if usd or tokens:
-                    names = {kind: _first(held, place) for kind, held in columns.items() if held}
-                    yield from self._spent(rows, place, (usd, tokens), names)
+        groups = [places for subject, places in batch.groups.items() if subject.kind == "model"]
+        if not groups:
+            return
+        usd, tokens = np.nan_to_num(batch.costs), np.nan_to_num(batch.tokens)
+        paid = np.concatenate(groups)
+        paid = paid[(usd[paid] > 0) | (tokens[paid] > 0)]
+        paid = np.sort(paid)
+        for number in range(len(self._budgets)):
+            yield from self._budget(rows, number, paid, usd, tokens)
+        for kind in ("user", "key", "agent"):
+            yield from self._hours(rows, kind, paid, tokens)
 
-    def _spent(
-        self, rows: Rows, place: int, used: tuple[float, float], names: dict[str, str | None]
+    def _budget(
+        self, rows: Rows, number: int, paid: NDArray[np.int64], usd: NDArray[np.float64], tokens: NDArray[np.float64]
     ) -> Iterable[Finding]:
-        at_ns = int(rows.times[place])
-        usd, tokens = used
-        for number, budget in enumerate(self._budgets):
-            name = "all" if budget.by == "all" else names.get(budget.by)
+        budget = self._budgets[number]
+        codes, names = _callers(rows, budget.by)
+        for place in paid.tolist():
+            name = names[codes[place]] if codes[place] >= 0 else ""
             if name and budget.name in {"", name}:
-                held = self._add((f"budget {number}", budget.by, name), at_ns // _PERIODS[budget.period], usd, tokens)
+                period = int(rows.times[place]) // _PERIODS[budget.period]
+                used = float(usd[place]), float(tokens[place])
+                held = self._add((f"budget {number}", budget.by, name), period, used)
                 if held is not None:
                     yield from self._over(budget, name, held, rows, place)
-        for kind in ("user", "key", "agent"):
-            if name := names.get(kind):
-                held = self._add(("hour", kind, name), at_ns // _HOUR_NS, 0.0, tokens)
-                if held is not None:
-                    yield from self._unusual(kind, name, held, names, rows, place)
 
-    def _add(self, key: tuple[str, str, str], period: int, usd: float, tokens: float) -> Sum | None:
+    def _hours(self, rows: Rows, kind: str, paid: NDArray[np.int64], tokens: NDArray[np.float64]) -> Iterable[Finding]:
+        """Add what callers used to their hours: at once where that is little, else call by call."""
+        codes, names = _callers(rows, kind)
+        paid = paid[codes[paid] >= 0]
+        hours, groups = rows.times[paid] // _HOUR_NS, Grouped(codes[paid])
+        totals, codes = groups.sums(tokens[paid]).tolist(), codes[paid][groups.firsts]
+        first, last = groups.least(hours).tolist(), groups.greatest(hours).tolist()
+        for number, (code, total) in enumerate(zip(codes.tolist(), totals, strict=True)):
+            name = names[code]
+            key = ("hour", kind, name)
+            before = self._sums.get(key)
+            if first[number] == last[number] and total + (before.tokens if before else 0) < self._baseline.least_tokens:
+                self._add(key, first[number], (0.0, total))
+                continue
+            for at in groups.members(number).tolist():
+                held = self._add(key, int(hours[at]), (0.0, float(tokens[paid[at]])))
+                if held is not None:
+                    yield from self._unusual((kind, name), held, rows, int(paid[at]))
+
+    def _add(self, key: tuple[str, str, str], period: int, used: tuple[float, float]) -> Sum | None:
         """Return the caller's sum of the period after adding, None for a period that is over."""
         held = self._sums.pop(key, None)
         if held is None or period > held.period:
@@ -113,8 +134,8 @@ class Spending:
             del self._sums[next(iter(self._sums))]
         if period < held.period:
             return None
-        held.usd += usd
-        held.tokens += tokens
+        held.usd += used[0]
+        held.tokens += used[1]
         return held
 
     def _over(self, budget: Budget, name: str, held: Sum, rows: Rows, place: int) -> Iterable[Finding]:
@@ -141,9 +162,8 @@ class Spending:
                 facts={"used": used, "limit": limit, "unit": unit},
             )
 
-    def _unusual(
-        self, kind: str, name: str, held: Sum, names: dict[str, str | None], rows: Rows, place: int
-    ) -> Iterable[Finding]:
+    def _unusual(self, caller: tuple[str, str], held: Sum, rows: Rows, place: int) -> Iterable[Finding]:
+        kind, name = caller
         if self._usual.size < _LEAST_HOURS or held.tokens < self._baseline.least_tokens:
             return
         limit = max(self._baseline.least_tokens, self._usual.quantile(0.99) * self._baseline.times)
@@ -161,7 +181,7 @@ class Spending:
             start_ns=held.period * _HOUR_NS,
             end_ns=at_ns,
             noticed_ns=at_ns,
-            entities=named([(kind, name), ("service", names.get("service"))]),
+            entities=named([(kind, name), ("service", rows.texts("serviceName")[place])]),
             evidence=(_shown(rows, place),),
             techniques=("owasp-llm@2025:LLM10",),
             facts={"used": held.tokens, "limit": limit, "unit": "tokens"},
@@ -176,16 +196,16 @@ class Spending:
         self._sums, self._usual = dict(state[0]), state[1]
 
 
-def _first(columns: Sequence[Sequence[str | None]], place: int) -> str | None:
-    for column in columns:
-        if value := column[place]:
-            return value[:200]
-    return None
+def _callers(rows: Rows, kind: str) -> tuple[NDArray[np.int64], list[str]]:
+    """Return for each record the number of the caller of `kind` whom it is charged to, -1 for none, and the callers."""
+    if kind == "all":
+        return np.zeros(rows.count, dtype=np.int64), ["all"]
+    names, known = Names(rows), dict[str, int]()
+    codes = names.first(*FIELDS[kind])
+    same = np.array([*(known.setdefault(text[:200], len(known)) for text in names.texts), -1])
+    return same[codes], list(known)
 
 
 def _shown(rows: Rows, place: int) -> Evidence:
-    return evidence(rows, place, "attributes.gen_ai.usage.input_tokens", str(_tokens(rows, place)))
-
-
-def _tokens(rows: Rows, place: int) -> float:
-    return calls(rows).tokens[place] or 0.0
+    tokens = float(np.nan_to_num(calls(rows).tokens[place]))
+    return evidence(rows, place, "attributes.gen_ai.usage.input_tokens", str(tokens))

@@ -9,8 +9,6 @@ import numpy as np
 from treering.detect._calls import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from treering.model.rows import Rows
@@ -20,23 +18,18 @@ _INPUT, _OUTPUT = "attributes.gen_ai.usage.input_tokens", "attributes.gen_ai.usa
 _FIRST = "attributes.gen_ai.response.time_to_first_chunk"
 
 
-def points(rows: Rows, places: Sequence[int]) -> list[tuple[float, ...]]:
+def points(rows: Rows, places: NDArray[np.int64]) -> list[tuple[float, ...]]:
     """Return the values of each of these calls by the order of `NAMES`: logarithms, 0 for what nobody said."""
-    if not places:
+    if not len(places):
         return []
     batch = calls(rows)
-    seconds = _column([batch.seconds[place] for place in places])
-    costs = _column([batch.costs[place] for place in places])
-    read, made, first = (rows.numbers(name)[list(places)] for name in (_INPUT, _OUTPUT, _FIRST))
+    seconds, costs = np.nan_to_num(batch.seconds[places]), np.nan_to_num(batch.costs[places])
+    read, made, first = (rows.numbers(name)[places] for name in (_INPUT, _OUTPUT, _FIRST))
     made = _positive(made)
     pace = np.divide(seconds, made, out=np.zeros_like(seconds), where=made > 0)
     table = np.stack([seconds, _positive(read), made, costs * 1000, _positive(first), pace], axis=1)
     found: list[tuple[float, ...]] = [tuple(row) for row in np.log1p(np.minimum(table, 1e12)).tolist()]
     return found
-
-
-def _column(values: Sequence[float | None]) -> NDArray[np.float64]:
-    return np.array([value or 0.0 for value in values], dtype=np.float64)
 
 
 def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:

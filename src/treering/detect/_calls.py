@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from treering.detect._derived import derived
+from treering.detect._grouped import Names, split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
 
     from treering.model.rows import Rows
 
@@ -16,8 +21,10 @@ STREAMS = frozenset({"spans", "logs"})
 STATUS = "attributes.http.response.status_code"
 _OPERATION = "attributes.gen_ai.operation.name"
 _MODEL_CALLS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
+_KINDS = ("model", "tool", "endpoint", "service")
 _ENTRY = frozenset({"SPAN_KIND_SERVER", "SPAN_KIND_CONSUMER"})
-_FAILED = frozenset({2, "2", "ERROR", "Error", "STATUS_CODE_ERROR"})
+_FAILED = frozenset({"2", "ERROR", "Error", "STATUS_CODE_ERROR"})
+_ERROR_CODE = 2
 _SERVER_ERROR = 500
 
 
@@ -30,121 +37,113 @@ class Subject(NamedTuple):
 
 
 class Calls:
-    """The calls among the records of a batch; sequences have one item a record."""
+    """The calls among the records of a batch; arrays have one item a record."""
 
     def __init__(self, rows: Rows) -> None:
         """Look at `rows`; columns are decoded when they are asked for."""
         self.rows = rows
-        self._windows: dict[int, Sequence[int]] = {}
+        self._windows: dict[int, NDArray[np.int64]] = {}
 
     @cached_property
-    def groups(self) -> dict[Subject, list[int]]:
-        """The places of the records of each subject."""
-        # Plain tuples while grouping: making an object for each record would cost as much as all the rest.
-        found = self._spans() if self.rows.stream == "spans" else self._lines()
-        return {Subject(*name): places for name, places in found.items()}
+    def groups(self) -> dict[Subject, NDArray[np.int64]]:
+        """The places of the records of each subject, in the order of their first record."""
+        return self._spans() if self.rows.stream == "spans" else self._lines()
 
-    def _spans(self) -> dict[tuple[str, str, str], list[int]]:
+    def _spans(self) -> dict[Subject, NDArray[np.int64]]:
         rows = self.rows
-        columns = ("serviceName", "attributes.http.route", _OPERATION, "attributes.gen_ai.tool.name", "kind")
-        read = [rows.texts(name) for name in columns]
-        answered, asked = rows.texts("attributes.gen_ai.response.model"), rows.texts("attributes.gen_ai.request.model")
-        found: dict[tuple[str, str, str], list[int]] = {}
-        for index, (service, route, operation, tool, kind) in enumerate(zip(*read, strict=True)):
-            if service is None:
-                continue
-            if operation in _MODEL_CALLS:
-                model = asked[index] or answered[index]
-                if model:
-                    found.setdefault(("model", service, model[:200]), []).append(index)
-            elif tool and operation == "execute_tool":
-                found.setdefault(("tool", service, tool[:200]), []).append(index)
-            elif route:
-                found.setdefault(("endpoint", service, route[:200]), []).append(index)
-            elif kind in _ENTRY:
-                found.setdefault(("service", service, ""), []).append(index)
+        services, service_names = rows.codes("serviceName")
+        operations, operation_names = rows.codes(_OPERATION)
+        is_model = _one_of(operations, operation_names, _MODEL_CALLS)
+        is_tool = _one_of(operations, operation_names, {"execute_tool"})
+        names = Names(rows)
+        model = names.first("attributes.gen_ai.request.model", "attributes.gen_ai.response.model")
+        tool, route = names.first("attributes.gen_ai.tool.name"), names.first("attributes.http.route")
+        is_tool &= (tool >= 0) & ~is_model
+        other = ~is_model & ~is_tool
+        is_entry = other & (route < 0) & _one_of(*rows.codes("kind"), _ENTRY)
+        kinds = np.select([is_model & (model >= 0), is_tool, other & (route >= 0), is_entry], [0, 1, 2, 3], -1)
+        chosen = np.choose(np.maximum(kinds, 0), [model, tool, route, np.zeros_like(route)])
+        places = np.flatnonzero((kinds >= 0) & (services >= 0))
+        keys = (services[places].astype(np.int64) * 4 + kinds[places]) * (len(names.texts) + 1) + chosen[places]
+        found: dict[Subject, NDArray[np.int64]] = {}
+        for part in split(keys):
+            group, first = places[part], int(places[part[0]])
+            kind = _KINDS[int(kinds[first])]
+            name = "" if kind == "service" else names.texts[int(chosen[first])][:200]
+            subject = Subject(kind, service_names[int(services[first])], name)
+            found[subject] = np.sort(np.concatenate((found[subject], group))) if subject in found else group
         return found
 
-    def _lines(self) -> dict[tuple[str, str, str], list[int]]:
-        found: dict[str, list[int]] = {}
-        if self.rows.has(STATUS):
-            services = self.rows.texts("serviceName")
-            for index, (service, status) in enumerate(zip(services, self.statuses, strict=True)):
-                if service and status is not None:
-                    found.setdefault(service, []).append(index)
-        return {("service", service, ""): places for service, places in found.items()}
+    def _lines(self) -> dict[Subject, NDArray[np.int64]]:
+        if not self.rows.has(STATUS):
+            return {}
+        services, names = self.rows.codes("serviceName")
+        named = np.array([bool(name) for name in names] + [False])[services]
+        places = np.flatnonzero(named & self.rows.present(STATUS))
+        parts = split(services[places].astype(np.int64))
+        return {Subject("service", names[int(services[places[part[0]]])], ""): places[part] for part in parts}
 
     @cached_property
-    def statuses(self) -> Sequence[Any]:
-        """The HTTP status of each record that has one."""
-        return self.rows.values(STATUS)
-
-    @cached_property
-    def seconds(self) -> Sequence[float | None]:
-        """How long each call took, None where nobody says."""
+    def seconds(self) -> NDArray[np.float64]:
+        """How long each call took, NaN where nobody says."""
         if self.rows.stream == "spans":
-            return [_scaled(value, 1e-9) for value in self.rows.values("durationInNanos")]
-        return [_scaled(value, 1.0) for value in self.rows.values("attributes.http.server.request.duration")]
+            return _measured(self.rows.numbers("durationInNanos")) * 1e-9
+        return _measured(self.rows.numbers("attributes.http.server.request.duration"))
 
     @cached_property
-    def ends(self) -> Sequence[int]:
+    def ends(self) -> NDArray[np.int64]:
         """When each call ended, nanoseconds: a slow call counts in the window in which it became known."""
-        times: list[int] = self.rows.times.tolist()
         if self.rows.stream != "spans":
-            return times
-        return [
-            at + int(took * 1e9) if took is not None and 0 <= took < 86_400 else at
-            for at, took in zip(times, self.seconds, strict=True)
-        ]
+            return self.rows.times
+        took = np.where(self.seconds < 86_400, self.seconds, 0.0)
+        ends: NDArray[np.int64] = self.rows.times + (took * 1e9).astype(np.int64)
+        return ends
 
-    def windows(self, window_ns: int) -> Sequence[int]:
+    def windows(self, window_ns: int) -> NDArray[np.int64]:
         """Return the number of the window of `window_ns` nanoseconds in which each call ended."""
         held = self._windows.get(window_ns)
         if held is None:
-            held = self._windows[window_ns] = [at // window_ns for at in self.ends]
+            held = self._windows[window_ns] = self.ends // window_ns
         return held
 
+    def parts(self, places: NDArray[np.int64], window_ns: int) -> list[tuple[int, NDArray[np.int64]]]:
+        """Return the windows of the calls at `places`, each with its calls, in the order of their first call."""
+        numbers = self.windows(window_ns)[places]
+        if not len(numbers) or (numbers == numbers[0]).all():
+            return [(int(numbers[0]), places)] if len(numbers) else []
+        return [(int(numbers[part[0]]), places[part]) for part in split(numbers)]
+
     @cached_property
-    def failures(self) -> Sequence[bool]:
+    def failures(self) -> NDArray[np.bool_]:
         """Whether each call failed: its span says so, or the server answered 500 and above."""
-        failed = [False] * self.rows.count
-        if self.rows.has(STATUS):
-            failed = [
-                isinstance(status, int) and not isinstance(status, bool) and status >= _SERVER_ERROR
-                for status in self.statuses
-            ]
-        if self.rows.stream != "spans":
-            return failed
-        codes, types = self.rows.values("status.code"), self.rows.values("attributes.error.type")
-        return [
-            known or kind is not None or (isinstance(code, int | str) and code in _FAILED)
-            for known, code, kind in zip(failed, codes, types, strict=True)
-        ]
+        failed: NDArray[np.bool_] = self.rows.numbers(STATUS) >= _SERVER_ERROR
+        if self.rows.stream == "spans":
+            failed |= self.rows.present("attributes.error.type") | (self.rows.numbers("status.code") == _ERROR_CODE)
+            failed |= _one_of(*self.rows.codes("status.code"), _FAILED)
+        return failed
 
     @cached_property
-    def tokens(self) -> Sequence[float | None]:
-        """Input and output tokens of each model call together."""
-        read = [self.rows.values(f"attributes.gen_ai.usage.{side}_tokens") for side in ("input", "output")]
-        found: list[float | None] = []
-        for pair in zip(*read, strict=True):
-            known = [float(value) for value in pair if isinstance(value, int | float) and not isinstance(value, bool)]
-            total = sum(known)
-            found.append(total if known and 0 <= total < float("inf") else None)
-        return found
+    def tokens(self) -> NDArray[np.float64]:
+        """Input and output tokens of each model call together, NaN where nobody says."""
+        read, made = (self.rows.numbers(f"attributes.gen_ai.usage.{side}_tokens") for side in ("input", "output"))
+        total = np.nan_to_num(read, nan=0.0, posinf=np.inf) + np.nan_to_num(made, nan=0.0, posinf=np.inf)
+        return _measured(np.where(np.isnan(read) & np.isnan(made), np.nan, total))
 
     @cached_property
-    def costs(self) -> Sequence[float | None]:
-        """What each model call cost, US dollars, None where the price is unknown."""
-        return [_scaled(value, 1.0) for value in self.rows.values("attributes.treering.cost.usd")]
+    def costs(self) -> NDArray[np.float64]:
+        """What each model call cost, US dollars, NaN where the price is unknown."""
+        return _measured(self.rows.numbers("attributes.treering.cost.usd"))
+
+
+def _one_of(codes: NDArray[np.int32], texts: Sequence[str], wanted: Collection[str]) -> NDArray[np.bool_]:
+    return np.array([text in wanted for text in texts] + [False])[codes]
+
+
+def _measured(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return measurements, NaN for what is none: negative, not finite."""
+    return np.where((values >= 0) & (values < np.inf), values, np.nan)
 
 
 def calls(rows: Rows) -> Calls:
     """Return the calls of a batch, the same object for every detector."""
     return derived(rows, Calls)
-
-
-def _scaled(value: Any, factor: float) -> float | None:
-    """Return a measurement times `factor`, None for what is none: another type, negative, not finite."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
-        return value * factor
-    return None

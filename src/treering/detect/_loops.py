@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect._evidence import evidence, named
+from treering.detect._grouped import Grouped, Names
 from treering.model.finding import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from treering.model.rows import Rows
 
 _MOST_TRACES = 2000
 _MOST_CALLS = 64
 _KEPT_EVIDENCE = 4
-_CALL, _TOOL = frozenset({"chat", "text_completion", "generate_content"}), "execute_tool"
+_CALL, _TOOL = frozenset({"chat", "text_completion", "generate_content"}), frozenset({"execute_tool"})
+_READ, _MADE = "attributes.gen_ai.usage.input_tokens", "attributes.gen_ai.usage.output_tokens"
 _ABOUT = {
     "user": "attributes.user.id",
     "agent": "attributes.gen_ai.agent.name",
@@ -72,39 +78,25 @@ class Loops:
 
     def observe(self, rows: Rows) -> Iterable[Finding]:
         """Return what the spans of a batch say about loops."""
-        operations = rows.texts("attributes.gen_ai.operation.name")
-        traces, about = rows.texts("traceId"), [(kind, rows.texts(field)) for kind, field in _ABOUT.items()]
-        for index, operation in enumerate(operations):
-            if operation is None:
-                continue
-            trace = self._trace(traces[index], about, index)
-            if trace is None:
-                continue
-            name, held = trace
-            if operation == _TOOL:
-                yield from self._tool(rows, index, name, held)
-            elif operation in _CALL:
-                yield from self._call(rows, index, name, held)
-
-    def _trace(
-        self, given: str | None, about: Sequence[tuple[str, Sequence[str | None]]], index: int
-    ) -> tuple[str, Trace] | None:
-        name = given or next((column[index] for kind, column in about if kind == "session"), None)
-        if not name:
-            return None
-        held = self._traces.pop(name, None)
-        if held is None:
-            # Most traces have one call: whom a trace concerns is noted from its second one on.
-            held = self._traces[name] = Trace()
-            if len(self._traces) > _MOST_TRACES:
+        steps = _Steps(rows)
+        for number in steps.kept(self._traces):
+            name = steps.names[number]
+            held = self._traces.pop(name, None)
+            is_new = held is None
+            held = self._traces[name] = held or Trace()
+            if is_new and len(self._traces) > _MOST_TRACES:
                 del self._traces[next(iter(self._traces))]
-            return name, held
-        self._traces[name] = held
-        if len(held.about) < len(about):
-            for kind, column in about:
-                if kind not in held.about and (value := column[index]):
-                    held.about[kind] = value[:200]
-        return name, held
+            # Most traces have one call: whom a trace concerns is noted from its second one on.
+            if len(held.about) < len(_ABOUT) and (steps.sizes[number] > 1 or not is_new):
+                steps.note(number, held.about, is_new=is_new)
+            calls = steps.calls[number]
+            if not steps.uses_tools[number] and held.calls + calls < self._settings.growth_calls:
+                if calls:
+                    steps.count(number, held)
+                continue
+            for place, uses_tool in steps.one_by_one(number):
+                found = self._tool(rows, place, name, held) if uses_tool else self._call(rows, place, name, held)
+                yield from found
 
     def _tool(self, rows: Rows, index: int, name: str, trace: Trace) -> Iterable[Finding]:
         tool = (rows.texts("attributes.gen_ai.tool.name")[index] or "a tool")[:200]
@@ -129,8 +121,7 @@ class Loops:
         yield self._finding("tool_loop", title, (name, tool, mark), (call.first_ns, at_ns), trace, shown, facts)
 
     def _call(self, rows: Rows, index: int, name: str, trace: Trace) -> Iterable[Finding]:
-        read = _count(rows.values("attributes.gen_ai.usage.input_tokens")[index])
-        written = _count(rows.values("attributes.gen_ai.usage.output_tokens")[index])
+        read, written = (float(counts(rows.numbers(name)[index : index + 1])[0]) for name in (_READ, _MADE))
         at_ns = int(rows.times[index])
         trace.calls += 1
         trace.tokens += read + written
@@ -146,7 +137,7 @@ class Loops:
         agent = trace.about.get("agent", "an agent")
         title = f"the context of {agent} grew to {trace.input:,.0f} tokens over {trace.calls} calls"
         facts = {"calls": trace.calls, "first": trace.first_input, "newest": trace.input, "tokens": trace.tokens}
-        shown = (evidence(rows, index, "attributes.gen_ai.usage.input_tokens", f"{read:.0f}"),)
+        shown = (evidence(rows, index, _READ, f"{read:.0f}"),)
         yield self._finding("context_grows", title, (name,), (trace.first_ns, at_ns), trace, shown, facts)
 
     def _finding(
@@ -184,7 +175,79 @@ class Loops:
         self._traces = dict(state)
 
 
-def _count(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12:
-        return float(value)
-    return 0.0
+class _Steps:
+    """Model and tool calls of a batch by trace: the one whose last step comes last is the last."""
+
+    def __init__(self, rows: Rows) -> None:
+        operations, known = rows.codes("attributes.gen_ai.operation.name")
+        names = Names(rows)
+        codes = names.first("traceId", _ABOUT["session"])
+        self._rows = rows
+        self._places = np.flatnonzero((operations >= 0) & (codes >= 0))
+        self._groups = Grouped(codes[self._places])
+        is_call, is_tool = (np.array([name in kind for name in known] + [False])[operations] for kind in (_CALL, _TOOL))
+        self._is_call, self._is_tool = is_call[self._places], is_tool[self._places]
+        self.names = [names.texts[code] for code in codes[self._places[self._groups.firsts]].tolist()]
+        self.sizes: list[int] = self._groups.sizes.tolist()
+        self.calls: list[int] = self._groups.sums(self._is_call.astype(np.int64)).tolist()
+        self.uses_tools: list[int] = self._groups.sums(self._is_tool.astype(np.int64)).tolist()
+
+    def kept(self, known: Collection[str]) -> list[int]:
+        """Return the traces that matter: not those with one step that so many follow that it would be forgotten."""
+        last = len(self.names) - _MOST_TRACES
+        return [n for n, name in enumerate(self.names) if n >= last or self.sizes[n] > 1 or name in known]
+
+    def note(self, number: int, about: dict[str, str], *, is_new: bool) -> None:
+        """Note whom a trace concerns; of a new one the first step says nothing."""
+        for kind, (first, later, codes, texts) in self._about.items():
+            place = (later if is_new else first)[number]
+            if place >= 0 and kind not in about:
+                about[kind] = texts[codes[place]][:200]
+
+    @cached_property
+    def _about(self) -> dict[str, tuple[list[int], list[int], list[int], list[str]]]:
+        found = {}
+        for kind, field in _ABOUT.items():
+            if self._rows.has(field):
+                codes, texts = self._rows.codes(field)
+                codes = codes[self._places]
+                says = np.array([bool(text) for text in texts] + [False])[codes]
+                first = self._groups.first_of(says).tolist()
+                says[self._groups.firsts] = False
+                found[kind] = first, self._groups.first_of(says).tolist(), codes.tolist(), texts
+        return found
+
+    def count(self, number: int, trace: Trace) -> None:
+        """Add the calls of a trace, none of which can be told."""
+        tokens, first_ns, first_input, most = self._totals
+        trace.calls += self.calls[number]
+        trace.tokens += tokens[number]
+        trace.first_ns = min(trace.first_ns or first_ns[number], first_ns[number])
+        trace.first_input = trace.first_input or first_input[number]
+        trace.input = max(trace.input, most[number])
+
+    @cached_property
+    def _totals(self) -> tuple[list[float], list[int], list[float], list[float]]:
+        """Tokens, first instant, first input and greatest input of the model calls of each trace."""
+        read, made = (counts(self._rows.numbers(name)[self._places]) * self._is_call for name in (_READ, _MADE))
+        times = np.where(self._is_call, self._rows.times[self._places], np.iinfo(np.int64).max)
+        first = self._groups.first_of(read > 0)
+        inputs = np.where(first >= 0, read[first], 0.0) if len(read) else read
+        tokens = self._groups.sums(read + made)
+        return (
+            tokens.tolist(),
+            self._groups.least(times).tolist(),
+            inputs.tolist(),
+            self._groups.greatest(read).tolist(),
+        )
+
+    def one_by_one(self, number: int) -> Iterator[tuple[int, bool]]:
+        """Yield the steps of a trace in their order, and whether each uses a tool."""
+        for at in self._groups.members(number).tolist():
+            if self._is_call[at] or self._is_tool[at]:
+                yield int(self._places[at]), bool(self._is_tool[at])
+
+
+def counts(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers of tokens, 0 for what is none."""
+    return np.where((values >= 0) & (values < 1e12), values, 0.0)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from treering.detect._calls import calls
 from treering.detect._evidence import evidence
 from treering.detect._levels import LevelJudge, Levels
-from treering.detect._series import Board, keep_value
+from treering.detect._series import Board, keep_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from treering.detect._calls import Calls
     from treering.detect._series import Cell, Series
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from treering.stage.detector import Ask
 
 _SHOWN = 3
+_ROUNDED = 1e-5
+"""More than what is lost when a value is shown with six digits."""
 
 
 class Measured:
@@ -28,7 +34,7 @@ class Measured:
         self,
         name: str,
         settings: Levels,
-        read: tuple[tuple[str, ...], Callable[[Calls], Sequence[float | None]]],
+        read: tuple[tuple[str, ...], Callable[[Calls], NDArray[np.float64]]],
         rule: str,
         title: Callable[[Series, float, float], str],
         streams: frozenset[str] = frozenset({"spans"}),
@@ -49,21 +55,12 @@ class Measured:
         if not any(rows.has(field) for field in self._fields):
             return ()
         batch = calls(rows)
-        values, numbers = self._values(batch), batch.windows(self._board.window_ns)
-        for subject, places in batch.groups.items():
-            held = [place for place in places if values[place] is not None]
-            series = self._board.series(subject) if held else None
-            cell: Cell | None = None
-            for place in held:
-                if series is not None and (cell is None or cell.number != numbers[place]):
-                    cell = self._board.cell(series, numbers[place])
-                value = values[place]
-                if cell is None or value is None:
-                    continue
-                cell.calls += 1
-                keep_value(cell, value)
-                if len(cell.shown) < _SHOWN or value > float(cell.shown[-1].excerpt):
-                    _show(cell, evidence(rows, place, self._fields[0], f"{value:.6g}"))
+        values = self._values(batch)
+        for _, places, cell in self._board.calls(batch, ~np.isnan(values)):
+            keep_values(cell, values[places])
+            for place in _greatest(cell, values, places):
+                if len(cell.shown) < _SHOWN or values[place] > float(cell.shown[-1].excerpt):
+                    _show(cell, evidence(rows, place, self._fields[0], f"{values[place]:.6g}"))
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all
@@ -77,6 +74,17 @@ class Measured:
     def restore(self, state: bytes) -> None:
         """Go on from saved series. Raises `ValueError`."""
         self._board.restore(state)
+
+
+def _greatest(cell: Cell, values: NDArray[np.float64], places: NDArray[np.int64]) -> list[int]:
+    """Return those of `places` whose values may be among the greatest of the window, in their order."""
+    if len(cell.shown) >= _SHOWN:
+        places = places[values[places] > float(cell.shown[-1].excerpt)]
+    if len(places) > _SHOWN:
+        third = np.partition(values[places], -_SHOWN)[-_SHOWN]
+        places = places[values[places] >= third * (1 - _ROUNDED)]
+    chosen: list[int] = places.tolist()
+    return chosen
 
 
 def _show(cell: Cell, shown: Evidence) -> None:

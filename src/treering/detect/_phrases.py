@@ -81,11 +81,14 @@ class Phrases:
     """The compiled rules."""
 
     def __init__(self, book: Book, hints: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Compile `book`; `hints` are more literals, reported by name. Raises `UserError` naming the rule."""
+        """Compile `book`; `hints` are more literals, reported by name. Raises `UserError` naming the rule.
+
+        `literals` are what rules are tried near, with their numbers (those of hints are negative); `also` by rule.
+        """
         self.rules = book.rules
         alternatives = {name: _alternatives(name, text) for name, text in book.words.items()}
         self._patterns = [_compile(rule, alternatives) for rule in book.rules]
-        self._also = [tuple(_literals(rule, rule.also, alternatives)) for rule in book.rules]
+        self.also = [tuple(_literals(rule, rule.also, alternatives)) for rule in book.rules]
         self._leads = [rule.near == [rule.pattern[: rule.pattern.find("}") + 1]] for rule in book.rules]
         self._mentions = [number for number, rule in enumerate(book.rules) if rule.category == "mention"]
         self._allowed: dict[str, set[int]] = defaultdict(set)
@@ -99,6 +102,7 @@ class Phrases:
         for name, texts in (hints or {}).items():
             for text in texts:
                 literals[text].append(-1 - self._names.index(name))
+        self.literals: Mapping[str, Sequence[int]] = literals
         self._owners = list(literals.values())
         self._search = ahocorasick_rs.AhoCorasick(list(literals))
 
@@ -153,7 +157,7 @@ class Phrases:
 
     def _match(self, text: str, number: int, places: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
         """Try a rule around its literals; those that begin its expression need no look at what stands before."""
-        pattern, also, done = self._patterns[number], self._also[number], -1
+        pattern, also, done = self._patterns[number], self.also[number], -1
         before = 1 if self._leads[number] else REACH
         for start, end in places[:MAX_TRIES]:
             if end <= done:

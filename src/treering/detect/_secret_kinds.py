@@ -8,6 +8,7 @@ import binascii
 import math
 import re
 from collections import Counter
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -24,6 +25,22 @@ _LOWEST_ENTROPY = 3.0
 _GENERIC_ENTROPY = 3.3
 
 
+class Around(Enum):
+    """What surely stands at the literal of a secret, so that most texts need no closer look (`wasm/screen.c`)."""
+
+    ANYTHING = 0
+    NAMED = 1
+    """a colon or an equals sign within 20 bytes"""
+    RUN = 2
+    """no letter, digit, `-` or `_` before it, and with it at least 16 characters of keys"""
+    BEARER = 4
+    """at least 16 characters of keys after some space"""
+    CARD = 8
+    """at least 13 digits somewhere"""
+    IBAN = 16
+    """at least two digits somewhere"""
+
+
 class Kind(NamedTuple):
     """One kind of secret. `pattern` has the secret in its last group; `literals` are what every match holds."""
 
@@ -32,6 +49,7 @@ class Kind(NamedTuple):
     literals: tuple[str, ...]
     pattern: re.Pattern[str]
     check: Callable[[str], bool]
+    around: Around
 
 
 def entropy(text: str) -> float:
@@ -91,9 +109,17 @@ def _jwt(secret: str) -> bool:
 
 
 def _kind(
-    name: str, rule: str, literals: str, pattern: str, check: Callable[[str], bool] = _random, flags: int = 0
+    name: str,
+    rule: str,
+    literals: str,
+    pattern: str,
+    check: Callable[[str], bool] = _random,
+    flags: int = 0,
+    around: Around = Around.ANYTHING,
 ) -> Kind:
-    return Kind(name, rule, tuple(literals.split(" ")), re.compile(pattern, flags), check)
+    if pattern.startswith(_START):
+        around = Around.RUN
+    return Kind(name, rule, tuple(literals.split(" ")), re.compile(pattern, flags), check, around)
 
 
 _KEY, _TOKEN = "provider_key", "token"
@@ -105,7 +131,7 @@ KINDS: tuple[Kind, ...] = (
     _kind("AWS access key", _KEY, "AKIA ASIA", rf"{_START}((?:AKIA|ASIA)[A-Z2-7]{{16}}){_END}"),
     _kind(
         "AWS secret key", _KEY, "secret_access_key SecretAccessKey SECRET_ACCESS_KEY aws_secret",
-        r"(?:secret_?access_?key|aws_secret)[\"']?\s{0,3}[:=]\s{0,3}[\"']?([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])", _random, re.IGNORECASE,
+        r"(?:secret_?access_?key|aws_secret)[\"']?\s{0,3}[:=]\s{0,3}[\"']?([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])", _random, re.IGNORECASE, Around.NAMED,
     ),
     _kind("OpenAI key", _KEY, "sk-", rf"{_START}(sk-(?!ant-|or-|lf-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{{32,200}}){_END}"),
     _kind("Anthropic key", _KEY, "sk-ant-", rf"{_START}(sk-ant-[A-Za-z0-9_-]{{32,200}}){_END}"),
@@ -134,7 +160,7 @@ KINDS: tuple[Kind, ...] = (
     _kind("Azure shared access key", _KEY, "SharedAccessKey=", r"SharedAccessKey=([A-Za-z0-9+/]{43}=)"),
     _kind("private key", "private_key", "-----BEGIN", r"-----BEGIN (?:[A-Z]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----\s{0,4}([A-Za-z0-9+/=\s\\]{16,4000})", lambda _: True),
     _kind("JSON web token", _TOKEN, "eyJ", rf"{_START}(eyJ[A-Za-z0-9_-]{{10,2000}}\.[A-Za-z0-9_-]{{10,8000}}\.[A-Za-z0-9_-]{{10,2000}})", _jwt),
-    _kind("bearer token", _TOKEN, "Bearer bearer", r"[Bb]earer\s{1,3}(?!eyJ)([A-Za-z0-9_.~+/-]{24,500}=*)", _chosen),
+    _kind("bearer token", _TOKEN, "Bearer bearer", r"[Bb]earer\s{1,3}(?!eyJ)([A-Za-z0-9_.~+/-]{24,500}=*)", _chosen, 0, Around.BEARER),
     _kind(
         "connection string", "connection_string",
         "postgres:// postgresql:// postgresql+ mysql:// mysql+ mongodb:// mongodb+srv:// redis:// rediss:// amqp:// amqps:// mssql:// clickhouse://",
@@ -143,11 +169,11 @@ KINDS: tuple[Kind, ...] = (
     _kind(
         "password or key by name", "password",
         "password passwd Password PASSWORD secret Secret SECRET api_key apikey api-key apiKey ApiKey API_KEY access_key auth_token AUTH_TOKEN access_token pwd",
-        rf"(?<![A-Za-z]){_NAMES}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?([^\s\"',;&)}}\]]{{8,200}})", _chosen, re.IGNORECASE,
+        rf"(?<![A-Za-z]){_NAMES}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?([^\s\"',;&)}}\]]{{8,200}})", _chosen, re.IGNORECASE, Around.NAMED,
     ),
     _kind(
         "card number", "card", "card Card CARD visa Visa VISA mastercard Mastercard MasterCard Kreditkarte",
-        r"(?<![\d.-])((?:\d[ -]?){12,18}\d)(?![\d.])", _card,
+        r"(?<![\d.-])((?:\d[ -]?){12,18}\d)(?![\d.])", _card, 0, Around.CARD,
     ),
-    _kind("IBAN", "iban", "IBAN iban Iban", r"(?<![A-Za-z0-9])([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)(?![A-Za-z0-9])", _iban),
+    _kind("IBAN", "iban", "IBAN iban Iban", r"(?<![A-Za-z0-9])([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?)(?![A-Za-z0-9])", _iban, 0, Around.IBAN),
 )  # fmt: skip

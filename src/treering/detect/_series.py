@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
@@ -21,12 +22,14 @@ from treering.model.finding import Evidence, Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from treering.detect._calls import Calls
 
 LOOK_BACK = 60
 WEEK = 7 * 24 * 12
 _MOST_VALUES = 256
-_MOST_SHOWN = 5
+MOST_SHOWN = 5
 _MOST_PENDING = 3000
 
 
@@ -124,17 +127,16 @@ class Board:
         self._series[subject] = held
         return held
 
-    def calls(self, batch: Calls) -> Iterator[tuple[Subject, int, Cell]]:
-        """Yield the calls of a batch whose windows can still be judged: subject, row, window."""
-        numbers = batch.windows(self.window_ns) if batch.groups else ()
-        for subject, places in batch.groups.items():
-            series = self.series(subject)
-            cell: Cell | None = None
-            for place in places:
-                if cell is None or cell.number != numbers[place]:
-                    cell = self.cell(series, numbers[place])
-                if cell is not None:
-                    yield subject, place, cell
+    def calls(
+        self, batch: Calls, chosen: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[Subject, NDArray[np.int64], Cell]]:
+        """Yield subject, rows and window of the calls of a batch, those that are `chosen`, that can still be judged."""
+        for subject, whole in batch.groups.items():
+            places = whole if chosen is None else whole[chosen[whole]]
+            series = self.series(subject) if len(places) else None
+            for number, part in batch.parts(places, self.window_ns):
+                if series is not None and (cell := self.cell(series, number)) is not None:
+                    yield subject, part, cell
 
     def cell(self, series: Series, number: int) -> Cell | None:
         """Return the window of `series` with this number, None when it was judged long ago."""
@@ -248,13 +250,29 @@ class Board:
         self._series = {held.subject: held for held in series}
 
 
-def keep_value(cell: Cell, value: float) -> None:
-    """Add a value to a window; of very many every other one is kept, then every fourth …"""
+def keep_values(cell: Cell, values: NDArray[np.float64]) -> None:
+    """Count calls and add their values to a window; of very many every other value is kept, then every fourth …"""
+    if cell.calls + len(values) < _MOST_VALUES:
+        cell.calls += len(values)
+        cell.values = [*cell.values, *values.tolist()]
+        return
+    numbers = np.arange(cell.calls + 1, cell.calls + 1 + len(values))
+    steps = 2 ** np.ceil(np.log2(numbers // _MOST_VALUES + 1)).astype(np.int64)
+    kept = np.flatnonzero(numbers % steps == 0)
+    cell.calls += len(values)
+    at = 0
+    while at < len(kept):
+        _halve(cell)
+        part = kept[at : at + _MOST_VALUES - len(cell.values)]
+        cell.values = [*cell.values, *values[part].tolist()]
+        at += len(part)
+    if len(values) > (int(kept[-1]) + 1 if len(kept) else 0):
+        _halve(cell)
+
+
+def _halve(cell: Cell) -> None:
     if len(cell.values) >= _MOST_VALUES:
         cell.values = cell.values[::2]
-    step = 1 << max(0, (cell.calls // _MOST_VALUES).bit_length())
-    if step == 1 or cell.calls % step == 0:
-        cell.values.append(value)
 
 
 def keep_shown(cell: Cell, shown: Evidence) -> None:
@@ -264,9 +282,9 @@ def keep_shown(cell: Cell, shown: Evidence) -> None:
     sampling: Cohen, "Stream sampling for frequency cap statistics", KDD 2015), by which their findings are joined.
     """
     held = [*cell.shown, shown]
-    if len(held) > _MOST_SHOWN:
+    if len(held) > MOST_SHOWN:
         held.sort(key=lambda one: (one.trace_id or "~", one.seq))
-    cell.shown = held[:_MOST_SHOWN]
+    cell.shown = held[:MOST_SHOWN]
 
 
 def pool(recent: Sequence[Cell], windows: int) -> list[Cell]:

@@ -5,11 +5,27 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from treering.query.statistics import LEAST, chi_squared_tail, kolmogorov_chance, median, spread
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_MAD_TO_SIGMA = 1.4826
-_LEAST = 1e-300
+
+__all__ = [
+    "binomial_tail",
+    "chi_squared_chance",
+    "ewma_score",
+    "iqr_score",
+    "kolmogorov_chance",
+    "mad_score",
+    "median",
+    "poisson_head",
+    "poisson_tail",
+    "quantile",
+    "spread",
+    "surprising",
+    "z_score",
+]
 
 
 def binomial_tail(hits: int, trials: int, share: float) -> float:
@@ -27,7 +43,7 @@ def binomial_tail(hits: int, trials: int, share: float) -> float:
         term *= (trials - count) / (count + 1) * share / (1 - share)
         if term < total * 1e-12:
             break
-    return min(1.0, math.exp(max(log_term + math.log(total), math.log(_LEAST))))
+    return min(1.0, math.exp(max(log_term + math.log(total), math.log(LEAST))))
 
 
 def poisson_tail(count: int, mean: float) -> float:
@@ -40,7 +56,7 @@ def poisson_tail(count: int, mean: float) -> float:
         total += term
         at += 1
         term *= mean / at
-    return min(1.0, math.exp(max(log_term + math.log(total), math.log(_LEAST))))
+    return min(1.0, math.exp(max(log_term + math.log(total), math.log(LEAST))))
 
 
 def poisson_head(count: int, mean: float) -> float:
@@ -53,24 +69,11 @@ def poisson_head(count: int, mean: float) -> float:
         total += term
         term *= at / mean
         at -= 1
-    return min(1.0, math.exp(max(log_term + math.log(total), math.log(_LEAST))))
-
-
-def kolmogorov_chance(distance: float, size: float) -> float:
-    """Return the asymptotic probability of a Kolmogorov-Smirnov distance or a greater one; `size` is nm / (n + m)."""
-    root = math.sqrt(size)
-    scaled = (root + 0.12 + 0.11 / max(root, 1e-9)) * distance  # Stephens' correction for few values, 1970
-    if scaled < 0.2:
-        return 1.0
-    total = math.fsum((1 if k % 2 else -1) * math.exp(-2 * k * k * scaled * scaled) for k in range(1, 40))
-    return min(1.0, max(2 * total, _LEAST))
+    return min(1.0, math.exp(max(log_term + math.log(total), math.log(LEAST))))
 
 
 def chi_squared_chance(now: Mapping[str, float], before: Mapping[str, float]) -> float:
-    """Return the probability that two counts by category come from the same shares; rare categories are put together.
-
-    The statistic's tail is exact for two and three categories, else by Wilson and Hilferty's cube root (1931).
-    """
+    """Return the probability that two counts by category have the same shares; rare categories are put together."""
     calls, past = sum(now.values()), sum(before.values())
     rare = [0.0, 0.0]
     kept: list[tuple[float, float]] = []
@@ -89,14 +92,7 @@ def chi_squared_chance(now: Mapping[str, float], before: Mapping[str, float]) ->
         for count, size in zip(seen, (calls, past), strict=True):
             expected = sum(seen) * size / (calls + past)
             statistic += (count - expected) ** 2 / expected
-    degrees = len(kept) - 1
-    if degrees == 1:
-        return max(math.erfc(math.sqrt(statistic / 2)), _LEAST)
-    if degrees == 2:
-        return max(math.exp(-statistic / 2), _LEAST)
-    spread = 2 / (9 * degrees)
-    score = ((statistic / degrees) ** (1 / 3) - (1 - spread)) / math.sqrt(spread)
-    return max(0.5 * math.erfc(score / math.sqrt(2)), _LEAST)
+    return chi_squared_tail(statistic, len(kept) - 1)
 
 
 def surprising(chances: Sequence[float], share: float) -> float:
@@ -112,13 +108,6 @@ def surprising(chances: Sequence[float], share: float) -> float:
     return limit
 
 
-def median(values: Sequence[float]) -> float:
-    """Return the middle of `values`, of which there must be one."""
-    held = sorted(values)
-    middle = len(held) // 2
-    return held[middle] if len(held) % 2 else (held[middle - 1] + held[middle]) / 2
-
-
 def quantile(values: Sequence[float], share: float) -> float:
     """Return the linearly interpolated quantile of `values`, of which there must be one."""
     held = sorted(values)
@@ -126,12 +115,6 @@ def quantile(values: Sequence[float], share: float) -> float:
     low = int(place)
     high = min(low + 1, len(held) - 1)
     return held[low] + (held[high] - held[low]) * (place - low)
-
-
-def spread(values: Sequence[float]) -> float:
-    """Return the median absolute deviation from the median, scaled to a normal distribution's standard deviation."""
-    center = median(values)
-    return _MAD_TO_SIGMA * median([abs(value - center) for value in values])
 
 
 def z_score(value: float, past: Sequence[float], floor: float) -> float:

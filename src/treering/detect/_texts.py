@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import msgspec
 
+from treering.detect._derived import derived
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from treering.model.rows import Rows
 
@@ -55,37 +56,65 @@ class Text(NamedTuple):
     source: str = ""
 
 
-_read_of: WeakKeyDictionary[Rows, tuple[Text, ...]] = WeakKeyDictionary()
+class Source(NamedTuple):
+    """Where texts are: a column, what evidence calls it, and who speaks there unless a message says otherwise.
 
-
-def texts(rows: Rows) -> tuple[Text, ...]:
-    """Return every text of the batch, field by field, none longer than `MAX_TEXT`. Never raises for odd content.
-
-    They are read once a batch: several detectors look at the same ones.
+    `roles` are those of each record where that is not the same throughout, None where a record says nothing.
     """
-    found = _read_of.get(rows)
-    if found is None:
-        found = _read_of[rows] = tuple(_all(rows))
-    return found
+
+    column: str
+    field: str
+    role: str
+    roles: tuple[str | None, ...] = ()
 
 
-def _all(rows: Rows) -> Iterator[Text]:
-    for name, role in _MESSAGES:
-        if rows.has(name):
-            for index, value in enumerate(rows.values(name)):
-                if value:
-                    yield from _read(index, role, name, value)
+def sources(rows: Rows) -> list[Source]:
+    """Return what of a batch holds texts, in the order in which they are read."""
+    return derived(rows, _sources)
+
+
+def texts(rows: Rows, wanted: Callable[[Source], Iterable[int]] | None = None) -> list[Text]:
+    """Return the texts of the batch, field by field, none longer than `MAX_TEXT`. Never raises for odd content.
+
+    `wanted` says of which records of a source, ascending; all if it is not given. What was read for one detector is
+    not read again for another.
+    """
+    return [
+        text
+        for source in sources(rows)
+        for held in _held(rows, source, range(rows.count) if wanted is None else wanted(source))
+        for text in held
+    ]
+
+
+def only(source: Source, places: Iterable[int]) -> Callable[[Source], Iterable[int]]:
+    """Return what `texts` is to be asked for the records at `places` of one source."""
+    return lambda other: places if other == source else ()
+
+
+def _known(_: Rows) -> dict[tuple[str, str, int], tuple[Text, ...]]:
+    return {}
+
+
+def _held(rows: Rows, source: Source, places: Iterable[int]) -> list[tuple[Text, ...]]:
+    known, places = derived(rows, _known), list(places)
+    name = source.column, source.role
+    new = [place for place in places if (*name, place) not in known]
+    for place, value in zip(new, rows.at(source.column, new), strict=True):
+        role = source.roles[place] if source.roles else source.role
+        said = tuple(_read(place, role, source.field, value)) if value and role else ()
+        known[*name, place] = said
+    return [known[*name, place] for place in places]
+
+
+def _sources(rows: Rows) -> list[Source]:
+    found = [Source(name, name, role) for name, role in _MESSAGES if rows.has(name)]
     for name in ("eventName", "attributes.event.name"):
         if rows.has(name) and (rows.has("body") or any(field.startswith("body.") for field in rows.names)):
-            yield from _events(rows, name)
-
-
-def _events(rows: Rows, name: str) -> Iterator[Text]:
-    bodies: Sequence[Any] = rows.values("body") if rows.has("body") else rows.values("body.content")
-    for index, event in enumerate(rows.values(name)):
-        role = _EVENTS.get(event) if isinstance(event, str) else None
-        if role and (body := bodies[index]):
-            yield from _read(index, role, "body", body)
+            roles = tuple(_EVENTS.get(event) if isinstance(event, str) else None for event in rows.values(name))
+            if any(roles):
+                found.append(Source("body" if rows.has("body") else "body.content", "body", name, roles))
+    return found
 
 
 def _read(index: int, role: str, field: str, value: object) -> Iterator[Text]:

@@ -15,7 +15,7 @@ from treering.detect import _statistics as statistics
 from treering.detect._calls import STREAMS, calls
 from treering.detect._evidence import evidence
 from treering.detect._measured import about
-from treering.detect._series import Board, Verdict, Windows, evidence_of, keep_shown, pool
+from treering.detect._series import MOST_SHOWN, Board, Verdict, Windows, evidence_of, keep_shown, pool
 from treering.model.finding import Severity
 from treering.stage.detector import Example
 
@@ -56,10 +56,11 @@ class Errors:
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count the calls of a batch in their windows."""
         batch = calls(rows)
-        for _, place, cell in self._board.calls(batch):
-            cell.calls += 1
-            if batch.failures[place]:
-                cell.hits += 1
+        for _, places, cell in self._board.calls(batch):
+            failed: list[int] = places[batch.failures[places]].tolist()
+            cell.calls += len(places)
+            cell.hits += len(failed)
+            for place in _shown(rows, failed):
                 keep_shown(cell, evidence(rows, place, *_reason(batch, place)))
         return ()
 
@@ -101,6 +102,14 @@ class Errors:
     def restore(self, state: bytes) -> None:
         """Go on from saved series. Raises `ValueError`."""
         self._board.restore(state)
+
+
+def _shown(rows: Rows, failed: list[int]) -> list[int]:
+    """Return those of many failed calls that `keep_shown` would keep."""
+    if len(failed) <= MOST_SHOWN:
+        return failed
+    traces, seqs = rows.texts("traceId"), rows.seqs
+    return sorted(failed, key=lambda place: (traces[place] or "~", int(seqs[place])))[:MOST_SHOWN]
 
 
 def _is_fresh(recent: Sequence[Cell]) -> bool:

@@ -16,13 +16,15 @@ from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect._flags import Flags, wilson
 from treering.detect._fold import folded
+from treering.detect._screen import TAG, places, screened
 from treering.detect._support import Rarity, Support, content, is_refusal, language, support, words
-from treering.detect._texts import ASSISTANT, DOCUMENT, USER, Text, texts
+from treering.detect._texts import ASSISTANT, DOCUMENT, USER, Text, sources, texts
 from treering.detect._whom import Whom, proof, restored
 from treering.model.finding import MAX_EVIDENCE, Entity, Evidence, Finding, Severity
 from treering.stage.detector import Example
@@ -106,12 +108,11 @@ class Groundedness:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return findings of the groups whose rate is high now."""
-        found = list(texts(rows))
-        if not found:
+        if not sources(rows):
             return ()
         whom = Whom(rows)
-        findings = self._retrievals(rows, whom, found)
-        for answer in self._answers(whom, found):
+        findings = self._retrievals(rows, whom)
+        for answer in self._answers(rows, whom):
             findings += self._judge(rows, whom, answer)
         return folded(findings)
 
@@ -130,12 +131,14 @@ class Groundedness:
         self._rarity = Rarity(found.counts, found.seen)
         self._state = found
 
-    def _retrievals(self, rows: Rows, whom: Whom, found: Sequence[Text]) -> list[Finding]:
+    def _retrievals(self, rows: Rows, whom: Whom) -> list[Finding]:
         """Remember what was retrieved in which trace, and look at the scores."""
+        if not rows.has(_FOUND):
+            return []
         sources = rows.values(_SOURCE) if rows.has(_SOURCE) else [None] * rows.count
         documents: dict[int, list[str]] = {}
-        for text in found:
-            if text.role == DOCUMENT and text.field == _FOUND:
+        for text in texts(rows, lambda source: range(rows.count) if source.field == _FOUND else ()):
+            if text.role == DOCUMENT:
                 documents.setdefault(text.row, []).append(text.text)
         for row, parts in documents.items():
             source = sources[row]
@@ -144,8 +147,6 @@ class Groundedness:
                 _remember(self._state.traces, name, trace, _TRACES)
             for part in trace.documents:
                 self._rarity.learn(content(part))
-        if not rows.has(_FOUND):
-            return []
         findings: list[Finding] = []
         for row, value in enumerate(rows.values(_FOUND)):
             best = _best_score(value)
@@ -154,12 +155,15 @@ class Groundedness:
                 findings += self._score(rows, whom, row, best, source if isinstance(source, str) else "")
         return findings
 
-    def _answers(self, whom: Whom, found: Sequence[Text]) -> list[_Answer]:
-        """Put questions, documents and answers of the same record together."""
+    def _answers(self, rows: Rows, whom: Whom) -> list[_Answer]:
+        """Put questions, documents and answers of the same record together, where there are documents."""
+        grounded = self._grounded(rows, whom)
+        if not grounded:
+            return []
         asked: dict[int, str] = {}
         tagged: dict[int, list[str]] = {}
         answers: dict[int, Text] = {}
-        for text in found:
+        for text in texts(rows, lambda _: grounded):
             if text.role == USER:
                 asked[text.row] = text.text
             elif text.role == DOCUMENT:
@@ -173,6 +177,21 @@ class Groundedness:
             if documents:
                 out.append(_Answer(row, answer, asked.get(row, ""), documents, trace.source if trace else ""))
         return out
+
+    def _grounded(self, rows: Rows, whom: Whom) -> list[int]:
+        """Return the records that may be answers for which there are documents: their own, or those of their trace."""
+        answered = [source for source in sources(rows) if "output" in source.field]
+        if not answered:
+            return []
+        found = np.zeros(rows.count, dtype=bool)
+        for source in sources(rows):
+            found |= (screened(rows).flags(source.column) & TAG) > 0
+            if source.role == DOCUMENT:
+                found |= np.array([bool(value) for value in rows.values(source.column)])
+        if self._state.traces:
+            traces = self._state.traces
+            found |= np.fromiter((whom.trace(row) in traces for row in range(rows.count)), dtype=bool, count=rows.count)
+        return places(found)
 
     def _judge(self, rows: Rows, whom: Whom, given: _Answer) -> list[Finding]:
         config, at_ns = self._config, int(rows.times[given.row])

@@ -92,14 +92,13 @@ class Outliers:
             if subject.kind != "model":
                 continue
             model = self._model(subject)
-            failed = calls(rows).failures
-            room = _MOST_WAITING - len(model.waiting)
-            kept = [place for place in places if not failed[place]][:room]
-            times, seqs = rows.times, rows.seqs
-            traces, spans = rows.texts("traceId"), rows.texts("spanId")
-            for place, values in zip(kept, points(rows, kept), strict=True):
-                where = (int(times[place]), int(seqs[place]), traces[place] or "", spans[place] or "")
-                model.waiting.append((values, where))
+            kept = places[~calls(rows).failures[places]][: _MOST_WAITING - len(model.waiting)]
+            traces, spans = rows.at("traceId", kept), rows.at("spanId", kept)
+            where = zip(rows.times[kept].tolist(), rows.seqs[kept].tolist(), traces, spans, strict=True)
+            model.waiting += [
+                (values, (at_ns, seq, _text(trace), _text(span)))
+                for values, (at_ns, seq, trace, span) in zip(points(rows, kept), where, strict=True)
+            ]
         return ()
 
     def _model(self, subject: Subject) -> Model:
@@ -203,6 +202,10 @@ def _isolation_forest(trees: int) -> Any:
     from sklearn.ensemble import IsolationForest
 
     return IsolationForest(n_estimators=trees, random_state=_SEED, n_jobs=1)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _said(values: tuple[float, ...]) -> str:

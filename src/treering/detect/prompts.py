@@ -18,7 +18,8 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect import _answers, _prompt_scan, _second_look
 from treering.detect._fold import folded
-from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, texts
+from treering.detect._heard import Heard
+from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, only, sources, texts
 from treering.detect._whom import Whom, day, proof, restored
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
@@ -50,6 +51,12 @@ class Config(BaseConfig, frozen=True):
         Literal["0.01", "0.003", "0.001", "0.0003", "0.0001", "off"],
         Meta(description="share of harmless texts that the model may call an attack; `off` leaves it out"),
     ] = "0.0001"
+    everything: Annotated[
+        bool,
+        Meta(
+            description="whether the model reads texts too in which no phrase could be; twice the cost of this detector"
+        ),
+    ] = False
     calibration: Annotated[str, Meta(description="file that `treering calibrate` wrote on own traffic")] = ""
 
 
@@ -125,27 +132,32 @@ class Prompts:
 
     def __init__(self, config: Config) -> None:
         """Compile the phrases. Raises `UserError` naming a file or rule that is wrong."""
-        self._scanner = _prompt_scan.scanner(config.rules)
+        self._scanner, self._files = _prompt_scan.scanner(config.rules), config.rules
         self._threshold = config.threshold
-        self._limits = _limits(config)
+        self._limits, self._everything = _limits(config), config.everything
         self._second: SecondLook | None = None
         self._state = _State()
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return a finding for each suspicious text not told of before in its conversation or trace."""
-        found = list(texts(rows))
-        if not found:
+        if not sources(rows):
             return ()
+        flags = Heard(rows, self._files)
         whom = Whom(rows)
-        scored = [text for text in found if text.role in (USER, DOCUMENT, TOOL)]
+        scored = [text for text in self._read(rows, flags) if text.role in (USER, DOCUMENT, TOOL)]
         said = [(text.role, text.text) for text in scored]
-        verdicts = self._scanner.verdicts(said)
-        verdicts = self._looked_at(said, verdicts)
+        verdicts = self._looked_at(said, self._scanner.verdicts(said))
         hostile = [(t, v) for t, v in zip(scored, verdicts, strict=True) if v is not None and self._is_alarm(v)]
         hostile.sort(key=lambda pair: pair[0].role == USER)
         findings = [self._suspicious(rows, whom, text, verdict) for text, verdict in hostile]
-        findings += self._answers(rows, whom, found)
+        self._learn(rows, whom, flags)
+        findings += self._answers(rows, whom, flags)
         return folded(finding for finding in findings if finding is not None)
+
+    def _read(self, rows: Rows, flags: Heard) -> list[Text]:
+        """Return the texts in which something may be found; all where the model is to read everything."""
+        everything = self._everything and self._limits is not None
+        return texts(rows) if everything else texts(rows, flags.suspicious)
 
     def _looked_at(self, said: list[tuple[str, str]], verdicts: list[Verdict | None]) -> list[Verdict | None]:
         """Ask the model too; it is loaded with the first texts."""
@@ -196,14 +208,29 @@ class Prompts:
                 return source
         return ""
 
-    def _answers(self, rows: Rows, whom: Whom, found: Sequence[Text]) -> list[Finding | None]:
-        findings: list[Finding | None] = []
+    def _learn(self, rows: Rows, whom: Whom, flags: Heard) -> None:
+        """Remember the newest instructions of each service: those that are read last."""
+        for source in sources(rows):
+            newest: dict[str, str] = {}
+            for place in reversed(flags.instructions(source)):
+                if (service := whom.service(place)) not in newest:
+                    said = [text.text for text in texts(rows, only(source, (place,))) if text.role == SYSTEM]
+                    newest |= {service: said[-1][:8000]} if said else {}
+            for service in reversed(newest):
+                _remember(self._state.instructions, service, newest[service], _PLANTED)
+
+    def _answers(self, rows: Rows, whom: Whom, flags: Heard) -> list[Finding | None]:
+        """Look at the answers that have a link, and at those of services whose instructions are known."""
+        known = self._state.instructions
+        chosen = sorted(
+            {p for source in sources(rows) for p in flags.answers(source, lambda p: whom.service(p) in known)}
+        )
+        read = texts(rows, lambda _: chosen)
         given: dict[int, list[str]] = {}
-        for text in found:
+        for text in read:
             given.setdefault(text.row, []).append(text.text)
-            if text.role == SYSTEM:
-                _remember(self._state.instructions, whom.service(text.row), text.text[:8000], _PLANTED)
-        for text in found:
+        findings: list[Finding | None] = []
+        for text in read:
             if text.role == ASSISTANT and "output" in text.field:
                 findings.append(self._link(rows, whom, text, given[text.row]))
                 findings.append(self._leak(rows, whom, text, given[text.row]))
@@ -221,7 +248,7 @@ class Prompts:
 
     def _leak(self, rows: Rows, whom: Whom, text: Text, given: Sequence[str]) -> Finding | None:
         known = self._state.instructions.get(whom.service(text.row), "")
-        spans = _answers.leaked(text.text, [known, *given[:1]] if known else given[:0])
+        spans = _answers.leaked(text.text, [known, *(given[:1] if given[0] != known else ())] if known else ())
         if not spans or self._is_told(f"leak\0{_prompt_scan.digest(text.text)}\0{whom.session(text.row)}"):
             return None
         verdict = _prompt_scan.Verdict(1.0, "instructions_leaked", (), spans, ())

@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect._fold import folded
+from treering.detect._screen import SECRET, places, screened
 from treering.detect._secret_kinds import KINDS
 from treering.detect._texts import ASSISTANT, texts
 from treering.detect._whom import Whom, proof
@@ -92,15 +93,17 @@ class Secrets:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return one finding for each secret and service of the batch."""
-        places = [place for place in _places(rows) if place.role == "log" or hash(place.text) not in self._clean]
-        found = self._hits([place.text for place in places])
-        said = (hash(place.text) for number, place in enumerate(places) if place.role != "log" and number not in found)
+        read = [place for place in _places(rows) if place.role == "log" or hash(place.text) not in self._clean]
+        if not read:
+            return ()
+        found = self._hits([place.text for place in read])
+        said = (hash(place.text) for number, place in enumerate(read) if place.role != "log" and number not in found)
         self._clean.update(dict.fromkeys(said))
         while len(self._clean) > _CLEAN:
             del self._clean[next(iter(self._clean))]
         whom = Whom(rows)
         return folded(
-            finding for number, hits in found.items() for finding in _findings(rows, whom, places[number], hits)
+            finding for number, hits in found.items() for finding in _findings(rows, whom, read[number], hits)
         )
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
@@ -146,16 +149,18 @@ class Secrets:
 
 
 def _places(rows: Rows) -> Iterator[_Place]:
-    """Yield the texts of a batch: what was said, the bodies, and attributes that often hold what was sent."""
-    for text in texts(rows):
+    """Yield what may hold a secret: what was said, the bodies, and attributes that often hold what was sent."""
+    flags = screened(rows).flags
+    for text in texts(rows, lambda source: places(flags(source.column) & SECRET > 0)):
         yield _Place(text.row, text.role, text.field, text.text)
     for name in rows.names:
         last = name.rpartition("attributes.")[2].lower()
         if name == "body" or (name.startswith("attributes.") and any(part in last for part in _COLUMNS)):
             if "gen_ai." in name:
                 continue
-            for row, value in enumerate(rows.texts(name)):
-                if value:
+            held = places(flags(name) & SECRET > 0)
+            for row, value in zip(held, rows.at(name, held), strict=True):
+                if isinstance(value, str):
                     yield _Place(row, "log", name, value)
 
 

@@ -56,10 +56,10 @@ class Throughput:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count the calls of a batch in their windows."""
-        for subject, place, cell in self._board.calls(calls(rows)):
-            cell.calls += 1
+        for subject, places, cell in self._board.calls(calls(rows)):
+            cell.calls += len(places)
             if not cell.shown:
-                keep_shown(cell, evidence(rows, place, "serviceName", subject.service))
+                keep_shown(cell, evidence(rows, int(places[0]), "serviceName", subject.service))
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all

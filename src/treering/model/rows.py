@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from arro3.core import DataType
+from arro3.core import Array, DataType
 
+from treering.model.batch import Batch
+from treering.model.buffers import codes_from_arrow, floats_from_arrow, present_from_arrow
 from treering.model.columns import SEQUENCE, SYSTEM, TIME, Kind, logical, split, to_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    from treering.model.batch import Batch
 
 
 @lru_cache(65_536)
 def _field(physical: str) -> str:
     """Return the field that a column holds; batches have the same few columns again and again."""
     return logical(split(physical)[0])
+
+
+_MANY = 256
+"""Records from which it pays to encode a column by compiled code."""
 
 
 class Rows:
@@ -36,6 +40,8 @@ class Rows:
         self._first_seq = first_seq
         self._held: dict[str, Sequence[Any]] = {}
         self._texts: dict[str, Sequence[str | None]] = {}
+        self._numbers: dict[str, NDArray[np.float64]] = {}
+        self._codes: dict[str, tuple[NDArray[np.int32], list[str]]] = {}
 
     @cached_property
     def _physical(self) -> dict[str, list[str]]:
@@ -70,6 +76,21 @@ class Rows:
         """The fields (logical names) of the batch."""
         return list(self._physical)
 
+    def columns(self, name: str) -> Iterator[tuple[Kind, Any]]:
+        """Yield the Arrow columns in which the field is stored, with their kinds."""
+        for physical in self._physical.get(name, ()):
+            yield Kind(physical[-1]), self.batch.data.column(physical)
+
+    def at(self, name: str, places: Sequence[int] | NDArray[np.int64]) -> Sequence[Any]:
+        """Return the field's value of the records at `places`, without decoding those of all others."""
+        if name in self._held or len(places) * 4 > self.count:
+            held = self.values(name)
+            return [held[place] for place in places]
+        chosen, stored = Array.from_numpy(np.array(places, dtype=np.int64)), self._physical.get(name)
+        if not stored or not len(places):
+            return [None] * len(places)
+        return Rows(Batch(self.stream, self.batch.data.select(stored).take(chosen))).values(name)
+
     def values(self, name: str) -> Sequence[Any]:
         """Return the field's value of each record, None where a record lacks it; lists and objects are decoded."""
         held = self._held.get(name)
@@ -90,9 +111,45 @@ class Rows:
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return the field's value of each record as a float, NaN where it is no number."""
+        held = self._numbers.get(name)
+        if held is None:
+            held = self._numbers[name] = self._floats(name)
+        return held
+
+    def _floats(self, name: str) -> NDArray[np.float64]:
+        stored = list(self.columns(name))
+        if not stored:
+            return np.full(self.count, np.nan)
+        if len(stored) == 1 and stored[0][0] in (Kind.LONG, Kind.DOUBLE):
+            whole: NDArray[np.float64] = floats_from_arrow(stored[0][1])
+            return whole
         values = self.values(name)
         numbers = (float(v) if isinstance(v, int | float) and not isinstance(v, bool) else np.nan for v in values)
         return np.fromiter(numbers, dtype=np.float64, count=self.count)
+
+    def codes(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
+        """Return for each record the number of the field's text, -1 where it is none, and the distinct texts."""
+        held = self._codes.get(name)
+        if held is None:
+            held = self._codes[name] = self._encoded(name)
+        return held
+
+    def _encoded(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
+        stored = list(self.columns(name))
+        if not stored:
+            return np.full(self.count, -1, dtype=np.int32), []
+        if len(stored) == 1 and stored[0][0] is Kind.STRING and self.count >= _MANY:
+            return codes_from_arrow(stored[0][1])
+        known: dict[str, int] = {}
+        found = (-1 if text is None else known.setdefault(text, len(known)) for text in self.texts(name))
+        return np.fromiter(found, dtype=np.int32, count=self.count), list(known)
+
+    def present(self, name: str) -> NDArray[np.bool_]:
+        """Return which records have the field."""
+        found = np.zeros(self.count, dtype=bool)
+        for _, column in self.columns(name):
+            found |= present_from_arrow(column)
+        return found
 
     def record(self, index: int) -> Mapping[str, Any]:
         """Return one whole record with its sender's nesting; for evidence and rare paths, it is slow."""

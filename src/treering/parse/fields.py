@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _TIME = (
     "@timestamp", "timestamp", "time", "ts", "@t", "asctime", "Timestamp", "TimeStamp", "eventTime", "event_time",
     "datetime", "time_ms", "__REALTIME_TIMESTAMP", "_time", "logged_at", "timeUnixNano", "time_unix_nano",
-    "date", "created", "created_at", "createdAt", "t", "when", "receiveTimestamp",
+    "TIMESTAMP", "date", "created", "created_at", "createdAt", "t", "when", "receiveTimestamp",
+    "Time", "DateTime", "Date",
 )  # fmt: skip
 _LEVEL = (
     "level", "severity", "log.level", "levelname", "severityText", "severity_text", "SeverityText", "loglevel",
@@ -32,7 +33,7 @@ _LEVEL = (
 )  # fmt: skip
 _MESSAGE = (
     "message", "msg", "short_message", "textPayload", "@m", "MESSAGE", "Message", "@mt", "logMessage", "log_message",
-    "event", "body", "text", "log", "description",
+    "event", "body", "text", "log", "description", "Content",
 )  # fmt: skip
 _SERVICE = (
     "service.name",
@@ -52,10 +53,12 @@ _SPAN = (
 )  # fmt: skip
 _COMMON = frozenset({
     "date", "created", "created_at", "createdAt", "t", "when", "receiveTimestamp", "status", "priority", "event",
-    "body", "text", "log", "description", "datetime",
+    "body", "text", "log", "description", "datetime", "TIMESTAMP", "Time", "DateTime", "Date", "Content",
 })  # fmt: skip
 _NESTED = ("log", "service", "trace", "span", "event", "record", "jsonPayload", "httpRequest")
 _TRACES = ("exc_info", "stacktrace", "stack_trace", "exception", "traceback", "stack", "exc_text", "error.stack_trace")
+# An exchange with a model that has a time is a log of it.
+_EXCHANGE = frozenset({"messages", "choices", "completion", "usage", "response", "request", "prompt"})
 _HEX = re.compile(r"[0-9a-fA-F]{16}(?:[0-9a-fA-F]{16})?")
 _ACCESS = re.compile(r'(\S+?)(?::(\d+))? - "([A-Z]{3,10}) (\S+) HTTP/(\d(?:\.\d)?)" (\d{3})')
 _OLDEST_NUMBER = 100_000_000  # a number below is a duration or a counter, not seconds since 1970
@@ -77,6 +80,7 @@ class Plan(NamedTuple):
     stack: tuple[str, ...]
     nested: bool
     model: bool
+    exchange: bool
 
 
 TRACE_NAMES = frozenset(_TRACE)
@@ -92,7 +96,9 @@ def _plan(keys: tuple[str, ...]) -> Plan:
         nested = not present.isdisjoint(_NESTED)
         model = "body" in present and bool(present & {"severityText", "severityNumber", "observedTime"})
         time, level, message, service, trace, span, stack = picked
-        plan = Plan(time, level, message, service, trace, span, stack, nested, model)
+        said = present & _EXCHANGE
+        exchange = len(said) > 1 or (bool(said) and "model" in present)
+        plan = Plan(time, level, message, service, trace, span, stack, nested, model, exchange)
         if len(_plans) >= 4096:
             _plans.clear()
         _plans[keys] = plan
@@ -111,7 +117,8 @@ def instant(value: Any, times: Times) -> int | None:
 def shape(fields: dict[str, Any], times: Times, *, force: bool = False) -> Record | None:
     """Return the record of a sender's `fields` (which it takes over), or None, and `fields` untouched, for no log.
 
-    A log has a time, a level or a message under a name that logs use. With `force` whatever comes is one.
+    A log has a time, a level or a message under a name that logs use; an exchange with a model is one if it has a
+    time. With `force` whatever comes is one.
     """
     plan = _plan(tuple(fields))
     if plan.model:
@@ -119,6 +126,7 @@ def shape(fields: dict[str, Any], times: Times, *, force: bool = False) -> Recor
     record: Record = {}
     moved: list[str] = []
     evidence = 2 if force else 0
+    evidence += plan.exchange
     evidence += _pick(record, fields, plan, times, moved)
     if plan.nested:
         evidence += _nested(record, fields, times)

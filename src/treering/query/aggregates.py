@@ -44,6 +44,8 @@ NAMES = frozenset(
 )
 _SHORTCUT = re.compile(r"(?:percentile|perc|p)(\d+(?:\.\d+)?)", re.IGNORECASE)
 TAKEN, LISTED = 10, 100
+# The index cannot make these: with one of them, all aggregates of a command are computed row by row.
+LISTS = frozenset({"list", "values"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +129,26 @@ def parse_list(parser: Parser) -> tuple[Aggregate, ...]:
     return tuple(found)
 
 
-def lower(aggregate: Aggregate, relation: Relation, compiler: Compiler) -> Typed:
-    """Return the aggregate over the rows of a group. Raises `UserError` for a value it cannot work on."""
+def lower(aggregate: Aggregate, relation: Relation, compiler: Compiler, *, indexed: bool = False) -> Typed:
+    """Return the aggregate over the rows of a group. Raises `UserError` for a value it cannot work on.
+
+    With `indexed` it answers for no values as OpenSearch's index does: a sum and a percentile are 0, what was taken is
+    an empty list; else they are null.
+    """
     try:
-        return _lower(aggregate, relation, compiler)
+        return _lower(aggregate, relation, compiler, indexed=indexed)
     except UserError as error:
         where = error.where or compiler.where(aggregate.place)
         raise UserError(error.message, hint=error.hint, where=where) from error
 
 
-def _lower(aggregate: Aggregate, relation: Relation, compiler: Compiler) -> Typed:  # noqa: C901, PLR0911  one branch per function
+def _lower(aggregate: Aggregate, relation: Relation, compiler: Compiler, *, indexed: bool) -> Typed:  # noqa: C901, PLR0911  one branch per function
     scope = Scope(relation, compiler)
     name = aggregate.name
     if aggregate.condition is not None:
         condition = scope.condition(aggregate.condition, "eval")
-        return Typed(exp.Anonymous(this="count_if", expressions=[condition]), Type.BIGINT)
+        counted = exp.Anonymous(this="count_if", expressions=[condition])
+        return Typed(exp.Coalesce(this=counted, expressions=[exp.Literal.number(0)]), Type.BIGINT)
     if aggregate.argument is None:
         return Typed(exp.Count(this=exp.Star()), Type.BIGINT)
     value = compiler.aggregated(scope, aggregate.argument)
@@ -151,20 +158,20 @@ def _lower(aggregate: Aggregate, relation: Relation, compiler: Compiler) -> Type
         case "distinct_count":
             return Typed(exp.Count(this=exp.Distinct(expressions=[value.sql])), Type.BIGINT)
         case "sum":
-            return _sum(value, stored=relation.sequence is not None and not relation.shuffled)
+            return _sum(value, indexed=indexed)
         case "avg":
             return _average(value)
         case "min" | "max":
             node = exp.Min if name == "min" else exp.Max
             return Typed(node(this=value.sql), value.type)
         case "percentile" | "median":
-            return _percentile(value, aggregate)
+            return _percentile(value, aggregate, indexed=indexed)
         case "first" | "last" | "earliest" | "latest":
             return _edge(aggregate, value, relation, scope)
         case "take" | "list" | "values":
-            return _collected(aggregate, value, relation)
+            return _collected(aggregate, value, relation, indexed=indexed)
         case _:
-            return Typed(exp.Anonymous(this=name, expressions=[_numeric(value, name)]), Type.DOUBLE)
+            return _spread(name, value)
 
 
 def _numeric(value: Typed, what: str) -> exp.Expression:
@@ -175,23 +182,25 @@ def _numeric(value: Typed, what: str) -> exp.Expression:
     raise UserError(f"{what} works on numbers, not on {value.type}")
 
 
-def _sum(value: Typed, *, stored: bool) -> Typed:
-    """The sum; of no values it is 0 for the records of a stream, null for rows that other commands made."""
+def _spread(name: str, value: Typed) -> Typed:
+    if name not in _STATISTICS:
+        raise UserError(f"{name} works only in timechart")
+    return Typed(exp.Anonymous(this=name, expressions=[_numeric(value, name)]), Type.DOUBLE)
+
+
+def _sum(value: Typed, *, indexed: bool) -> Typed:
     kind = Type.BIGINT if value.type in coerce.INTEGERS else Type.DOUBLE
     total: exp.Expression = exp.Anonymous(this="sum", expressions=[_numeric(value, "sum")])
-    if stored:
+    if indexed:
         total = exp.Coalesce(this=total, expressions=[exp.Literal.number(0)])
     return Typed(sql_cast(total, kind), kind)
 
 
 def _average(value: Typed) -> Typed:
-    if value.type in {Type.TIMESTAMP, Type.DATE, Type.TIME}:
-        mean = exp.Anonymous(this="avg", expressions=[coerce.instant_ns(value)])
-        return Typed(coerce.from_ns(sql_cast(mean, "BIGINT"), value.type), value.type)
     return Typed(exp.Anonymous(this="avg", expressions=[sql_cast(_numeric(value, "avg"), Type.DOUBLE)]), Type.DOUBLE)
 
 
-def _percentile(value: Typed, aggregate: Aggregate) -> Typed:
+def _percentile(value: Typed, aggregate: Aggregate, *, indexed: bool) -> Typed:
     percent = 50.0
     if aggregate.name == "percentile":
         if aggregate.second is None:
@@ -203,8 +212,10 @@ def _percentile(value: Typed, aggregate: Aggregate) -> Typed:
     fraction = min(1.0, percent / 100 + 1e-12)
     sql = value.sql if value.type in NUMBERS else sql_cast(_numeric(value, "percentile"), Type.DOUBLE)
     kind = value.type if value.type in NUMBERS else Type.DOUBLE
-    found = exp.Anonymous(this="quantile_disc", expressions=[sql, exp.Literal.number(repr(fraction))])
-    return Typed(exp.Coalesce(this=found, expressions=[exp.Literal.number(0)]), kind)
+    found: exp.Expression = exp.Anonymous(this="quantile_disc", expressions=[sql, exp.Literal.number(repr(fraction))])
+    if indexed:
+        found = exp.Coalesce(this=found, expressions=[exp.Literal.number(0)])
+    return Typed(found, kind)
 
 
 def _number(node: Node) -> float:
@@ -239,7 +250,7 @@ def present(value: exp.Expression) -> exp.Expression:
     return exp.Not(this=exp.Paren(this=exp.Is(this=coerce.operand(value.copy()), expression=exp.Null())))
 
 
-def _collected(aggregate: Aggregate, value: Typed, relation: Relation) -> Typed:
+def _collected(aggregate: Aggregate, value: Typed, relation: Relation, *, indexed: bool) -> Typed:
     """A list of values: the first ones, the first as texts, or the different texts in order."""
     keys = [exp.Ordered(this=relation.sequence.raw, nulls_first=True)] if relation.sequence else relation.keys()
     if aggregate.name == "take":
@@ -260,8 +271,11 @@ def _collected(aggregate: Aggregate, value: Typed, relation: Relation) -> Typed:
     else:
         bounds = [listed, exp.Literal.number(1), exp.Literal.number(max(0, count))]
         listed = exp.Anonymous(this="list_slice", expressions=bounds)
-    empty = exp.Coalesce(this=listed, expressions=[exp.Array(expressions=[])])
-    return Typed(exp.Anonymous(this="to_json", expressions=[empty]), Type.ARRAY, element=element)
+    if indexed and aggregate.name == "take":
+        rows = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+        empty = exp.Case(ifs=[exp.If(this=rows, true=exp.Array(expressions=[]))])
+        listed = exp.Coalesce(this=listed, expressions=[empty])
+    return Typed(exp.Anonymous(this="to_json", expressions=[listed]), Type.ARRAY, element=element)
 
 
 def printed(value: Typed) -> exp.Expression:

@@ -11,7 +11,7 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.model.columns import TIME
 from treering.model.schema import FieldType
-from treering.query import coerce, events, instants, naming, output, pushdown
+from treering.query import chain, coerce, events, groups, instants, naming, output, pushdown
 from treering.query.function import Context, Typed
 from treering.query.relation import (
     METADATA,
@@ -26,6 +26,7 @@ from treering.query.relation import (
 )
 from treering.query.scope import Scope
 from treering.query.types import Type, type_of
+from treering.stage.condition import every
 from treering.stage.store import Query, Scan
 
 if TYPE_CHECKING:
@@ -236,6 +237,7 @@ class Compiler:
         """Return the query; its answer has at most `rows` rows."""
         relation = self.relation(self.pipeline)
         keys = relation.keys() if relation.order or relation.shuffled else []
+        chain.limit(relation, rows)
         return self._finished(relation, output.visible(relation), keys, rows)
 
     def records(self, rows: int, *, ascending: bool, after: tuple[int, int] | None) -> Query:
@@ -251,7 +253,7 @@ class Compiler:
         time = _metadata(source, TIME, Type.TIMESTAMP)
         if after is not None:
             condition = _beyond(time, sequence, after, ascending=ascending)
-            source.conditions.append(condition)
+            source.demand(condition)
             relation = replace(relation.where(condition), plain=True)
             pushdown.narrow(source, after[0] if ascending else None, None if ascending else after[0] + 1)
         source.newest = None if ascending else rows
@@ -268,7 +270,9 @@ class Compiler:
             select = select.order_by(*keys, copy=False)
         select = select.limit(rows, copy=False)
         shown = tuple(output.result_column(name, column) for name, column in columns.items())
-        return Query(select, {source.name: scan(source) for source in self.sources}, shown)
+        chain.only_once(select, self.sources)
+        scans = {source.name: scan(source) for source in self.sources}
+        return Query(select, scans, shown, groups=groups.offered(select, self.sources))
 
 
 def _beyond(time: Column, sequence: Column, after: tuple[int, int], *, ascending: bool) -> exp.Expression:
@@ -303,7 +307,10 @@ def scan(source: Source) -> Scan:
         scan(source.joined.source)
     tokens = pushdown.every(source.tokens)
     bound = where if newest is not None else None
-    return Scan(source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest)
+    return Scan(
+        source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest,
+        every(source.filters), source.first, source.keys,
+    )  # fmt: skip
 
 
 def _asks(condition: exp.Expression | None) -> bool:

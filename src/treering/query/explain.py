@@ -1,4 +1,4 @@
-"""A compiled query as text that a person can read."""
+"""A compiled query, and how a store answers it, as text that a person can read."""
 
 from __future__ import annotations
 
@@ -7,31 +7,89 @@ from typing import TYPE_CHECKING
 from treering.model.times import format_ns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from treering.stage.plan import Measured, Operator, Plan, Reading
     from treering.stage.store import Query, Scan, Tokens
 
+_UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
+_FEW = 12
 
-def explain(query: Query) -> str:
-    """Return what the query reads and the SQL that answers it."""
-    lines: list[str] = []
+
+def explain(query: Query, plan: Plan | None = None, mode: str = "extended") -> str:
+    """Return what the query reads and how it is answered, a line a fact; `mode` is one of `explain`'s (docs/ppl.md)."""
+    return "\n".join(_lines(query, plan, mode))
+
+
+def _lines(query: Query, plan: Plan | None, mode: str) -> Iterator[str]:
+    yield f"answer: {_listed([f'{column.name} {column.type}' for column in query.columns])}"
     for name, scan in query.scans.items():
-        lines.append(f"scan {name}: {', '.join(scan.streams)}")
-        lines.extend(f"  {line}" for line in _scan(scan))
-    lines.append(f"answer: {', '.join(f'{column.name} {column.type}' for column in query.columns)}")
-    lines.append(query.sql.sql(dialect="duckdb", pretty=True))
-    return "\n".join(lines)
+        yield f"scan {name}: {', '.join(scan.streams)}"
+        yield from (f"  {line}" for line in _scan(scan))
+        if plan is not None and name in plan.readings and mode != "simple":
+            yield from (f"  {line}" for line in _reading(plan.readings[name]))
+    if plan is not None and plan.measured is not None:
+        yield from _measured(plan.measured)
+    if plan is not None and mode != "simple":
+        yield f"steps of {plan.engine}, the last one first:"
+        yield from (f"  {line}" for line in _operators(plan.operators, 0, mode))
+    if mode == "extended":
+        yield "sql:"
+        yield from (f"  {line}" for line in query.sql.sql(dialect="duckdb", pretty=True).splitlines())
 
 
-def _scan(scan: Scan) -> list[str]:
-    lines = [f"fields: {', '.join(scan.fields) or 'none'}"]
+def _scan(scan: Scan) -> Iterator[str]:
+    yield f"fields: {_listed(scan.fields) or 'none'}"
     if scan.start_ns is not None:
-        lines.append(f"from {format_ns(scan.start_ns)}")
+        yield f"from {format_ns(scan.start_ns)}"
     if scan.end_ns is not None:
-        lines.append(f"before {format_ns(scan.end_ns)}")
+        yield f"before {format_ns(scan.end_ns)}"
     if scan.tokens is not None:
-        lines.append(f"words: {words(scan.tokens)}")
+        yield f"words: {words(scan.tokens)}"
     if scan.newest is not None:
-        lines.append(f"newest {scan.newest} rows")
-    return lines
+        yield f"newest {scan.newest} rows"
+
+
+def _reading(reading: Reading) -> Iterator[str]:
+    share = f" of {reading.all_rows:,}" if reading.rows != reading.all_rows else ""
+    yield f"reads at most {reading.rows:,}{share} rows, {size(reading.bytes)} of columns"
+    memory = f" and {reading.unflushed:,} rows in memory" if reading.unflushed else ""
+    yield f"in {reading.files:,} of {reading.all_files:,} files{memory}"
+
+
+def _measured(found: Measured) -> Iterator[str]:
+    yield (
+        f"measured: {found.rows:,} rows in {found.seconds * 1000:,.1f} ms, {found.cpu_seconds * 1000:,.1f} ms of CPU;"
+        f" looked at {found.scanned_rows:,} rows, read {size(found.read_bytes)}"
+    )
+
+
+def _operators(operators: tuple[Operator, ...], depth: int, mode: str) -> Iterator[str]:
+    for one in operators:
+        facts = []
+        if one.rows is not None:
+            facts.append(f"{one.rows:,} rows")
+        if one.seconds is not None:
+            facts.append(f"{one.seconds * 1000:,.1f} ms")
+        if mode in {"cost", "extended", "analyze"} and one.estimated_rows is not None:
+            facts.append(f"about {one.estimated_rows:,} rows estimated")
+        about = f": {one.about}" if one.about else ""
+        measure = f" ({', '.join(facts)})" if facts else ""
+        yield f"{'  ' * depth}{one.name}{measure}{about}"
+        yield from _operators(one.children, depth + 1, mode)
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + more
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people write it."""
+    for unit, least in _UNITS:
+        if count >= least:
+            return f"{count / least:,.1f} {unit}"
+    return f"{count} bytes"
 
 
 def words(tokens: Tokens) -> str:

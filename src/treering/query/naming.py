@@ -11,6 +11,7 @@ from treering.model import semconv
 from treering.model.schema import FieldType
 from treering.query.relation import Column, Composed, named
 from treering.query.types import SQL, Type, type_of
+from treering.stage.condition import ANYTHING, OneOf
 from treering.stage.store import Tokens
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def restricted(relation: Relation, asked: Sequence[str]) -> Relation:
         inside = exp.Or(this=exp.Not(this=exp.Paren(this=exp.In(this=index, expressions=viewed))), expression=inside)
     elif len(views) == 1:
         source.tokens.append(Tokens("token", views[0], _VIEW))
-    source.conditions.append(inside)
+    plain = column is not None and not whole and not column.many and column.stored == _VIEW
+    source.demand(inside, OneOf(_VIEW, tuple(views)) if plain else ANYTHING)
     return replace(relation.where(inside), plain=True)
 
 

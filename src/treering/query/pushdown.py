@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.model import times
-from treering.query import analyzer, instants, naming, relevance
+from treering.query import analyzer, conditions, instants, naming, relevance
 from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
 from treering.query.syntax import Between, Binary, In, Literal, Name, Node, Relevance
 from treering.query.types import Type
@@ -36,7 +36,15 @@ def absorb(relation: Relation, node: Node, condition: exp.Expression, compiler: 
     source = _source(relation)
     if source is None:
         return
-    source.conditions.append(condition)
+    source.demand(condition, conditions.of_node(relation, node, compiler))
+    hint(relation, node, compiler)
+
+
+def hint(relation: Relation, node: Node, compiler: Compiler) -> None:
+    """Tell the scan which rows a condition that is asked elsewhere leaves out for certain."""
+    source = _source(relation)
+    if source is None:
+        return
     for part in _conjuncts(node):
         _bound(relation, source, part, compiler.now_ns)
         if (tokens := _tokens(relation, part, compiler)) is not None:
@@ -48,7 +56,7 @@ def absorb_query(relation: Relation, query: Query, condition: exp.Expression, lo
     source = _source(relation)
     if source is None:
         return
-    source.conditions.append(condition)
+    source.demand(condition, conditions.of_query(query, lowering))
     if (tokens := of_query(query, lowering)) is not None:
         source.tokens.append(tokens)
     for part in _necessary(query):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import pushdown
 from treering.query.commands.search import Search
 from treering.query.commands.where import Where
 from treering.query.compiler import Compiler, scan
@@ -67,8 +66,8 @@ def select(
     )
     relation = compiler.relation(compiler.pipeline)
     expressions = [aliased(_value(compiler, relation, name), name) for name in fields]
-    if newest is not None:
-        pushdown.newest(relation, newest)
+    if newest is not None and relation.plain and relation.sequence is not None and relation.sequence.source is not None:
+        relation.sequence.source.newest = newest
     sql = exp.Select(expressions=expressions).from_(nested(relation.sql), copy=False)
     columns = tuple(ResultColumn(name, "undefined") for name in fields)
     return Query(sql, {source.name: scan(source) for source in compiler.sources}, columns)

@@ -14,12 +14,14 @@ from sqlglot import exp
 
 from treering.query.function import Typed
 from treering.query.types import Type
+from treering.stage.condition import ANYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from treering.model.schema import FieldType, StreamSchema
-    from treering.stage.store import Tokens
+    from treering.stage.condition import Condition
+    from treering.stage.store import SortKey, Tokens
 
 SEQUENCE = "_seq"
 METADATA = {
@@ -67,10 +69,18 @@ class Source:
     end_ns: int | None = None
     tokens: list[Tokens] = field(default_factory=list)
     conditions: list[exp.Expression] = field(default_factory=list)
+    filters: list[Condition] = field(default_factory=list)
     newest: int | None = None
+    first: int | None = None
+    keys: tuple[SortKey, ...] = ()
     composed: dict[str, Composed] = field(default_factory=dict)
     joined: Joined | None = None
     follows: Source | None = None
+
+    def demand(self, condition: exp.Expression, meaning: Condition = ANYTHING) -> None:
+        """Take in a condition that every wanted row satisfies, and what it means where that has a form of ours."""
+        self.conditions.append(condition)
+        self.filters.append(meaning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,8 @@ class Relation:
     `names` are the streams' names, which may stand before a field; `implicit` that no command has chosen the columns,
     so members of objects are not shown beside them. `shuffled` says that the engine no longer keeps the stored order by
     itself, so it has to be asked for by `sequence`, `unasked` that the order is only how groups come. `sides` are the
-    tables of joins: what may stand before a field, and the columns it then names.
+    tables of joins: what may stand before a field, and the columns it then names. `cut` says that a command has left
+    rows out by their place.
     """
 
     sql: exp.Select
@@ -144,6 +155,12 @@ class Relation:
     shuffled: bool = False
     unasked: bool = False
     sides: tuple[tuple[frozenset[str], Mapping[str, Column]], ...] = ()
+    cut: bool = False
+
+    @property
+    def indexed(self) -> bool:
+        """Whether OpenSearch's index would aggregate these rows itself: only conditions and values came before."""
+        return self.sequence is not None and not self.shuffled and not self.cut
 
     def find(self, name: str) -> Column | None:
         """Return the column called `name`, metadata fields included."""
@@ -180,7 +197,7 @@ class Relation:
         select = select.limit(count, copy=False)
         if offset:
             select = select.offset(offset, copy=False)
-        return replace(self, sql=select, plain=False)
+        return replace(self, sql=select, plain=False, cut=True)
 
 
 def named(ref: str) -> exp.Column:

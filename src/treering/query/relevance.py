@@ -45,16 +45,22 @@ def lower(relation: Relation, node: Relevance, compiler: Compiler) -> Typed:
             from treering.query.scope import Scope
 
             Scope(relation, compiler).unknown(Name(name, place=node.place))
-    fields = tuple(name for name, _ in node.fields)
-    query = query_of(node)
-    if isinstance(query, Words) and query.field is None and len(fields) > 1:
-        words = query
-        query = Boolean(tuple(Clause("should", Words(words.text, name, *_rest(words))) for name in fields))
+    query, fields = meaning(node)
     try:
         condition = Lowering(relation, compiler, fields).condition(query)
     except UserError as error:
         raise UserError(error.message, hint=error.hint, where=compiler.where(node.place)) from error
     return Typed(condition, Type.BOOLEAN)
+
+
+def meaning(node: Relevance) -> tuple[Query, tuple[str, ...]]:
+    """Return the full-text query of a call, and the fields it asks where it names none; of words, each by itself."""
+    fields = tuple(name for name, _ in node.fields)
+    query = query_of(node)
+    if isinstance(query, Words) and query.field is None and len(fields) > 1:
+        words = query
+        query = Boolean(tuple(Clause("should", Words(words.text, name, *_rest(words))) for name in fields))
+    return query, fields
 
 
 def _rest(words: Words) -> tuple[str, bool, bool, int, int, str]:

@@ -89,12 +89,26 @@ def bucket(scope: Scope, node: Span) -> Typed:
     if not node.unit:
         if value.type in coerce.INSTANTS:
             raise UserError(f"a span of a {value.type} needs a unit of time, such as 5m")
-        return _number(value, node.amount)
+        return _marked(_number(value, node.amount), value, _whole(node.amount), 0)
     if value.type is Type.STRING:
         value = Typed(sql_cast(value.sql, Type.TIMESTAMP, safe=True), Type.TIMESTAMP)
     if value.type not in coerce.INSTANTS:
         raise UserError(f"a span of time needs a field of time, not {value.type}")
-    return _time(value, float(node.amount), canonical(node.unit) or "")
+    unit, amount = canonical(node.unit) or "", float(node.amount)
+    # Months are made of days.
+    step = _FIXED_NS["d"] if unit in _MONTHS else round(amount * (_WEEK_NS if unit == "w" else _FIXED_NS[unit]))
+    return _marked(_time(value, amount, unit), value, step, _MONDAY_NS if unit == "w" else 0)
+
+
+def _whole(amount: str) -> int:
+    return int(amount) if amount.isdecimal() else 0
+
+
+def _marked(found: Typed, value: Typed, step: int, origin: int) -> Typed:
+    """Say of which steps the buckets of a field are made (`treering.query.groups`)."""
+    if step > 0 and isinstance(value.sql, exp.Column) and value.type is not Type.TIME:
+        found.sql.meta["bucket"] = (step, origin % step)
+    return found
 
 
 def _number(value: Typed, amount: str) -> Typed:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 from sqlglot import exp, parse_one
 
 from treering.query.coerce import sql_cast
 from treering.query.function import Typed
 from treering.query.types import Type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SIMPLE = (exp.Literal, exp.Column, exp.Cast, exp.TryCast, exp.Paren, exp.Null, exp.Boolean, exp.Identifier)
 
@@ -23,14 +27,39 @@ def _parsed(text: str) -> exp.Expression:
 def sql(text: str, /, **parts: exp.Expression) -> exp.Expression:
     """Return the expression of a template of ours with each `:name` replaced. `text` is never built at run time."""
     root = exp.Paren(this=_parsed(text).copy())
-    for node in list(root.find_all(exp.Placeholder)):
-        part = parts[node.name].copy()
-        node.replace(part if isinstance(part, _SIMPLE) else exp.Paren(this=part))
+    _fill(root, parts)
     found: exp.Expression = root.this
     if isinstance(found, (*_SIMPLE, exp.Func)) and not isinstance(found, exp.Binary):
         found.pop()
         return found
     return root
+
+
+def select(text: str, /, *, tables: Mapping[str, exp.Expr], **parts: exp.Expression) -> exp.Select:
+    """Return a SELECT of a template of ours: tables by their names there, each `:name` as in `sql`.
+
+    Queries are put in as they are, not copied: a scan inside is filled in later.
+    """
+    root = _parsed(text).copy()
+    assert isinstance(root, exp.Select)  # a template of ours
+    _fill(root, parts)
+    for node in list(root.find_all(exp.Table)):
+        if (found := tables.get(node.name)) is None:
+            continue
+        alias = exp.TableAlias(this=exp.to_identifier(node.name))
+        if isinstance(found, exp.Query):
+            node.replace(exp.Subquery(this=found, alias=alias))
+        else:
+            named = found.copy()
+            named.set("alias", alias)
+            node.replace(named)
+    return root
+
+
+def _fill(root: exp.Expression, parts: Mapping[str, exp.Expression]) -> None:
+    for node in list(root.find_all(exp.Placeholder)):
+        part = parts[node.name].copy()
+        node.replace(part if isinstance(part, _SIMPLE) else exp.Paren(this=part))
 
 
 def typed(kind: Type, text: str, /, **parts: Typed | exp.Expression) -> Typed:

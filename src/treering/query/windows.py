@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import aggregates, coerce
+from treering.query import aggregates
 from treering.query.function import Typed
 from treering.query.relation import Column, Relation, aliased
 from treering.query.types import Type
@@ -36,6 +36,14 @@ def numbered(relation: Relation, compiler: Compiler) -> tuple[Relation, Column]:
     return replace(relation, sql=wrapped, plain=False), column
 
 
+def ranked(relation: Relation, compiler: Compiler) -> tuple[Relation, exp.Expression]:
+    """Return the relation and what its rows come by: their stored order where it has one, else their number."""
+    if relation.sequence is not None:
+        return relation, relation.sequence.raw
+    relation, column = numbered(relation, compiler)
+    return relation, column.raw
+
+
 def _order(relation: Relation) -> exp.Order | None:
     keys = relation.keys()
     return exp.Order(expressions=keys) if keys else None
@@ -56,8 +64,8 @@ def value(aggregate: Aggregate, relation: Relation, compiler: Compiler, window: 
         raise UserError(f"{aggregate.name} works on groups, not on rows: use it with stats", where=where)
     found = aggregates.lower(aggregate, relation, compiler)
     sql = found.sql
-    if aggregate.name == "sum":  # of nothing: null here, 0 in stats
-        sql = coerce.sql_cast(next(sql.find_all(exp.Anonymous)), found.type)
+    if aggregate.name == "distinct_count":  # of nothing: null here, 0 in stats
+        sql = exp.Nullif(this=sql, expression=exp.Literal.number(0))
     return replace(found, sql=over(sql, window))
 
 

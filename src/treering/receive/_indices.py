@@ -16,6 +16,7 @@ import msgspec
 
 from treering.core.errors import UserError
 from treering.receive import _index_names, _mappings
+from treering.stage.store import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from treering.core.clock import Clock
     from treering.model.batch import Batch
     from treering.model.schema import StreamSchema
-    from treering.stage.store import Limits, Query, Result, StreamInfo
+    from treering.stage.store import Query, Result, StreamInfo
 
 MAX_ENTRIES = 2000
+_DEFAULT_LIMITS = Limits()
 
 
 class Documents(Protocol):
@@ -91,9 +93,15 @@ class State(msgspec.Struct):
 class Indices:
     """Names, templates and the store behind them; safe to use from any thread."""
 
-    def __init__(self, store: Documents, clock: Clock, path: Path | None = None) -> None:
-        """Work on `store`; remember templates and names in the file `path`, or only as long as the process runs."""
+    def __init__(
+        self, store: Documents, clock: Clock, path: Path | None = None, limits: Limits = _DEFAULT_LIMITS
+    ) -> None:
+        """Work on `store`; remember templates and names in the file `path`, or only as long as the process runs.
+
+        `limits` are those of one query of a search; the rows are bounded by what the search asks for.
+        """
         self.store = store
+        self.limits = limits
         self.clock = clock
         self._path = path
         self._lock = threading.Lock()

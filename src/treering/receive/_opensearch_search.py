@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,9 @@ from treering.receive import _elastic
 from treering.receive._bulk_keyed import source
 from treering.receive._opensearch_indices import found, no_index
 from treering.stage.source import Request as HttpRequest
-from treering.stage.store import Limits
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping, Sequence
 
     from treering.query.dsl import Hit, Request
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from treering.stage.store import Query
 
 MAX_SEARCHES = 100
+# Set once the caller of the request at hand has left.
+GONE: ContextVar[threading.Event | None] = ContextVar("gone", default=None)
 _PHASE = "search_phase_execution_exception"
 _SHARDS = {"skipped": 0, "failed": 0}
 
@@ -131,7 +134,8 @@ class _Search:
         return hits.count(parse_query(body.get("query"), self._now_ns))
 
     def _run(self, query: Query, rows: int) -> Sequence[tuple[Any, ...]]:
-        return self._indices.store.run(query, Limits(rows=max(rows, 1) + 1)).rows
+        limits = replace(self._indices.limits, rows=max(rows, 1) + 1)
+        return self._indices.store.run(query, limits, GONE.get()).rows
 
     def _documents(self, page: Sequence[Hit]) -> list[tuple[Hit, dict[str, Any]]]:
         held = self._sources([(hit.stream, hit.seq) for hit in page])
@@ -289,3 +293,7 @@ def _place(state: _Scroll) -> dict[str, Any]:
 def end_scroll(_indices: Indices, request: HttpRequest) -> Response:
     """Answer the end of scrolls: nothing was kept for them."""
     return _elastic.answer(request, {"succeeded": True, "num_freed": 1})
+
+
+# Handlers that only read: nobody works on them any longer when their caller has left.
+READING = frozenset((search, count, several, scroll))

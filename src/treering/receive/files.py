@@ -33,7 +33,7 @@ class Config(BaseConfig, frozen=True):
 
     paths: Annotated[tuple[str, ...], Meta(description="paths, globs, directories, `-` for standard input")]
     into: Annotated[str, Meta(description="the stream that gets the records")] = "logs"
-    format: Annotated[str, Meta(description="`auto`, `json`, `otlp` or `log`")] = "auto"
+    format: Annotated[str, Meta(description="`auto`, `json`, `otlp`, `csv` or `log`")] = "auto"
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import Permanent, UserError
 from treering.receive import _positions
-from treering.receive._decoder import Decoder
+from treering.receive._decoder import SNIFF, Decoder
 from treering.receive._growing import Growing
 from treering.receive.files import patiently
 
@@ -45,7 +45,7 @@ class Config(BaseConfig, frozen=True):
     start: Annotated[
         Literal["beginning", "end"], Meta(description="where to begin in files that are there at the first start")
     ] = "beginning"
-    format: Annotated[str, Meta(description="`auto`, `json`, `otlp` or `log`")] = "auto"
+    format: Annotated[str, Meta(description="`auto`, `json`, `otlp`, `csv` or `log`")] = "auto"
     service: Annotated[str, Meta(description="`serviceName` of records that do not name one")] = ""
     host: Annotated[str, Meta(description="`resource.attributes.host.name` of records that do not name one")] = ""
     state: Annotated[str, Meta(description="file that keeps the positions")] = "treering-follow.json"
@@ -129,7 +129,7 @@ class Follow:
 
     async def _advance(self, file: Growing) -> bool:
         data = await asyncio.to_thread(file.lines)
-        if not data:
+        if not data or file.was_cut():  # written anew while it was read: the next round begins again
             return False
         decoded = await asyncio.to_thread(file.decoder.feed, data)
         file.offset += len(data)
@@ -224,6 +224,8 @@ class Follow:
             return
         self._twins.pop(key, None)
         file.offset = self._beginning(file, at_end=at_end)
+        if file.offset:
+            file.decoder.resume(os.pread(file.descriptor, SNIFF, 0))
         self._files[key] = file
         self._dirty = True
 

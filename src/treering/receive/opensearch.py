@@ -6,6 +6,7 @@ Elasticsearch's clients are answered too. PPL (`/_plugins/_ppl`) is one of `tree
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 from treering.core.config import Config as BaseConfig
@@ -53,12 +54,17 @@ def build(_config: Config, context: Context, indices: Indices) -> tuple[Route, .
 
 def _route(indices: Indices, methods: str, path: str, handler: Handler, role: str) -> Route:
     async def handle(request: Request) -> Response:
+        gone = threading.Event()
+        _opensearch_search.GONE.set(gone)  # of this request's own task, which the thread inherits
         try:
             return await asyncio.to_thread(handler, indices, request)
+        except asyncio.CancelledError:
+            gone.set()
+            raise
         except TreeringError as error:
             return _elastic.refusal(request, error)
 
-    return Route(frozenset(methods.split()), path, handle, role)
+    return Route(frozenset(methods.split()), path, handle, role, reads=handler in _opensearch_search.READING)
 
 
 def _cluster(indices: Indices) -> list[Route]:

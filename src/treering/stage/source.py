@@ -73,13 +73,15 @@ class Route:
 
     A parameter stands for one whole step that does not begin with `_`. `role` is what a caller needs where the
     listener asks for authentication: `any`, `ingest`, `viewer`, `analyst` or `admin`;
-    `public` is answered to everybody.
+    `public` is answered to everybody. `reads` says that nothing is changed, so that the work is cancelled when the
+    caller leaves before it has its answer.
     """
 
     methods: frozenset[str]
     path: str
     handle: Callable[[Request], Awaitable[Response]]
     role: str = "viewer"
+    reads: bool = False
 
 
 class Source(Protocol):

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from treering.stage.condition import ANYTHING
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from treering.model.batch import Batch
     from treering.model.schema import StreamSchema
+    from treering.stage.condition import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,15 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class SortKey:
+    """A field that orders rows."""
+
+    field: str
+    descending: bool = False
+    nulls_first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """What a query reads of the store.
 
@@ -46,6 +58,11 @@ class Scan:
     `_seq`, `_time` and `_index` can be asked for by name. `start_ns` (included) and `end_ns` (excluded) bound `_time`.
     With `newest` set, only the rows with the greatest `_time` are needed: the store may stop once it has that many that
     satisfy `where`, an expression over the scan's own columns.
+
+    `filter` is what the query demands of a row, for stores with a query language of their own (see
+    `treering.stage.condition`): rows for which it is not true are not needed. It is
+    `ANYTHING` where nothing is said. With `first` set, of the rows for which
+    it is true only that many are needed, the first ones in the order of `keys` and then of `_seq`.
     """
 
     streams: tuple[str, ...]
@@ -55,6 +72,9 @@ class Scan:
     tokens: Tokens | None = None
     where: exp.Expression | None = None
     newest: int | None = None
+    filter: Condition = ANYTHING
+    first: int | None = None
+    keys: tuple[SortKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +92,82 @@ class ResultColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupKey:
+    """A field that rows are grouped by, null being a value, and the group table's column of the same name.
+
+    With a `step`, values are rounded down to the nearest of `origin` and its neighbours `step` apart: nanoseconds of
+    instants, whole numbers of numbers.
+    """
+
+    field: str
+    step: int | None = None
+    origin: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A column of the group table about the rows of a group.
+
+    `kind` is "rows" (how many), or of a field's values "count", and where there are any "sum", "min" or "max", null
+    otherwise.
+    """
+
+    column: str
+    kind: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """What may stand in a query for the rows of a scan: groups of them, for stores that can make those by themselves.
+
+    The group table has a row for each combination of `keys` that some wanted row has, without keys one row if there is
+    any. Where the query's SQL has a SELECT with `table` as its `meta["groups"]`, `sql` over the group table gives the
+    same rows, provided that the groups are of exactly the rows for which `sure` is true, and of all rows that the
+    scan's `filter` asks for.
+    """
+
+    scan: str
+    table: str
+    keys: tuple[GroupKey, ...]
+    metrics: tuple[Metric, ...]
+    sure: Condition
+    sql: exp.Select
+
+    def put_into(self, sql: exp.Query) -> exp.Query:
+        """Return a query with the SQL over groups in the place of that over rows."""
+
+        def step(node: exp.Expression) -> exp.Expression:
+            return self.sql.copy() if node.meta.get("groups") == self.table else node
+
+        return sql.copy().transform(step)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A query ready to run: an SQL syntax tree over the tables that `scans` name."""
+    """A query ready to run: an SQL syntax tree over the tables that `scans` name; `groups` may take their place.
+
+    `text` is what a person wrote, where a person did.
+    """
 
     sql: exp.Query
     scans: Mapping[str, Scan]
     columns: tuple[ResultColumn, ...]
+    text: str = ""
+    groups: tuple[Groups, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one query may use; beyond it the store raises `UserError` naming the limit."""
+    """How much one query may use; beyond it the store raises `UserError` naming the limit.
+
+    `scanned_bytes` are those of the files it would read by the plan's estimate; None sets no limit.
+    """
 
     rows: int = 10_000
     seconds: float = 60.0
     memory_bytes: int = 1 << 30
+    scanned_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

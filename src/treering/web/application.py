@@ -20,6 +20,7 @@ from treering.core import encoding
 from treering.core.errors import DecodeError, Permanent, Retryable, TreeringError, UserError
 from treering.stage.source import Request, Response
 from treering.web.guard import HEADERS
+from treering.web.leaving import Gone, while_here
 from treering.web.problem import Problem
 from treering.web.router import Router
 from treering.web.stream import send_stream
@@ -40,10 +41,6 @@ if TYPE_CHECKING:
 _INLINE_BYTES = 16_384
 _MAX_PARAMS = 256
 _log = logging.getLogger("treering.web")
-
-
-class Gone(Exception):  # noqa: N818  nothing went wrong here
-    """The client left before its request was complete."""
 
 
 @dataclass(slots=True)
@@ -97,7 +94,8 @@ class Application:
         route, params = _find(site, method, scope, headers)
         site.guard.check(method, headers, route.role)
         body = await self._body(headers, receive, stack)
-        return await route.handle(Request(method, scope["path"], params, request.query, headers, body))
+        asked = Request(method, scope["path"], params, request.query, headers, body)
+        return await (while_here(route.handle(asked), receive) if route.reads else route.handle(asked))
 
     async def _body(self, headers: Mapping[str, str], receive: Receive, stack: AsyncExitStack) -> bytes:
         """Return the body, whole and unpacked, for as long as `stack` is open."""

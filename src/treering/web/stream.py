@@ -6,16 +6,19 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from treering.web.leaving import left
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, MutableMapping
 
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    from treering.web.leaving import Receive
+
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 async def send_stream(parts: AsyncGenerator[bytes, None], receive: Receive, send: Send, closing: asyncio.Event) -> None:
     """Send the parts as they come; close `parts` when they end, the client leaves, or `closing` is set."""
-    work: tuple[Coroutine[Any, Any, None], ...] = (_send_all(parts, send), _left(receive), _closed(closing))
+    work: tuple[Coroutine[Any, Any, None], ...] = (_send_all(parts, send), left(receive), _closed(closing))
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -33,11 +36,6 @@ async def send_stream(parts: AsyncGenerator[bytes, None], receive: Receive, send
 async def _send_all(parts: AsyncGenerator[bytes, None], send: Send) -> None:
     async for part in parts:
         await send({"type": "http.response.body", "body": part, "more_body": True})
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _closed(closing: asyncio.Event) -> None:

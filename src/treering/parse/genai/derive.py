@@ -11,6 +11,7 @@ from arro3.core import Array
 
 from treering.model.columns import REST, Kind
 from treering.parse.genai import (
+    adk,
     arrays,
     azure,
     bedrock,
@@ -23,11 +24,13 @@ from treering.parse.genai import (
     mcp,
     mlflow,
     official,
+    openai,
     openinference,
     openlit,
     openllmetry,
     values,
     vercel,
+    vllm,
 )  # fmt: skip
 from treering.parse.genai import plan as plans
 from treering.parse.genai.facts import INSTEAD, Facts
@@ -41,11 +44,11 @@ if TYPE_CHECKING:
 
 Derived = dict[str, dict[int, Any]]
 _READERS: dict[str, ModuleType] = {
-    module.NAME: module for module in (langfuse, langsmith, litellm, mcp, mlflow, official, openinference, openlit,
-                                       openllmetry, vercel)
+    module.NAME: module for module in (adk, langfuse, langsmith, litellm, mcp, mlflow, official, openinference, openlit,
+                                       openllmetry, vercel, vllm)
 }  # fmt: skip
 _READERS |= {"gen_ai/1.36": official, "logfire": official, "treering": official}
-_DOCUMENTS = {module.KIND.name: module.KIND for module in (azure, bedrock, langsmith, litellm)}
+_DOCUMENTS = {module.KIND.name: module.KIND for module in (azure, bedrock, langsmith, litellm, openai)}
 _KINDS = {str: Kind.STRING, int: Kind.LONG, float: Kind.DOUBLE, bool: Kind.BOOLEAN, list: Kind.JSON, dict: Kind.JSON}
 _START = "/startTime"
 _I64 = 2**63
@@ -54,7 +57,7 @@ _I64 = 2**63
 @lru_cache(1024)
 def kindred(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Return which kinds of documents may be in a batch with these columns, and the prefix of their fields."""
-    found = ((name, documents.base(names, kind.required)) for name, kind in _DOCUMENTS.items())
+    found = ((name, documents.base(names, kind)) for name, kind in _DOCUMENTS.items())
     return tuple((name, prefix) for name, prefix in found if prefix is not None)
 
 

@@ -42,11 +42,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Kindred:
-    """A kind of document: the fields that all of them have, and what reads them."""
+    """A kind of document: the fields that all of them have, what reads them, and sets of which they have one."""
 
     name: str
     required: tuple[str, ...]
     read: Callable[[Mapping[str, Any]], Found | None]
+    either: tuple[tuple[str, ...], ...] = ((),)
+
+    def sets(self) -> tuple[tuple[str, ...], ...]:
+        """Return the sets of fields of which a document has at least one whole."""
+        return tuple((*self.required, *names) for names in self.either)
 
 
 def instant(value: Any) -> int | None:
@@ -58,22 +63,24 @@ def instant(value: Any) -> int | None:
     return None
 
 
-def base(names: Sequence[str], required: Sequence[str]) -> str | None:
-    """Return the prefix under which all `required` fields are ("" or "attributes."), None when they are not there."""
+def base(names: Sequence[str], kindred: Kindred) -> str | None:
+    """Return the prefix under which a kind's fields are ("" or "attributes."), None when they are not there."""
     fields = {logical(split(name)[0]) for name in names if ":" in name}
+
+    def there(name: str) -> bool:
+        return name in fields or any(one.startswith(f"{name}.") for one in fields)
+
     for prefix in ("", "attributes."):
-        if all(
-            prefix + name in fields or any(one.startswith(f"{prefix}{name}.") for one in fields) for name in required
-        ):
+        if any(all(there(prefix + name) for name in required) for required in kindred.sets()):
             return prefix
     return None
 
 
 def read(rows: Rows, prefix: str, kindred: Kindred) -> dict[int, dict[str, Any]]:
     """Return, by row, what documents of a kind say; rows that are none are left out."""
-    mask = np.ones(rows.count, dtype=bool)
-    for name in kindred.required:
-        mask &= _present(rows, prefix + name)
+    mask = np.zeros(rows.count, dtype=bool)
+    for required in kindred.sets():
+        mask |= np.logical_and.reduce([_present(rows, prefix + name) for name in required])
     found: dict[int, dict[str, Any]] = {}
     for place in np.flatnonzero(mask).tolist():
         values = {name: _value(name, column, place) for name, column in rows.columns.items() if name != ORIGIN}

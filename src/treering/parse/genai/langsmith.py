@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.genai import content, langfuse, official
+from treering.parse.genai import content, langfuse, official, openllmetry
 from treering.parse.genai.documents import Found, Kindred
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _OPERATIONS = {
 def derive(facts: Facts) -> dict[str, Any]:
     """Return what a span says, under canonical names."""
     kind = str(facts.get("langsmith.span.kind") or "").lower()
-    found = official.derive(facts)
+    found = official.derive(facts) | openllmetry.flat(facts.attributes)
     return {
         **found,
         "gen_ai.operation.name": _OPERATIONS.get(kind),

@@ -1,4 +1,7 @@
-"""The conventions before 1.37 on a span itself: prompt and completion as attributes or as span events."""
+"""The conventions before 1.37 on a span itself: prompt and completion as attributes or as span events.
+
+Pydantic AI writes such events as the JSON list `events`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 NAME = "gen_ai"
 # Rows without any of these have nothing hidden.
 COLUMNS = ("events:j",)
-ATTRIBUTES = ("gen_ai.prompt", "gen_ai.completion", "request_data", "response_data")
+ATTRIBUTES = ("gen_ai.prompt", "gen_ai.completion", "request_data", "response_data", "events")
 _ROLES = {"gen_ai.system.message": "system", "gen_ai.user.message": "user", "gen_ai.assistant.message": "assistant",
           "gen_ai.tool.message": "tool"}  # fmt: skip
 
@@ -26,6 +29,10 @@ def derive(facts: Facts) -> dict[str, Any]:
         held = event.get("attributes") if isinstance(event, dict) else None
         if isinstance(held, dict):
             _event(str(event.get("name")), held, asked, answered)
+    listed = content.read(facts.get("events"))
+    for event in listed if isinstance(listed, list) else ():
+        if isinstance(event, dict):
+            _event(str(event.get("event.name")), event, asked, answered)
     found: dict[str, Any] = {"gen_ai.response.time_to_first_chunk": facts.event("gen_ai.content.completion.chunk")}
     if asked:
         found["gen_ai.input.messages"] = content.text(asked)

@@ -45,7 +45,7 @@ def derive(facts: Facts) -> dict[str, Any]:
         found |= _retrieval(asked, answered)
     if facts.get("db.system", "db.system.name") is not None:
         found |= vectors.derive(facts)
-    return found | _flat(facts.attributes)
+    return found | flat(facts.attributes)
 
 
 def _tool(facts: Facts, asked: Any, answered: Any) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def _document(item: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "content": item.get("page_content", item.get("content", ""))}
 
 
-def _flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the messages and tools that older releases flattened."""
+def flat(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the messages and tools that older releases, and LangSmith, flatten."""
     sides: dict[str, dict[int, dict[str, Any]]] = {"prompt": {}, "completion": {}}
     tools: dict[int, dict[str, Any]] = {}
     for name, value in attributes.items():

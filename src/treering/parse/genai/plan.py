@@ -15,7 +15,8 @@ from treering.parse.genai.rows import attribute_of, physical
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FAMILIES = ("gen_ai.", "mcp.", "openinference.", "traceloop.", "langfuse.", "mlflow.", "ai.", "langsmith.", "llm.")
+_FAMILIES = ("gen_ai.", "mcp.", "openinference.", "traceloop.", "langfuse.", "mlflow.", "ai.", "langsmith.", "llm.",
+             "gcp.vertex.agent.")  # fmt: skip
 
 
 class Dialect(msgspec.Struct, frozen=True):

@@ -8,25 +8,31 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MLLOG = ":::MLLOG"
 # A line without any of these says nothing about progress.
 HINTS = (
     MLLOG, "iteration ", "{'", "s/it", "it/s", "?it", "step=", "steps: ", "time (ms)", "busbw", "train", "Training",
-    "checkpoint", "exiting program", "optimization steps", "OVERFLOW!", "loss",
+    "checkpoint", "exiting program", "optimization steps", "OVERFLOW!", "loss", "Loss",
 )  # fmt: skip
 _MEGATRON = re.compile(r"iteration +(\d+)/ *(\d+) \| (.*)")
 _PAIR = re.compile(r"'([\w/. -]{1,60})': '?(nan|-?inf|[-+]?\d[\d.]*(?:[eE][-+]?\d+)?)'?")
 _TQDM = re.compile(r"\b(\d{1,9})/(\d{1,9}) \[(?:\d+:)?\d+:\d\d<[^,\]]{0,16}, *([\d.]+|\?) ?(s/it|it/s)")
 _DEEPSPEED = re.compile(r"\bstep=(\d+), skipped=(\d+), lr=\[([\d.eE+-]+)")
 _STEPS = re.compile(r"\bsteps: (\d+) loss: ([\d.]+|nan|inf)(?: iter time \(s\): ([\d.]+))?(?: samples/sec: ([\d.]+))?")
-# `iter 100: loss 2.31, time 12 ms`, `step: 10  loss: 7.1`, `step 500: train loss 2.1, val loss 2.2`.
-_PRINTED = re.compile(r"\b(?:iter(?:ation)?|step)[ :=]{1,3}(\d{1,12})(?: ?/ ?(\d{1,12}))?\b")
+# `iter 100: loss 2.31, time 12 ms`, `step: 10  loss: 7.1`, `step 500: train loss 2.1, val loss 2.2`,
+# `Epoch [3/10], Step [100/600], Loss: 0.21`, `Epoch 7: train_loss=0.31`.
+_PRINTED = re.compile(r"\b(?:iter(?:ation)?|step|batch)[ :=\[]{1,3}(\d{1,12})(?: ?/ ?(\d{1,12}))?\b", re.IGNORECASE)
+_EPOCH = re.compile(r"\bepoch[ :=\[#]{1,3}(\d{1,9})(?: ?/ ?(\d{1,9}))?\b", re.IGNORECASE)
 _LOSSES = re.compile(
-    r"\b((?:(?:train|val|valid|validation|eval) )?loss)[ :=]{1,4}(nan|-?inf|\d[\d.]*(?:[eE][-+]?\d+)?)\b"
+    r"\b((?:(?:train|training|val|valid|validation|eval)[ _/])?loss)[ :=]{1,4}(nan|-?inf|\d[\d.]*(?:e[-+]?\d+)?)\b",
+    re.IGNORECASE,
 )
 _PHASES = re.compile(r"([a-z][\w-]{2,60}): ([\d.]+)")
 _BUSBW = re.compile(r"busbw: ([\d.]+)\s+(\w+)")
@@ -102,15 +108,60 @@ def _bars(line: str) -> Event | None:
 
 
 def _printed(line: str) -> Event | None:
-    found, values = _PRINTED.search(line), _losses(line)
-    if found is None or not values:
+    values = _losses(line)
+    if not values:
         return None
-    return Event("step", float(found[1]), float(found[2]) if found[2] else None, values)
+    found, epoch = _PRINTED.search(line), _EPOCH.search(line)
+    if found is None:
+        return None if epoch is None else Event("step", float(epoch[1]), _float(epoch[2]), values, key="epoch")
+    step, total = float(found[1]), _float(found[2])
+    if epoch is not None and total:  # steps that begin anew with each epoch
+        epochs = _float(epoch[2])
+        before = float(epoch[1]) - (1 if epochs else 0)  # of 3 is counted from 1
+        return Event("step", before * total + step, epochs * total if epochs else None, values)
+    return Event("step", step, total, values)
+
+
+def measured(fields: Mapping[str, Any]) -> Event | None:
+    """Return what one object of a metrics file (`{"step": 10, "loss": 2.3}`) says, None when it has no loss by step."""
+    by = next((name for name in _COUNTERS if _is_number(fields.get(name))), None)
+    if by is None:
+        return None
+    values: dict[str, float] = {}
+    for name, value in fields.items():
+        if name not in _COUNTERS and _is_number(number := _spelled(value)):
+            side, _, last = name.lower().replace("_", "/").rpartition("/")
+            if last == "loss" and side.count("/") == 0:
+                values[_SIDES.get(side or last, "eval_loss")] = float(number)
+            else:
+                values.setdefault(NAMES.get(name, name), float(number))
+    if not values.keys() & {"loss", "eval_loss"}:
+        return None
+    return Event("step", float(fields[by]), None, values, key="epoch" if by == "epoch" else "step")
+
+
+def _spelled(value: Any) -> Any:
+    """Return NaN for the texts and the null that JSON has for it, other values as they are."""
+    return float("nan") if value in {"NaN", "nan", "Infinity", "-Infinity"} else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_COUNTERS = ("step", "global_step", "_step", "trainer/global_step", "iteration", "iter", "steps", "epoch")
+
+
+def _float(text: str | None) -> float | None:
+    return float(text) if text else None
 
 
 def _losses(line: str) -> dict[str, float]:
-    names = {"train loss": "loss", "val loss": "eval_loss", "valid loss": "eval_loss", "validation loss": "eval_loss"}
-    return {names.get(name, name.replace(" ", "_")): float(text) for name, text in _LOSSES.findall(line[:4096])}
+    found = ((re.split("[ _/]", name.lower())[0], float(text)) for name, text in _LOSSES.findall(line[:4096]))
+    return {_SIDES.get(side, "eval_loss"): value for side, value in found}
+
+
+_SIDES = {"loss": "loss", "train": "loss", "training": "loss"}
 
 
 def _marks(line: str) -> Event | None:

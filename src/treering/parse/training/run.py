@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MARKS = (
     ":::MLLOG", "lm loss", "elapsed time per iteration", "'loss'", "'train_runtime'", "torch.distributed", "torchrun",
     "Running training", "[DeepSpeed", "DeepSpeed info", "NCCL INFO", "busbw", "torchelastic", "Megatron", "slurmstepd",
-    "ProcessGroupNCCL", "train_samples_per_second", "train loss", "loss=", "loss:", ": loss ", "s/it",
+    "ProcessGroupNCCL", "train_samples_per_second", "loss=", "loss:", " loss ", "Loss:", "Loss=", "s/it",
 )  # fmt: skip
 # A log of so many lines without a mark is none of a training run.
 _MOST_BEFORE = 100_000
@@ -89,6 +89,13 @@ class RunLog:
                     self._event(event, number)
             if self._finder.waits or _has(line, trouble):
                 self._failed(line, number)
+
+    def measured(self, fields: Mapping[str, Any]) -> None:
+        """Take in one object of a file of metrics, which may say how far the run is."""
+        if (event := lines.measured(fields)) is not None:
+            self.active = True
+            self.passed += 1
+            self._progress(event, self.passed)
 
     def state(self, saved: Mapping[str, Any]) -> None:
         """Take in a `trainer_state.json` of the transformers Trainer, which holds the history of a run as numbers."""

@@ -1,4 +1,20 @@
-"""`addtotals [<field> …] [row=] [col=] [fieldname=] [label=] [labelfield=]` and `addcoltotals`: sums."""
+"""`addtotals [<field> …] [row=] [col=] [fieldname=] [label=] [labelfield=]` and `addcoltotals`: sums.
+
+Syntax:
+    addtotals [<field>, …] [row=true|false] [col=true|false] [fieldname=<name>] [label=<text>] [labelfield=<field>]
+    addcoltotals [<field>, …] [label=<text>] [labelfield=<field>]
+
+Arguments:
+    field: the numbers that are added; all if not said
+    row: true for a sum in each row, which is so if not said
+    col: true for a last row of sums
+    fieldname: the name of the column of sums, Total if not said
+    label: what stands in the last row, Total if not said
+    labelfield: the column in which it stands
+
+Example:
+    source=logs | stats count() as n by serviceName | addtotals col=true labelfield=serviceName
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""`append [ <pipeline> ]`: the rows of another search after those so far."""
+"""`append [ <pipeline> ]`: the rows of another search after those so far.
+
+Arguments:
+    pipeline: the other search, which begins with its own source
+
+Example:
+    source=logs | stats count() as n | append [ source=spans | stats count() as n ]
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,13 @@
 """`appendcol [override=] [ <commands> ]`: columns of another search over the same source, row by row.
 
 The first row stands beside the first, the second beside the second; where one side has fewer rows its columns are null.
+
+Arguments:
+    override: true where its columns replace those of the same name
+    commands: what is done with the same source again
+
+Example:
+    source=logs | stats count() as n by serviceName | appendcol [ stats avg(durationInNanos) as d by serviceName ]
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""`appendpipe [ <commands> ]`: the rows so far, and after them what commands make of those rows."""
+"""`appendpipe [ <commands> ]`: the rows so far, and after them what commands make of those rows.
+
+Arguments:
+    commands: what is done with the rows so far
+
+Example:
+    source=logs | stats count() as n by serviceName | appendpipe [ stats sum(n) as n ]
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,19 @@
 """`bin <field> [span=] [minspan=] [bins=] [aligntime=] [start=] [end=] [as <name>]`: ranges of numbers and times.
 
 Widths are chosen as OpenSearch chooses them: powers of ten for numbers, the steps of an auto date histogram for times.
+
+Arguments:
+    field: a number or a time
+    span: the width of a range: 10, 5m, log10
+    minspan: the least width
+    bins: how many ranges at most
+    aligntime: where ranges of time begin: earliest, latest or an instant
+    start: the least number that is expected
+    end: the greatest number that is expected
+    as: the name of the column; the field's own if not said
+
+Example:
+    source=logs | bin durationInNanos span=1000000 | stats count() by durationInNanos
 """
 
 from __future__ import annotations

@@ -1,6 +1,21 @@
 """`chart [<options>] <aggregate> [over <field>] [by <field>]`: one aggregate per row value and per column value.
 
 Beyond `limit` values of the column (by the sum of the aggregate) the others are one; its nulls are one too.
+
+Syntax:
+    chart [limit=<n>] [useother=] [usenull=] [otherstr=] [nullstr=] <aggregate> [over <field>] [by <field>]
+
+Arguments:
+    limit: how many columns: top5, bottom5 or 5; top10 if not said
+    useother: false to leave the others out
+    usenull: false to leave nulls out
+    otherstr: the name of the others' column, OTHER if not said
+    nullstr: the name of the nulls' column, NULL if not said
+    over: the field of the rows
+    by: the field of the columns
+
+Example:
+    source=logs | chart limit=top5 count() over severityText by serviceName
 """
 
 from __future__ import annotations

@@ -1,4 +1,14 @@
-"""`convert [timeformat=] <function>(<field>) [as <name>], …`: texts as numbers, times as texts and back."""
+"""`convert [timeformat=] <function>(<field>) [as <name>], …`: texts as numbers, times as texts and back.
+
+Arguments:
+    timeformat: the form of times, as in strftime
+    function: auto, num, memk, dur2sec, mstime, rmcomma, rmunit, mktime, ctime or none
+    field: the field, or a pattern with *
+    as: the name of the column; the field's own if not said
+
+Example:
+    source=logs | convert num(code) as code_number | head 5
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""`dedup [<count>] <field>, … [keepempty=] [consecutive=]`: at most so many rows per combination of values."""
+"""`dedup [<count>] <field>, … [keepempty=] [consecutive=]`: at most so many rows per combination of values.
+
+Arguments:
+    count: how many rows of each combination stay, 1 if not said
+    field: what makes a combination
+    keepempty: true to keep rows in which one of them is null
+    consecutive: true to look only at rows that follow each other
+
+Example:
+    source=logs | dedup 2 serviceName, severityText
+"""
 
 from __future__ import annotations
 
@@ -49,7 +59,7 @@ class Dedup:
         order = exp.Order(expressions=relation.keys())
         number = exp.Window(this=exp.RowNumber(), partition_by=partition, order=order)
         ref = compiler.fresh()
-        relation = replace(relation, sql=relation.wrapped(aliased(number, ref)), plain=False)
+        relation = replace(relation, sql=relation.wrapped(aliased(number, ref)), plain=False, cut=True)
         kept: exp.Expression = exp.LTE(this=named(ref), expression=exp.Literal.number(self.count))
         if self.keep_empty:
             for test in missing:

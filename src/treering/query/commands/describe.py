@@ -1,6 +1,17 @@
 """`describe <stream>`: the fields of a stream and their types, a row each, in the columns that JDBC has for it.
 
 `show datasources` lists where data can come from: this store.
+
+Syntax:
+    describe <stream>
+    show datasources
+
+Arguments:
+    stream: a stream or a pattern
+
+Example:
+    describe logs
+    show datasources
 """
 
 from __future__ import annotations
@@ -47,16 +58,17 @@ class Describe:
         return f"describe {self.dataset.print()}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Return one row per field, objects included."""
+        """Return one row per field: objects included, what only treering fills last."""
         del relation
         found = self.dataset.relation(compiler)
+        own = {name: one for name, one in found.metadata.items() if one.field and "own" in one.field.options}
         rows: list[dict[str, object]] = [
             {
                 "TABLE_CAT": _CLUSTER, "TABLE_NAME": ",".join(self.dataset.streams), "COLUMN_NAME": name,
                 "TYPE_NAME": column.type.value, "NUM_PREC_RADIX": 10, "NULLABLE": 2, "ORDINAL_POSITION": index,
                 "IS_NULLABLE": "", "IS_AUTOINCREMENT": "NO", "IS_GENERATEDCOLUMN": "",
             }
-            for index, (name, column) in enumerate(found.columns.items())
+            for index, (name, column) in enumerate({**found.columns, **own}.items())
         ]  # fmt: skip
         compiler.sources.pop()
         return table(COLUMNS, rows, compiler)

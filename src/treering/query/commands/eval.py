@@ -1,4 +1,12 @@
-"""`eval <field> = <expression>, …`: add computed fields, each of which may use those before it."""
+"""`eval <field> = <expression>, …`: add computed fields, each of which may use those before it.
+
+Arguments:
+    field: the name of the column
+    expression: its value
+
+Example:
+    source=logs | eval ms = durationInNanos / 1000000, slow = ms > 500
+"""
 
 from __future__ import annotations
 

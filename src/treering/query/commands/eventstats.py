@@ -1,4 +1,12 @@
-"""`eventstats <aggregate>, … [by <field>, … , span(…)]`: aggregates of each row's group beside the row."""
+"""`eventstats <aggregate>, … [by <field>, … , span(…)]`: aggregates of each row's group beside the row.
+
+Arguments:
+    aggregate: an aggregate function, as in stats
+    by: what makes a group
+
+Example:
+    source=logs | eventstats avg(durationInNanos) as mean by serviceName | where durationInNanos > 2 * mean
+"""
 
 from __future__ import annotations
 

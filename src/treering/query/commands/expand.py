@@ -1,4 +1,12 @@
-"""`expand <field> [as <name>]`: a row per item of an array, the item under the field's name or another."""
+"""`expand <field> [as <name>]`: a row per item of an array, the item under the field's name or another.
+
+Arguments:
+    field: the array
+    as: the name of the column
+
+Example:
+    source=logs | eval xs = array(1, 2) | expand xs as x
+"""
 
 from __future__ import annotations
 

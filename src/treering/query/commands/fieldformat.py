@@ -1,4 +1,13 @@
-"""`fieldformat <field> = ["text".] <expression> [."text"], …`: like `eval`, with texts before and after the value."""
+"""`fieldformat <field> = ["text".] <expression> [."text"], …`: like `eval`, with texts before and after the value.
+
+Arguments:
+    field: the name of the column
+    text: what stands before and after
+    expression: the value
+
+Example:
+    source=logs | fieldformat took = "took ".tostring(durationInNanos)." ns"
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,18 @@
-"""`fields [+|-] <field>, …` and `table`: choose or drop columns, by name or with `*`."""
+"""`fields [+|-] <field>, …` and `table`: choose or drop columns, by name or with `*`.
+
+Syntax:
+    fields [+|-] <field>, …
+    table <field>, …
+
+Arguments:
+    +: these columns, in this order, which is so if not said
+    -: all but these columns
+    field: a name, or a pattern with *
+
+Example:
+    source=logs | fields @timestamp, serviceName, attributes.*
+    source=logs | fields - body
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,18 @@
-"""`fillnull with <value> [in <field>, …]`, `using <field> = <value>, …`, `value=<value> [<field> …]`: no nulls."""
+"""`fillnull with <value> [in <field>, …]`, `using <field> = <value>, …`, `value=<value> [<field> …]`: no nulls.
+
+Syntax:
+    fillnull with <value> [in <field>, …]
+    fillnull using <field> = <value>, …
+    fillnull value=<value> [<field> …]
+
+Arguments:
+    value: what stands for null
+    field: the columns; all if not said
+
+Example:
+    source=logs | fillnull with 0 in durationInNanos
+    source=logs | fillnull using durationInNanos = 0, severityText = 'none'
+"""
 
 from __future__ import annotations
 

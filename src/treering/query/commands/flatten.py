@@ -1,4 +1,12 @@
-"""`flatten <object> [as (<name>, …)]`: the members of an object as columns beside it, in the order of their names."""
+"""`flatten <object> [as (<name>, …)]`: the members of an object as columns beside it, in the order of their names.
+
+Arguments:
+    object: a field that holds an object
+    as: the names of the columns, in the order of the members' names
+
+Example:
+    source=logs | flatten status
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,15 @@
 Over fields (`multifield`) `<<FIELD>>` is the field and `<<MATCHSTR>>` what `*` stood for; over the items of an array
 (`multivalue`) or of a JSON text (`json_array`) `<<ITEM>>` is the item, `<<ITER>>` its number from 0, and the targets,
 which must be there, are carried from item to item.
+
+Arguments:
+    mode: multifield if not said, multivalue or json_array
+    option: fieldstr, matchstr, itemstr or iterstr: another name of a place
+    target: fields, patterns with *, or the array
+    template: the column, with places in it
+
+Example:
+    source=logs | foreach duration* [ eval <<FIELD>>_ms = <<FIELD>> / 1000000 ]
 """
 
 from __future__ import annotations

@@ -2,6 +2,24 @@
 
 Records of the stream whose `to` is a start value, then those whose `to` is the `from` of these, `maxDepth` times;
 `<->` goes both ways. The answer is an array of records in each row.
+
+Syntax:
+    graphlookup <stream> start=<field or values> edge=<from>--><to> [<option>=<value> …] as <name>
+
+Arguments:
+    stream: where the records are
+    start: a field of the rows, or values
+    edge: the fields that lead from a record to the next; <-> both ways
+    maxdepth: how many steps after the first, 0 if not said
+    depthfield: a member that says after how many steps
+    supportarray: true where the fields hold lists
+    batchmode: true for one search from all rows together
+    filter: a condition on the records
+    as: the name of the column
+
+Example:
+    source=services | graphlookup services start=calls edge=calls-->name maxdepth=3 as chain
+    graphlookup services start='gateway' edge=calls-->name maxdepth=3 as chain
 """
 
 from __future__ import annotations

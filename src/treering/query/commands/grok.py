@@ -1,4 +1,12 @@
-"""`grok <field> '<pattern>'`: columns by `%{NAME:field}` patterns found in a text, empty where it is not found."""
+"""`grok <field> '<pattern>'`: columns by `%{NAME:field}` patterns found in a text, empty where it is not found.
+
+Arguments:
+    field: the text
+    pattern: fixed text and %{NAME:field}; NAME is IP, NUMBER, WORD, TIMESTAMP_ISO8601 and the like
+
+Example:
+    source=logs | grok body '%{WORD:what} after %{NUMBER:ms} ms'
+"""
 
 from __future__ import annotations
 

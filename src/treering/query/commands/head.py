@@ -1,11 +1,19 @@
-"""`head [<count>] [from <offset>]`: the first rows."""
+"""`head [<count>] [from <offset>]`: the first rows.
+
+Arguments:
+    count: how many rows, 10 if not said
+    from: how many rows are left out before them
+
+Example:
+    source=logs | head 5 from 10
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from treering.query import pushdown
+from treering.query import chain, pushdown
 from treering.query.lexer import Kind
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ class Head:
         """Cut the rows."""
         del compiler
         pushdown.newest(relation, self.count + self.offset)
+        chain.limit(relation, self.count + self.offset)
         return relation.limited(self.count, self.offset)
 
 

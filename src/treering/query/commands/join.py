@@ -2,6 +2,22 @@
 
 With a condition, columns of the right side whose name the left has stand under `right.name`. With a list of fields, or
 with none (all common ones), each name stays once: the right side's value with `overwrite=true`, else the left's.
+
+Syntax:
+    [<kind>] join [left=<name>] [right=<name>] [max=<n>] on <condition> <stream or [ pipeline ]>
+    join [type=<kind>] [overwrite=true|false] [max=<n>] [<field>, …] <stream or [ pipeline ]>
+
+Arguments:
+    kind: inner if not said; left, right, full, cross, semi or anti
+    left: a name for the rows so far
+    right: a name for the other rows
+    max: how many rows of the right side at most stand beside one
+    on: the condition; without it fields of the same name are equal
+    type: the kind, written as an option
+    overwrite: false to keep the left side's values
+
+Example:
+    source=logs | inner join left=l right=s on l.serviceName = s.name services | fields serviceName, team
 """
 
 from __future__ import annotations
@@ -92,7 +108,10 @@ class Join:
         result = replace(both, sql=select, plain=False)
         if self.kind in {"semi", "anti"}:
             kept = (*relation.sides, (left_names, relation.columns))
-            return replace(result, columns=relation.columns, sides=kept, shuffled=relation.sequence is not None)
+            result = replace(result, columns=relation.columns, sides=kept, shuffled=relation.sequence is not None)
+            if relation.sequence is not None:
+                return result
+            return replace(result, order=(*(Order(key) for key, _ in keys), *relation.order), unasked=True)
         columns = self._columns(relation.columns, right)
         order = [Order(right_key if kind == "right" else left_key) for left_key, right_key in keys]
         order += [*relation.order, *_stored(relation), *right.order, *_stored(right)]

@@ -2,6 +2,16 @@
 
 The first names are the keys: the table's, and the rows' own after `as`. `replace` (which `output` is too) puts the
 table's values in place of the rows', `append` only where these are null; without either all other fields replace.
+
+Arguments:
+    stream: the table
+    field: a key: the table's name of it
+    as: the rows' own name of it
+    replace: the fields that replace those of the rows
+    append: the fields that fill nulls of the rows
+
+Example:
+    source=logs | lookup services name as serviceName append team
 """
 
 from __future__ import annotations

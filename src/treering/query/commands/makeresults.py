@@ -1,4 +1,14 @@
-"""`makeresults [count=<n>] [format=csv|json data='…']`: rows that no stream has, for tests and for `eval`."""
+"""`makeresults [count=<n>] [format=csv|json data='…']`: rows that no stream has, for tests and for `eval`.
+
+Arguments:
+    count: how many rows, 1 if not said
+    format: csv or json
+    data: the rows written out
+
+Example:
+    makeresults count=3 | eval x = 1
+    makeresults format=csv data='name:string,n:int\\na,1\\nb,2'
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""`multisearch [ <pipeline> ] [ <pipeline> ] …`: the rows of several searches, newest first where they have a time."""
+"""`multisearch [ <pipeline> ] [ <pipeline> ] …`: the rows of several searches, newest first where they have a time.
+
+Arguments:
+    pipeline: two searches or more, each with its source
+
+Example:
+    multisearch [ source=logs severityText=ERROR ] [ source=spans ] | stats count()
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""`mvcombine <field>`: rows that are equal but for one field become one row, with an array of its values."""
+"""`mvcombine <field>`: rows that are equal but for one field become one row, with an array of its values.
+
+Arguments:
+    field: the field in which rows may differ
+
+Example:
+    source=logs | fields serviceName, severityText | dedup serviceName, severityText | mvcombine severityText
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""`mvexpand <field> [limit=<n>]`: a row per item of an array; what is no array stays as it is."""
+"""`mvexpand <field> [limit=<n>]`: a row per item of an array; what is no array stays as it is.
+
+Arguments:
+    field: the array
+    limit: how many items at most
+
+Example:
+    source=logs | eval xs = array('a', 'b') | mvexpand xs limit=1
+"""
 
 from __future__ import annotations
 

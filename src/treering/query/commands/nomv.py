@@ -1,4 +1,11 @@
-"""`nomv <field>`: an array becomes one text, an item a line; nulls are left out."""
+"""`nomv <field>`: an array becomes one text, an item a line; nulls are left out.
+
+Arguments:
+    field: the array
+
+Example:
+    source=logs | eval xs = array('a', 'b') | nomv xs
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""`parse <field> '<pattern>'`: columns by the named groups of a pattern that matches the whole text, else empty."""
+"""`parse <field> '<pattern>'`: columns by the named groups of a pattern that matches the whole text, else empty.
+
+Arguments:
+    field: the text
+    pattern: a regular expression of Java with named groups, of the whole text
+
+Example:
+    source=logs | parse body '(?<what>[a-z]+) .*'
+"""
 
 from __future__ import annotations
 

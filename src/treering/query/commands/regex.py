@@ -1,4 +1,16 @@
-"""`regex <field> = '<pattern>'` and `!=`: keep the rows in whose field a pattern is found, or is not."""
+"""`regex <field> = '<pattern>'` and `!=`: keep the rows in whose field a pattern is found, or is not.
+
+Syntax:
+    regex <field> = '<pattern>'
+    regex <field> != '<pattern>'
+
+Arguments:
+    field: the text
+    pattern: a regular expression of Java, found anywhere
+
+Example:
+    source=logs | regex body = 'time(d )?out'
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""`rename <field> as <name>, …`: other names for columns; `*` stands for the same text on both sides."""
+"""`rename <field> as <name>, …`: other names for columns; `*` stands for the same text on both sides.
+
+Arguments:
+    field: the column, or a pattern with *
+    name: its new name
+
+Example:
+    source=logs | rename serviceName as service, severity* as level*
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,14 @@
 
 Without `*` every place of the pattern is replaced; with `*` (any characters) the pattern is of the whole text, and a
 `*` in the replacement is what the one at the same place stood for. A `*` itself is written `\\*`.
+
+Arguments:
+    pattern: the text, with * for any characters
+    text: what stands there then
+    in: the fields
+
+Example:
+    source=logs | replace 'ERROR' with 'E', 'INFO' with 'I' in severityText
 """
 
 from __future__ import annotations

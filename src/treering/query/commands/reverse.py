@@ -1,4 +1,8 @@
-"""`reverse`: the rows in the opposite order; rows that no command ordered come newest first."""
+"""`reverse`: the rows in the opposite order; rows that no command ordered come newest first.
+
+Example:
+    source=logs | head 5 | reverse
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,20 @@
-"""`rex field=<field> [max_match=] [offset_field=] "<pattern>"`, or `mode=sed "s/…/…/"`: parts of a text, or another."""
+"""`rex field=<field> [max_match=] [offset_field=] "<pattern>"`, or `mode=sed "s/…/…/"`: parts of a text, or another.
+
+Syntax:
+    rex field=<field> [max_match=<n>] [offset_field=<name>] '<pattern>'
+    rex field=<field> mode=sed 's/<pattern>/<text>/<flags>'
+
+Arguments:
+    field: the text
+    max_match: how many matches; with more than 1 columns are arrays
+    offset_field: a column that says where the groups were found
+    mode: sed for replacements
+    pattern: a regular expression of Java with named groups, or s/what/text/g or y/abc/xyz/
+
+Example:
+    source=logs | rex field=body '(?<ms>[0-9]+) ms'
+    source=logs | rex field=body mode=sed 's/[0-9]+/N/g'
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,13 @@
 
 The expression is what OpenSearch's PPL turns into a Lucene query string: words and "phrases" over all fields,
 comparisons of one field, `in`, `and`, `or`, `not`, and the time modifiers `earliest` and `latest`.
+
+Arguments:
+    text: words, "phrases", field=value, in ( ), and, or, not, earliest=, latest=
+    source: streams, views or patterns; index= is the same
+
+Example:
+    search source=logs timeout severityText=ERROR earliest=-1h
 """
 
 from __future__ import annotations

@@ -1,4 +1,14 @@
-"""`sort [<count>] [+|-] <field> [asc|desc], …`: order the rows; nulls first when ascending, last when descending."""
+"""`sort [<count>] [+|-] <field> [asc|desc], …`: order the rows; nulls first when ascending, last when descending.
+
+Arguments:
+    count: how many rows at most
+    +: ascending, which is so if not said
+    -: descending
+    field: a field, or auto(f), num(f), str(f), ip(f) to say as what
+
+Example:
+    source=logs | sort - durationInNanos, serviceName | head 3
+"""
 
 from __future__ import annotations
 
@@ -8,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import coerce, printer, pushdown
+from treering.query import chain, coerce, printer, pushdown
 from treering.query.function import Typed
 from treering.query.lexer import Kind
 from treering.query.relation import Order, aliased, computed
@@ -66,6 +76,7 @@ class Sort:
         relation = replace(relation.ordered([*orders, *relation.order]), plain=plain)
         if self.count:
             pushdown.newest(relation, self.count)
+            chain.limit(relation, self.count)
             relation = relation.limited(self.count)
         return replace(relation, plain=plain and not self.count)
 

@@ -1,4 +1,13 @@
-"""`spath input=<field> [output=<name>] [[path=]<path>]`: a value of a JSON text, or all of it as one object."""
+"""`spath input=<field> [output=<name>] [[path=]<path>]`: a value of a JSON text, or all of it as one object.
+
+Arguments:
+    input: the field that holds JSON
+    output: the name of the column; the path if not said
+    path: what is taken: a.b{0}.c, a{}; without it all, as one object
+
+Example:
+    source=logs | spath input=payload path=user.id output=user
+"""
 
 from __future__ import annotations
 

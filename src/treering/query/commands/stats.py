@@ -1,4 +1,16 @@
-"""`stats <aggregate>, … [by <field>, … , span(…)]`: one row per group, groups in ascending order, null first."""
+"""`stats <aggregate>, … [by <field>, … , span(…)]`: one row per group, groups in ascending order, null first.
+
+Syntax:
+    stats [bucket_nullable=true|false] <aggregate>, … [by <field>, … , span(<field>, <size>)]
+
+Arguments:
+    aggregate: count(), sum(f), avg(f), p95(f), dc(f) and the like, each with as <name>
+    by: what makes a group: fields, span(field, size)
+    bucket_nullable: false to leave groups without a key out
+
+Example:
+    source=logs | stats count() as n, p95(durationInNanos) by span(@timestamp, 5m), serviceName
+"""
 
 from __future__ import annotations
 
@@ -7,17 +19,18 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import aggregates, lexer, printer, spans
+from treering.query import aggregates, hashorder, lexer, printer, spans, windows
 from treering.query.aggregates import Aggregate
+from treering.query.function import Typed
 from treering.query.relation import Column, Order, Relation, aliased, computed
-from treering.query.scope import Scope
+from treering.query.scope import Scope, column_value
 from treering.query.syntax import Name, Node, Span
+from treering.query.types import Type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from treering.query.compiler import Compiler
-    from treering.query.function import Typed
     from treering.query.parser import Parser
 
 NAMES = ("stats",)
@@ -54,7 +67,10 @@ class Stats:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Group the rows: aggregates first, then the keys, a span before other keys."""
         groups = sorted(self.groups, key=lambda group: not isinstance(group.node, Span))
-        values = [(each.column, aggregates.lower(each, relation, compiler)) for each in self.aggregates]
+        indexed = relation.indexed and not any(each.name in aggregates.LISTS for each in self.aggregates)
+        values = [
+            (each.column, aggregates.lower(each, relation, compiler, indexed=indexed)) for each in self.aggregates
+        ]
         keys = [(group.column, Scope(relation, compiler).typed(group.node)) for group in groups]
         found_spans = sum(isinstance(group.node, Span) for group in groups)
         required = [
@@ -62,10 +78,39 @@ class Stats:
             for index, group in enumerate(groups)
             if not self.bucket_nullable or (isinstance(group.node, Span) and group.node.unit)
         ]
+        if not indexed and keys and (result := _hashed(relation, compiler, values, keys, required)) is not None:
+            return result
         result = grouped(relation, compiler, values, keys, required)
         # The span stands first but orders last.
         result = result.ordered([*result.order[found_spans:], *result.order[:found_spans]])
         return replace(result, unasked=True)
+
+
+_FIRST = "first row"
+
+
+def _hashed(
+    relation: Relation,
+    compiler: Compiler,
+    values: list[tuple[str, Typed]],
+    keys: list[tuple[str, Typed]],
+    required: list[int],
+) -> Relation | None:
+    """Return the groups in the order of a hash table; None when a key has no hash."""
+    relation, number = windows.ranked(relation, compiler)
+    first = Typed(exp.Min(this=number), Type.BIGINT)
+    found = grouped(relation, compiler, [*values, (_FIRST, first)], keys, required)
+    columns = dict(found.columns)
+    earliest = columns.pop(_FIRST)
+    ends = [column_value(column) for column in list(columns.values())[len(values) :]]
+    total = exp.Window(this=exp.Count(this=exp.Star()))
+    place = hashorder.bucket(ends, total, start=1)
+    if place is None:
+        return None
+    ref = compiler.fresh()
+    sql = found.wrapped(aliased(place, ref))
+    order = (Order(Column(ref, Type.BIGINT)), Order(earliest))
+    return replace(found, sql=sql, columns=columns, order=order, unasked=True)
 
 
 def printed(aggregates: Sequence[Aggregate], groups: Sequence[Group]) -> str:

@@ -1,4 +1,20 @@
-"""`streamstats [<options>] <aggregate>, … [by …]`: aggregates of the rows up to each row, in their order."""
+"""`streamstats [<options>] <aggregate>, … [by …]`: aggregates of the rows up to each row, in their order.
+
+Syntax:
+    streamstats [window=<n>] [current=] [global=] [reset_before=(…)] [reset_after=(…)] <aggregate>, … [by …]
+
+Arguments:
+    window: how many rows are looked at; all so far if not said
+    current: false to look at the rows before only
+    global: false for a window in each group
+    reset_before: a condition at which counting begins again, with this row
+    reset_after: the same, with the next row
+    aggregate: an aggregate function, as in stats
+    by: what makes a group
+
+Example:
+    source=logs | sort @timestamp | streamstats window=5 avg(durationInNanos) as moving by serviceName
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,17 @@
 
 A row per bucket and value of the field, in that order; beyond `limit` values (by the sum of the aggregate) the others
 are one, `OTHER`; rows without a value are `NULL`.
+
+Arguments:
+    span: the size of a bucket, 1m if not said
+    limit: how many series, 10 if not said; 0 for all
+    useother: false to leave the others out
+    timefield: the field of time, @timestamp if not said
+    aggregate: an aggregate function, also per_second, per_minute, per_hour, per_day
+    by: the field that makes series
+
+Example:
+    source=logs | timechart span=5m count() by severityText
 """
 
 from __future__ import annotations

@@ -2,6 +2,14 @@
 
 Each period is a column, the oldest first, named after its distance from the search's end; periods without data are left
 out of the answer (manual: cmd/timewrap).
+
+Arguments:
+    span: the length of a period
+    align: end for periods that end with the search, or now
+    series: relative for names such as 1day_before, short for s0, s1
+
+Example:
+    source=logs earliest=-3d latest=now | timechart span=1h count() | timewrap 1day
 """
 
 from __future__ import annotations

@@ -1,4 +1,16 @@
-"""`top [<count>] [countfield=] [showcount=] [usenull=] <field>, … [by <field>, …]`: the most frequent values."""
+"""`top [<count>] [countfield=] [showcount=] [usenull=] <field>, … [by <field>, …]`: the most frequent values.
+
+Arguments:
+    count: how many values, 10 if not said
+    countfield: the name of the column of counts, count if not said
+    showcount: false to leave counts out
+    usenull: false to leave nulls out
+    field: the values that are counted
+    by: what makes a group
+
+Example:
+    source=logs | top 3 serviceName by severityText
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""`transpose [<rows>] [column_name=<name>]`: the first rows become columns, and each column a row of texts."""
+"""`transpose [<rows>] [column_name=<name>]`: the first rows become columns, and each column a row of texts.
+
+Arguments:
+    count: how many rows become columns, 5 if not said
+    column_name: the name of the first column, column if not said
+
+Example:
+    source=logs | stats count() as n, max(durationInNanos) as longest by serviceName | transpose 3
+"""
 
 from __future__ import annotations
 

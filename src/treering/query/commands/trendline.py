@@ -1,6 +1,15 @@
 """`trendline [sort [+|-] <field>] sma(<n>, <field>) [as <name>] wma(…) …`: moving averages, plain or weighted.
 
 Rows where a field is null are left out; the first n - 1 rows have no average (manual: cmd/trendline).
+
+Arguments:
+    sort: the order of the rows
+    sma: a moving average of n rows
+    wma: the same, the newer the heavier
+    as: the name of the column
+
+Example:
+    source=logs | trendline sort @timestamp sma(5, durationInNanos) as trend
 """
 
 from __future__ import annotations

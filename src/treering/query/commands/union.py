@@ -1,4 +1,12 @@
-"""`union [maxout=<n>] <stream or [ <pipeline> ]>, …`: rows of several datasets, after the rows so far if any."""
+"""`union [maxout=<n>] <stream or [ <pipeline> ]>, …`: rows of several datasets, after the rows so far if any.
+
+Arguments:
+    maxout: how many rows at most
+    dataset: a stream or a search between brackets
+
+Example:
+    source=logs | fields body | union [ source=spans | fields name ]
+"""
 
 from __future__ import annotations
 

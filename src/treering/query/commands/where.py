@@ -1,4 +1,11 @@
-"""`where <condition>`: keep the rows that satisfy it."""
+"""`where <condition>`: keep the rows that satisfy it.
+
+Arguments:
+    condition: rows are kept for which it is true
+
+Example:
+    source=logs | where durationInNanos > 500000000 and like(body, '%timeout%')
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,16 @@
-"""`xyseries [sep=] [format=] <x> <y> in (<value>, …) <field>, …`: a column per value of y, a row per value of x."""
+"""`xyseries [sep=] [format=] <x> <y> in (<value>, …) <field>, …`: a column per value of y, a row per value of x.
+
+Arguments:
+    sep: what stands between a name and a value in the name of a column
+    format: the whole name, with $VAL$ and $AGG$
+    x: the field of the rows
+    y: the field of the columns
+    in: its values that become columns
+    field: the values of the table
+
+Example:
+    source=logs | stats count() as n by serviceName, code | xyseries serviceName code in ('1', '2') n
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,35 @@ class Native:
 
 def all_natives() -> tuple[Native, ...]:
     """Return every native function of PPL."""
-    from treering.query.native import converts, flattening, graph, json, labels, text, times
+    from treering.query.native import (
+        baselines,
+        brain,
+        converts,
+        differences,
+        flattening,
+        graph,
+        hashes,
+        json,
+        labels,
+        learned,
+        spantree,
+        text,
+        times,
+    )
 
-    parts = (text, json, times, converts, flattening, labels, graph)
+    parts = (
+        text,
+        json,
+        times,
+        converts,
+        flattening,
+        labels,
+        graph,
+        differences,
+        baselines,
+        spantree,
+        brain,
+        learned,
+        hashes,
+    )
     return tuple(native for part in parts for native in part.NATIVES)

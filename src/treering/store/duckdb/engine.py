@@ -21,7 +21,8 @@ from treering.stage.store import Limits, Query, Result, ResultColumn, StreamInfo
 from treering.store.duckdb import arrow, following, journal, recovery, relation, running
 from treering.store.duckdb import ids as id_index
 from treering.store.duckdb import mapping as mapping_changes
-from treering.store.duckdb.catalog import Catalog, StreamView, matching, span, unknown
+from treering.store.duckdb import plan as plans
+from treering.store.duckdb.catalog import Catalog, StreamView, span, unknown
 from treering.store.duckdb.config import Config
 from treering.store.duckdb.journal import Journal
 from treering.store.duckdb.lookup import Lookup
@@ -30,6 +31,7 @@ from treering.store.duckdb.memtable import Generation
 from treering.store.duckdb.ownership import Lock
 from treering.store.duckdb.reserve import Reserve
 from treering.store.duckdb.scan import Scanner
+from treering.store.duckdb.statement import check, seen, streams, text
 from treering.store.duckdb.upkeep import Upkeep
 from treering.store.duckdb.wal import Disk, Log
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from treering.core.clock import Clock
     from treering.model.schema import StreamSchema
+    from treering.stage.plan import Plan
     from treering.stage.store import Scan
     from treering.store.duckdb.memtable import Run
 
@@ -176,15 +179,13 @@ class DuckdbStore:
     def run(self, query: Query, limits: Limits, cancel: threading.Event | None = None) -> Result:
         """Answer a query. Raises `UserError` at a limit or a value the query cannot handle."""
         started = time.thread_time()
-        wanted = {pattern for scan in query.scans.values() for pattern in scan.streams if not pattern.startswith("-")}
-        with self._catalog.pinned(sorted(wanted)) as views, self._connection.cursor() as cursor:
+        with self._catalog.pinned(streams(query)) as views, self._connection.cursor() as cursor:
             scanner = Scanner(cursor, self._catalog, self._lookup)
-            by_name = {view.name: view for view in views}
             try:
                 with running.guarded(cursor, limits, cancel):
-                    tables = {name: scanner.table(scan, _views(scan, by_name)) for name, scan in query.scans.items()}
-                    text = _printed(_with_tables(query.sql.copy(), tables), query)
-                    rows = running.fetch(cursor, text, limits)
+                    tables = {name: scanner.table(scan, seen(scan, views)) for name, scan in query.scans.items()}
+                    check(scanner.bytes, limits)
+                    rows = running.fetch(cursor, text(query, tables), limits)
             except running.Unreadable as error:
                 if not self._quarantine(scanner.segments):
                     raise Bug(f"the embedded engine cannot read its files: {error}") from error
@@ -192,6 +193,17 @@ class DuckdbStore:
         if rows is None:
             return self.run(query, limits, cancel)
         return Result(query.columns, rows, scanner.rows, scanner.bytes, cpu_seconds=time.thread_time() - started)
+
+    def plan(
+        self, query: Query, limits: Limits, *, measure: bool = False, cancel: threading.Event | None = None
+    ) -> Plan:
+        """Return how `query` is answered; with `measure` answer it and say what that took."""
+        pinned, connection = self._catalog.pinned(streams(query)), self._connection.cursor()
+        try:
+            with pinned as views, connection as cursor, running.guarded(cursor, limits, cancel):
+                return plans.plan(cursor, self._catalog, self._lookup, query, views, measure=measure)
+        except running.Unreadable as error:
+            raise Bug(f"the embedded engine cannot read its files: {error}") from error
 
     def _quarantine(self, items: Iterable[Segment]) -> list[str]:
         reasons = recovery.quarantine(self._catalog, items)
@@ -255,7 +267,7 @@ class DuckdbStore:
             else:
                 cursor.register("memory", Table.from_batches([part.data]))
                 source = exp.to_table("memory")
-            query = exp.select("*").from_(source).where(relation.ranges([(seq, seq) for seq in seqs]))
+            query = exp.select("*").from_(source).where(relation.numbered(seqs))
             table = Table.from_arrow(cursor.sql(query.sql(dialect="duckdb")))
         return list(arrow.rows(table))
 
@@ -346,30 +358,3 @@ def _info(view: StreamView) -> StreamInfo:
     size = sum(item.bytes + item.extra_bytes for item in segments) + sum(int(run.data.nbytes) for run in runs)
     first, last = (min(lows), max(highs)) if lows else (None, None)
     return StreamInfo(view.name, view.rows, size, first, last, view.stream.mapping)
-
-
-def _views(scan: Scan, views: Mapping[str, StreamView]) -> list[StreamView]:
-    return [views[name] for name in matching(scan.streams, sorted(views))]
-
-
-def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query]) -> exp.Query:
-    for node in list(sql.find_all(exp.Table)):
-        if (found := tables.get(node.name)) is not None:
-            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
-            node.replace(exp.Subquery(this=found.copy(), alias=alias))
-    return sql
-
-
-def _printed(sql: exp.Query, query: Query) -> str:
-    """Return the text of the query, its timestamps as nanoseconds: Python's datetime cuts them to microseconds."""
-    if not any(column.type == "timestamp" for column in query.columns):
-        return sql.sql(dialect="duckdb")
-    names = [f"c{index}" for index in range(len(query.columns))]
-    chosen: list[exp.Expr] = []
-    for name, column in zip(names, query.columns, strict=True):
-        value: exp.Expression = exp.column(name)
-        if column.type == "timestamp":
-            value = exp.Anonymous(this="epoch_ns", expressions=[exp.cast(value, "TIMESTAMP_NS", dialect="duckdb")])
-        chosen.append(exp.alias_(value, name))
-    alias = exp.TableAlias(this=exp.to_identifier("answer"), columns=[exp.to_identifier(name) for name in names])
-    return exp.select(*chosen).from_(exp.Subquery(this=sql, alias=alias)).sql(dialect="duckdb")

@@ -163,6 +163,12 @@ def ranges(spans: Sequence[tuple[int, int]]) -> exp.Expr:
     return exp.or_(*(_between(low, high) for low, high in spans))
 
 
+def numbered(numbers: Sequence[int]) -> exp.Expr:
+    """Return the condition that `_seq` is one of the sorted `numbers`, so that row groups are passed over."""
+    # Parquet's statistics are compared with the first part only; the second one is a look into a hash table.
+    return exp.and_(_between(numbers[0], numbers[-1]), among(numbers))
+
+
 def _number(value: int) -> exp.Expression:
     return exp.Literal.number(value)
 

@@ -43,6 +43,15 @@ class Chosen:
     runs: tuple[Run, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What of a stream is read: segments, each with its rows that can match at most, unflushed rows, and columns."""
+
+    segments: tuple[tuple[Segment, int], ...]
+    unflushed: int
+    columns: tuple[str, ...]
+
+
 class Scanner:
     """Builds the tables of one query on its cursor."""
 
@@ -51,6 +60,7 @@ class Scanner:
         self.rows = 0
         self.bytes = 0
         self.segments: list[Segment] = []
+        self.reads: list[Read] = []  # of the table made last
         self._cursor = cursor
         self._folder: Path | None = catalog.folder
         self._catalog = catalog
@@ -65,13 +75,12 @@ class Scanner:
         if scan.newest is not None:
             scan = self._newest(scan, schema, views)
         chosen = [self._choose(scan, view, schema) for view in views]
-        for part in chosen:
-            self.segments += [item for item, _ in part.segments]
-            self.rows += sum(run.rows for run in part.runs)
-            for item, spans in part.segments:
-                rows = item.rows if spans is None else min(item.rows, sum(high - low + 1 for low, high in spans))
-                self.rows += rows
-                self.bytes += item.bytes * rows // item.rows
+        columns = tuple(relation.physical(relation.types(scan.fields, schema)))
+        self.reads = [_read(part, columns) for part in chosen]
+        for read in self.reads:
+            self.segments += [item for item, _ in read.segments]
+            self.rows += read.unflushed + sum(rows for _, rows in read.segments)
+            self.bytes += sum(item.bytes * rows // item.rows for item, rows in read.segments)
         return relation.table(scan, schema, self._parts(scan, schema, chosen))
 
     def _choose(self, scan: Scan, view: StreamView, schema: StreamSchema) -> Chosen:
@@ -159,6 +168,14 @@ class Scanner:
         if scan.where is not None:
             query = query.where(scan.where.copy())
         return [row[0] for row in self._cursor.execute(query.sql(dialect="duckdb")).fetchall()]
+
+
+def _read(chosen: Chosen, columns: tuple[str, ...]) -> Read:
+    segments = tuple(
+        (item, item.rows if spans is None else min(item.rows, sum(high - low + 1 for low, high in spans)))
+        for item, spans in chosen.segments
+    )
+    return Read(segments, sum(run.rows for run in chosen.runs), columns)
 
 
 def _walk(chosen: Sequence[Chosen]) -> Iterable[tuple[list[Chosen], int | None]]:

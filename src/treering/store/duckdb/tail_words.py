@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from treering.model.buffers import from_arrow
 from treering.model.columns import REST, Kind
 from treering.store.duckdb.lookup import OF_NUMBERS
-from treering.store.duckdb.text import fold, from_arrow
+from treering.store.duckdb.text import fold
 
 if TYPE_CHECKING:
     from treering.model.schema import StreamSchema

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from treering.model.buffers import Texts, from_arrow
 from treering.model.columns import REST, SEQUENCE, Kind
 from treering.store.duckdb import arrow
-from treering.store.duckdb.text import Texts, fold, from_arrow, from_strings, strings_within
+from treering.store.duckdb.text import fold, from_strings, strings_within
 from treering.store.duckdb.words import Words
 
 if TYPE_CHECKING:

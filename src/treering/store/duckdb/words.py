@@ -14,7 +14,7 @@ import numpy as np
 from treering.core.wasm import Instance
 
 if TYPE_CHECKING:
-    from treering.store.duckdb.text import Texts
+    from treering.model.buffers import Texts
 
 PROGRAM = Path(__file__).parent / "wasm" / "words.wasm"
 _PIECE_BYTES = 1 << 20

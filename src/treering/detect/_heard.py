@@ -1,0 +1,61 @@
+"""Which records of a batch have texts that are worth reading for suspicious prompts, by who may speak in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from treering.detect import _screen as flag
+from treering.detect._screen import places, screened
+from treering.detect._texts import DOCUMENT, SYSTEM, TOOL, USER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from treering.detect._texts import Source
+    from treering.model.rows import Rows
+
+    Chosen = NDArray[np.bool_]
+
+
+class Heard:
+    """Chooses the records of a source; what is left out would be read for nothing."""
+
+    def __init__(self, rows: Rows, files: tuple[str, ...]) -> None:
+        """Look at `rows` with the shipped phrases and those of `files`."""
+        self._rows = rows
+        self._files = files
+
+    def suspicious(self, source: Source) -> list[int]:
+        """Return the records in which somebody who is judged may say something suspicious."""
+        flags = self._flags(source)
+        users = self._by(source, USER) | self._has(flags, flag.SAID_USER)
+        others = self._by(source, DOCUMENT, TOOL) | self._has(flags, flag.SAID_TOOL)
+        others |= users & self._has(flags, flag.TAG)
+        found = users & self._has(flags, flag.USER) | others & self._has(flags, flag.OTHER)
+        return places(found | (users | others) & self._has(flags, flag.ODD))
+
+    def instructions(self, source: Source) -> list[int]:
+        """Return the records in which the system may speak."""
+        return places(self._by(source, SYSTEM) | self._has(self._flags(source), flag.SAID_SYSTEM))
+
+    def answers(self, source: Source, knows: Callable[[int], bool]) -> list[int]:
+        """Return the records whose answer has a link, or whose instructions are known."""
+        if "output" not in source.field:
+            return []
+        links = self._has(self._flags(source), flag.LINK)
+        return [place for place in range(self._rows.count) if links[place] or knows(place)]
+
+    def _flags(self, source: Source) -> flag.Flags:
+        return screened(self._rows).flags(source.column, self._files)
+
+    def _by(self, source: Source, *roles: str) -> Chosen:
+        if source.roles:
+            return np.array([role in roles for role in source.roles])
+        return np.full(self._rows.count, source.role in roles)
+
+    def _has(self, flags: flag.Flags, bits: int) -> Chosen:
+        return (flags & bits) > 0

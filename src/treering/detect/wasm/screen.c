@@ -1,0 +1,449 @@
+/* Decides which texts of a column need a closer look by detectors: one pass over the bytes, for all of them at once.
+ *
+ * A text that is passed over cannot hold a phrase, an encoding, a disguise or a secret that `_phrases.py`, `textview`
+ * and `_secret_kinds.py` would find; one that is not passed over may hold none. `screen.py` makes the tables: an
+ * automaton (Aho and Corasick 1975) over all literals, how characters are folded, which rules need what.
+ *
+ * JSON is read as it stands: escapes are undone, quotes and brackets are characters like others. Freestanding C; all
+ * memory is what `reserve` cuts from WebAssembly's linear memory.
+ *
+ * Build, here with Zig's clang, which comes as a Python package (ziglang 0.17.1):
+ *   python -m ziglang cc -target wasm32-freestanding -O3 -nostdlib -Wall -Wextra -Wl,--no-entry -Wl,--strip-all \
+ *     -o screen.wasm screen.c && sha256sum screen.c > screen.c.sha256
+ */
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+#define PAGE 65536u
+#define WORDS 2u       /* 64-bit words of a set of rules */
+#define BLOCK 512u     /* characters; what a rule needs stands in one block or two neighbouring ones */
+#define LONG 16u       /* characters without a break from which they may be an encoding */
+#define FEW_DIGITS 8u  /* digits from which numbers may be one */
+#define CARD_DIGITS 13u
+#define NAME_REACH 20u
+#define NOTHING 0xffffffffu
+#define PAGES 0x1100u /* pages of 256 characters */
+#define ASKED 64u
+#define UNKNOWN 1u
+
+/* What is said of a text; `screen.py` has the same numbers. */
+enum { USER = 1, OTHER = 2, SECRET = 4, LINK = 8, TAG = 16, SAID_USER = 32, SAID_TOOL = 64, SAID_SYSTEM = 128, ODD = 256 };
+/* What has to stand around the literal of a secret. */
+enum { NAMED = 1, RUN = 2, BEARER = 4, CARD = 8, IBAN = 16 };
+/* Kinds of bytes. */
+enum { RUNS = 1, DIGIT = 2, LEET = 4, SLOW = 8, NAME = 16, HEX = 32, ALNUM = 64, TOKEN = 128 };
+
+typedef struct {
+    u64 near[WORDS], also[WORDS];
+    u32 mark;
+    u8 check, length, unused[2];
+    u32 block, more; /* the block in which it was noted last */
+} Out;
+
+extern u8 __heap_base;
+static u32 top;
+static const u16 *next_state;
+static Out *outs;
+static const u8 *classes;
+static u32 shift, first_out;
+static u64 free_of[WORDS], of_user[WORDS], of_other[WORDS];
+static u32 pages[PAGES];
+static u32 asked[ASKED], asking; /* pages that were needed and are not known */
+static u8 kinds[256];
+static u16 plain_of[256];    /* class and, above it, kind of each byte */
+static u8 leet[256];
+
+static u64 near[2][WORDS], also[2][WORDS]; /* of this block and the one before */
+static u32 flags, digits, wanted, beyond, block = 1;
+
+/* Returns the place of new memory, 16 bytes aligned, 0 when there is no more. */
+EXPORT(reserve) u32 reserve(u32 size)
+{
+    if (!top) top = ((u32)&__heap_base + 15u) & ~15u;
+    u64 end = (u64)top + ((size + 15u) & ~15u);
+    u64 have = (u64)__builtin_wasm_memory_size(0) * PAGE;
+    if (end > have && __builtin_wasm_memory_grow(0, (u32)((end - have + PAGE - 1) / PAGE)) == (__SIZE_TYPE__)-1) return 0;
+    u32 place = top;
+    top = (u32)end;
+    return place;
+}
+
+static void set(const char *characters, u32 kind)
+{
+    for (; *characters; characters++) kinds[(u8)*characters] |= (u8)kind;
+}
+
+/* Takes the tables; `masks` are three sets: rules that need nothing more, rules of users, rules of others. */
+EXPORT(begin) void begin(const u16 *next, const u8 *of, Out *out, u32 stride, u32 first, const u64 *masks)
+{
+    next_state = next, classes = of, outs = out, shift = stride, first_out = first;
+    for (u32 w = 0; w < WORDS; w++)
+        free_of[w] = masks[w], of_user[w] = masks[WORDS + w], of_other[w] = masks[2 * WORDS + w];
+    for (u32 c = 0; c < 256; c++) {
+        u32 letter = (c | 32u) - 'a' < 26u, digit = c - '0' < 10u;
+        kinds[c] = (u8)(letter || digit ? RUNS | NAME | ALNUM | TOKEN : c >= 128 ? SLOW : 0);
+        if (digit) kinds[c] |= DIGIT | HEX;
+        if ((c | 32u) - 'a' < 6u) kinds[c] |= HEX;
+        leet[c] = (u8)c;
+    }
+    set("+/_-", RUNS), set("_-", NAME), set("_-.~+/", TOKEN), set("%&\\", SLOW);
+    const char *from = "0134567892@$!|+(", *to = "oieasgtbgzasiltc";
+    for (u32 at = 0; from[at]; at++) leet[(u8)from[at]] = (u8)to[at], kinds[(u8)from[at]] |= LEET;
+    for (u32 c = 0; c < 256; c++) plain_of[c] = (u16)(kinds[c] << 8 | classes[c]);
+}
+
+/* Takes how the 256 characters of a page are read: for each the place of a length and that many bytes. */
+EXPORT(add_page) void add_page(u32 number, u32 place) { if (number < PAGES) pages[number] = place; }
+
+static u32 hex(u32 c) { return c - '0' < 10u ? c - '0' : (c | 32u) - 'a' < 6u ? (c | 32u) - 'a' + 10 : 16; }
+
+/* Whether bytes could be a text that a person wrote: UTF-8 (it may end within a character), letters in it. */
+static u32 is_text(const u8 *bytes, u32 size, u32 whole)
+{
+    if (size >= 2 && ((bytes[0] == 0xff && bytes[1] == 0xfe) || (bytes[0] == 0xfe && bytes[1] == 0xff))) return 1;
+    u32 letters = 0, odd = 0, count = 0;
+    for (u32 at = 0; at < size; count++) {
+        u32 c = bytes[at], more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
+        if (more == 9) return 0;
+        letters += more || (c | 32u) - 'a' < 26u;
+        odd += (c < 32 && c != '\n' && c != '\r' && c != '\t') || c == 127;
+        for (at++; more && at < size; more--, at++)
+            if ((bytes[at] & 0xc0) != 0x80) return 0;
+    }
+    return !whole || size > 400 || (odd * 20 <= count && letters * 3 >= count);
+}
+
+static u8 read[4096];
+
+static u32 of_base64(u32 c)
+{
+    return c - 'A' < 26u ? c - 'A' : c - 'a' < 26u ? c - 'a' + 26 : c - '0' < 10u ? c - '0' + 52 : c == '+' || c == '-' ? 62 : 63;
+}
+
+static u32 is_base64(const u8 *run, u32 size, u32 alone)
+{
+    u32 made = 0;
+    for (u32 at = 0; at + 1 < size && made + 3 <= sizeof read; at += 4) {
+        u32 left = size - at < 4 ? size - at : 4, bits = 0;
+        for (u32 c = 0; c < 4; c++) bits = bits << 6 | (c < left ? of_base64(run[at + c]) : 0);
+        for (u32 c = 0; c + 1 < left; c++) read[made++] = (u8)(bits >> (16 - 8 * c));
+    }
+    return is_text(read, made, alone && size < 512);
+}
+
+static u32 is_hex(const u8 *run, u32 size)
+{
+    if (size > 2 && run[0] == '0' && (run[1] | 32) == 'x') run += 2, size -= 2;
+    if (size < LONG || size & 1) return 0;
+    u32 made = 0;
+    for (u32 at = 0; at < size && made < sizeof read; at += 2) {
+        u32 high = hex(run[at]), low = hex(run[at + 1]);
+        if (high > 15 || low > 15) return 0;
+        read[made++] = (u8)(high << 4 | low);
+    }
+    return is_text(read, made, made < 400);
+}
+
+/* Whether a run of letters, digits and +/_- is an encoding of a text; `alone`: it does not go on on the next line. */
+static u32 is_encoded(const u8 *run, u32 size, u32 alone)
+{
+    if (is_base64(run, size, alone)) return 1;
+    u32 upper = 0;
+    for (u32 at = 0, start = 0; at <= size; at++) {
+        u32 c = at < size ? run[at] : 0;
+        upper = c - 'A' < 26u || c - '2' < 6u ? upper + 1 : 0;
+        if (upper >= 24) return 1;
+        if (kinds[c] & ALNUM) continue;
+        if (at - start >= LONG && is_hex(run + start, at - start)) return 1;
+        start = at + 1;
+    }
+    return 0;
+}
+
+/* Whether there are many short numbers in a row: bytes as hexadecimal, decimal or binary numbers. */
+static u32 is_numbers(const u8 *text, u32 size, u32 json)
+{
+    u32 hexes = 0, codes = 0, bits = 0, start = 0, gap = 0;
+    for (u32 at = 0; at <= size; at++) {
+        u32 c = at < size ? text[at] : 0;
+        if (kinds[c] & ALNUM) {
+            if (gap > 2) hexes = codes = bits = 0;
+            gap = 0;
+            continue;
+        }
+        if (at > start) {
+            const u8 *token = text + start;
+            u32 long_ = at - start, decimal = 1, binary = 1;
+            u32 skip = long_ == 4 && token[0] == '0' && (token[1] | 32) == 'x' ? 2 : 0;
+            for (u32 i = 0; i < long_; i++) decimal &= token[i] - '0' < 10u, binary &= token[i] - '0' < 2u;
+            hexes = long_ - skip == 2 && hex(token[skip]) < 16 && hex(token[skip + 1]) < 16 ? hexes + 1 : 0;
+            codes = decimal && (long_ == 2 || long_ == 3) ? codes + 1 : 0;
+            bits = binary && long_ % 8 == 0 ? bits + long_ : 0;
+            if (hexes >= 8 || codes >= 10 || bits >= 48) return 1;
+        }
+        if (json && c == '\\') at++, gap = 9; /* the letter after it is no part of a number */
+        start = at + 1;
+        gap = c == ' ' || c == ',' || c == ':' || c == ';' ? gap + 1 : 9;
+    }
+    return 0;
+}
+
+/* Looks at what stands around the literal of a secret that ends at `end`; `slow`: where the last odd character ended. */
+static void secret(const Out *out, const u8 *text, u32 size, u32 end, u32 slow, u32 json)
+{
+    if (out->check & CARD) wanted |= CARD;
+    if (out->check & IBAN) wanted |= IBAN;
+    if (slow == NOTHING) {
+        if (out->check & (NAMED | RUN | BEARER)) flags |= SECRET;
+        return;
+    }
+    if (out->check & NAMED)
+        for (u32 at = end; at < size && at < end + NAME_REACH; at++)
+            if (text[at] == ':' || text[at] == '=' || (json && text[at] == '\\' && at + 1 < size && text[at + 1] == 'u')) {
+                flags |= SECRET;
+                break;
+            }
+    if (out->check & RUN) {
+        u32 start = end - out->length, at = start;
+        if (end < out->length || start < slow) { flags |= SECRET; return; }
+        if (start > slow && kinds[text[start - 1]] & NAME) return;
+        while (at < size && at < start + LONG && kinds[text[at]] & TOKEN) at++;
+        if (at == start + LONG || (json && at < size && text[at] == '\\')) flags |= SECRET;
+    }
+    if (out->check & BEARER) {
+        u32 at = end;
+        while (at < size && at < end + 10 && text[at] != '\\' && !(kinds[text[at]] & TOKEN)) at++;
+        u32 start = at;
+        while (at < size && at < start + LONG && kinds[text[at]] & TOKEN) at++;
+        if (at == start + LONG || (at < size && text[at] == '\\')) flags |= SECRET;
+    }
+}
+
+static void note(u32 state)
+{
+    Out *out = outs + (state - first_out);
+    if (out->block == block) return;
+    out->block = block;
+    for (u32 w = 0; w < WORDS; w++) near[0][w] |= out->near[w], also[0][w] |= out->also[w];
+}
+
+static void turn(void)
+{
+    block++;
+    for (u32 w = 0; w < WORDS; w++) {
+        u64 met = (near[0][w] | near[1][w]) & (also[0][w] | also[1][w] | free_of[w]);
+        if (met & of_user[w]) flags |= USER;
+        if (met & of_other[w]) flags |= OTHER;
+        near[1][w] = near[0][w], also[1][w] = also[0][w];
+        near[0][w] = also[0][w] = 0;
+    }
+}
+
+/* Reads a character of UTF-8 at `*at` and moves behind it. */
+static u32 code_at(const u8 *text, u32 size, u32 *at)
+{
+    u32 c = text[*at], more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+    u32 code = more == 0 ? c : more == 1 ? c & 31 : more == 2 ? c & 15 : c & 7;
+    (*at)++;
+    for (; more && *at < size; more--, (*at)++) code = code << 6 | (text[*at] & 63);
+    return code;
+}
+
+/* Returns the length and the bytes that a character is read as, nothing when its page is not known. */
+static const u8 *read_as(u32 code)
+{
+    u32 number = code >> 8;
+    if (number >= PAGES) return 0;
+    if (!pages[number] && asking < ASKED) pages[number] = UNKNOWN, asked[asking++] = number;
+    if (pages[number] <= UNKNOWN) return 0;
+    return (const u8 *)((const u32 *)pages[number])[code & 255];
+}
+
+static u32 four(const u8 *text)
+{
+    u32 code = 0;
+    for (u32 at = 0; at < 4; at++) {
+        u32 digit = hex(text[at]);
+        if (digit > 15) return NOTHING;
+        code = code << 4 | digit;
+    }
+    return code;
+}
+
+/* Undoes an escape of JSON at `*at` and moves behind it; NOTHING for what is none. */
+static u32 unescaped(const u8 *text, u32 size, u32 *at)
+{
+    static const char *const from = "nrtbf\"\\/", *const to = "\n\r\t\b\f\"\\/";
+    u32 c = *at + 1 < size ? text[*at + 1] : 0;
+    if (c == 'u' && *at + 6 <= size) {
+        u32 code = four(text + *at + 2);
+        *at += 6;
+        if (code - 0xd800u < 0x400u) {
+            if (*at + 6 > size || text[*at] != '\\' || text[*at + 1] != 'u') return NOTHING;
+            u32 low = four(text + *at + 2);
+            if (low - 0xdc00u >= 0x400u) return NOTHING;
+            *at += 6;
+            return 0x10000 + ((code - 0xd800u) << 10) + (low - 0xdc00u);
+        }
+        return code - 0xdc00u < 0x400u ? NOTHING : code;
+    }
+    for (u32 i = 0; from[i]; i++)
+        if (c == (u8)from[i]) return *at += 2, (u8)to[i];
+    return NOTHING;
+}
+
+static u8 straight[1024];
+
+/* Whether a run with characters beyond ASCII in it is an encoding, once they are read as what they look like. */
+static u32 is_encoded_beyond(const u8 *text, u32 from, u32 to, u32 json)
+{
+    u32 made = 0;
+    while (from < to) {
+        u32 code = json && text[from] == '\\' ? unescaped(text, to, &from) : code_at(text, to, &from);
+        u8 plain[2] = {1, (u8)code};
+        const u8 *as = code < 128 ? plain : read_as(code);
+        if (!as || made + as[0] > sizeof straight) return 1;
+        for (u32 i = 1; i <= as[0]; i++) straight[made++] = as[i];
+    }
+    return made >= LONG && is_encoded(straight, made, 0);
+}
+
+/* Whether `%` and `&` begin an escape, and a backslash one of a programming language. */
+static u32 begins_escape(const u8 *text, u32 size, u32 at)
+{
+    if (text[at] == '%') return at + 2 < size && hex(text[at + 1]) < 16 && hex(text[at + 2]) < 16;
+    if (text[at] == '\\') return at + 1 < size && (text[at + 1] == 'u' || text[at + 1] == 'x');
+    u32 i = at + 1;
+    while (i < size && i < at + 34 && (text[i] == '#' || kinds[text[i]] & ALNUM)) i++;
+    return i > at + 1 && i < size && text[i] == ';';
+}
+
+/* What is known while one text is read. */
+typedef struct {
+    const u8 *text;
+    u32 size, json, at, state, twin, broken, slow, mixed, limit, inside, selectors;
+} Reading;
+
+static void ended(Reading *r, u32 state, u32 fast)
+{
+    const Out *out = outs + (state - first_out);
+    note(state);
+    flags |= out->mark;
+    if (out->check) secret(out, r->text, r->size, r->at, fast ? r->slow : NOTHING, r->json);
+}
+
+/* Reads one byte of what a character is read as; digits and signs are read as letters beside it. */
+static void step(Reading *r, u32 one, u32 as, u32 fast)
+{
+    u32 before = r->twin == NOTHING ? r->state : r->twin;
+    r->state = next_state[r->state << shift | classes[one]];
+    r->twin = as ? next_state[before << shift | classes[as]] : before;
+    if (r->twin == r->state) r->twin = NOTHING;
+    else if (r->twin >= first_out) note(r->twin);
+    digits += (kinds[one] & DIGIT) >> 1;
+    if (r->state >= first_out) ended(r, r->state, fast);
+}
+
+/* Looks at the characters between two that end a run, and at the rules when a block is full. */
+static void broken_at(Reading *r, u32 end, u32 next, u32 c)
+{
+    u32 size = end - r->broken;
+    if (size >= LONG && (r->mixed > r->broken ? is_encoded_beyond(r->text, r->broken, end, r->json)
+                                              : is_encoded(r->text + r->broken, size, c != '\n' && c != '\r')))
+        flags |= ODD;
+    r->broken = next;
+    if (next >= r->limit) turn(), r->limit = next + BLOCK;
+}
+
+/* Reads one escape or character beyond ASCII; returns 0 for what is no JSON. */
+static u32 odd_one(Reading *r)
+{
+    u32 from = r->at, code = r->text[from], chars = 0, single;
+    if (r->json && code == '\\') {
+        if (!r->inside || (code = unescaped(r->text, r->size, &r->at)) == NOTHING) return 0;
+        if (code == '\\' && r->at < r->size && (r->text[r->at] == 'u' || r->text[r->at] == 'x')) flags |= ODD;
+        if (code == '%' || code == '&') flags |= ODD;
+        r->slow = r->at;
+    } else if (code >= 128) {
+        code = code_at(r->text, r->size, &r->at);
+        r->slow = r->at, beyond = 1;
+    } else {
+        if (begins_escape(r->text, r->size, from)) flags |= ODD;
+        r->at++;
+    }
+    u8 plain[2] = {1, (u8)code};
+    const u8 *as = code < 128 ? plain : read_as(code);
+    r->selectors = code - 0xfe00u < 16u ? r->selectors + 1 : 0;
+    if (r->selectors >= 4 || code >= 0xe0000u || !as) flags |= ODD;
+    if (!as) r->state = 0, r->twin = NOTHING;
+    for (u32 i = 1; as && i <= as[0]; i++) {
+        step(r, as[i], code == 0x20ac ? (i == 1 ? 'e' : 0) : leet[as[i]], from + 1 == r->at);
+        chars += (as[i] & 0xc0) != 0x80;
+    }
+    if (r->at - from > chars) r->limit += r->at - from - chars;
+    single = as && as[0] ? as[1] : 0;
+    if (as && (!as[0] || (single < 128 && kinds[single] & RUNS))) r->mixed = r->at;
+    else broken_at(r, from, r->at, single);
+    return 1;
+}
+
+/* Looks at one text; returns 0 when it was to be JSON and is none. */
+static u32 look(const u8 *text, u32 size, u32 json)
+{
+    const u16 *const next = next_state;
+    const u32 wide = shift, first = first_out;
+    Reading r = {text, size, json, 0, 0, NOTHING, 0, 0, 0, BLOCK, 0, 0};
+    u32 state = 0, at = 0, quotes = 0;
+    while (at < size) {
+        u32 c = text[at], is = plain_of[c];
+        quotes += c == '"';
+        if (is & (SLOW | LEET) << 8 || r.twin != NOTHING) {
+            r.state = state, r.at = at, r.inside = quotes & 1;
+            if (is & SLOW << 8) {
+                if (!odd_one(&r)) return 0;
+            } else {
+                r.at = at + 1;
+                step(&r, c, leet[c], 1);
+                if (!(is & RUNS << 8)) broken_at(&r, at, at + 1, c);
+            }
+            state = r.state, at = r.at;
+            continue;
+        }
+        state = next[state << wide | (is & 255)];
+        at++;
+        if (state >= first) r.at = at, ended(&r, state, 1);
+        if (!(is & RUNS << 8) && (at - 1 - r.broken >= LONG || at >= r.limit)) broken_at(&r, at - 1, at, c);
+        else if (!(is & RUNS << 8)) r.broken = at;
+    }
+    broken_at(&r, size, size, 0);
+    return !json || !(quotes & 1);
+}
+
+/* Says of each of `count` texts, which end at `ends` (and begin where the one before ends), what to look at.
+ *
+ * `json`: whether every text is JSON; otherwise those that begin as a list or an object may be. Returns how many pages of
+ * characters it does not know. */
+EXPORT(screen) u32 screen(const u8 *texts, const u32 *ends, u32 count, u32 json, u16 *found)
+{
+    asking = 0;
+    for (u32 row = 0, start = 0; row < count; start = ends[row], row++) {
+        const u8 *text = texts + start;
+        u32 size = ends[row] - start;
+        flags = digits = wanted = beyond = 0;
+        for (u32 w = 0; w < WORDS; w++) near[0][w] = also[0][w] = near[1][w] = also[1][w] = 0;
+        u32 is_json = size && (json || text[0] == '[' || text[0] == '{');
+        if (is_json) is_json = look(text, size, 1);
+        if (!is_json) look(text, size, 0);
+        turn();
+        if (digits >= FEW_DIGITS && is_numbers(text, size, is_json)) flags |= ODD;
+        if ((wanted & CARD && (digits >= CARD_DIGITS || beyond)) || (wanted & IBAN && (digits >= 2 || beyond))) flags |= SECRET;
+        found[row] = (u16)flags;
+    }
+    return asking;
+}
+
+/* Returns where the numbers of the pages are that the last call of `screen` asked for. */
+EXPORT(asked_pages) const u32 *asked_pages(void) { return asked; }

@@ -1,0 +1,57 @@
+"""The order in which OpenSearch's own engine hands out groups that the index did not make: that of a Java hash map.
+
+Where the index aggregates, groups ascend. Where the engine does (after `head`, a join, a window, and for lists of
+values), they come by bucket of a `java.util.HashMap`, then by first row. Clients see that order, so it is kept.
+Hashes as in java.lang (`String`, `Integer`, `Long`, `Double`, `Boolean`) and `java.util.List`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from treering.query import coerce
+from treering.query.template import literal, sql
+from treering.query.types import Type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from treering.query.function import Typed
+
+_WORD = 0xFFFFFFFF
+_NARROW = (Type.TINYINT, Type.SMALLINT, Type.INT)
+
+
+def bucket(keys: Sequence[Typed], count: exp.Expression, *, start: int) -> exp.Expression | None:
+    """Return the number of the bucket that `keys` fall into when the map has `count` keys; None for keys of documents.
+
+    Several keys are hashed as a list is, from `start`: 1 for lists, 0 for records.
+    """
+    parts = [_hash(key) for key in keys]
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return None
+    found = known[0]
+    if len(known) > 1:
+        found = literal(start)
+        for part in known:
+            found = sql("(:h * 31 + :p) & :w", h=found, p=part, w=literal(_WORD))
+    size = sql("CAST(16 * 2 ** greatest(0, ceil(log2(:n / 12.0))) AS BIGINT)", n=count)
+    return sql("xor(:h, :h >> 16) & (:s - 1)", h=found, s=size)
+
+
+def _hash(key: Typed) -> exp.Expression | None:
+    """A key's hash as an unsigned word."""
+    if key.type in _NARROW:
+        return sql("coalesce(CAST(:x AS BIGINT) & :w, 0)", x=key.sql, w=literal(_WORD))
+    if key.type is Type.BIGINT:
+        return sql("coalesce(xor(CAST(:x AS BIGINT), CAST(:x AS BIGINT) >> 32) & :w, 0)", x=key.sql, w=literal(_WORD))
+    if key.type is Type.BOOLEAN:
+        return sql("CASE WHEN :x THEN 1231 WHEN NOT :x THEN 1237 ELSE 0 END", x=key.sql)
+    if key.type in {Type.DOUBLE, Type.FLOAT}:
+        return sql("coalesce(ppl_double_hash(CAST(:x AS DOUBLE)), 0)", x=key.sql)
+    if key.type in coerce.DOCUMENTS:
+        return None
+    return sql("coalesce(ppl_text_hash(:x), 0)", x=coerce.text_of(key))

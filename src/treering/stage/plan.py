@@ -1,0 +1,70 @@
+"""What a store would do to answer a query, and what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import threading
+
+    from treering.stage.store import Limits, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one scan reads of what its streams have: files, rows in them at most, and bytes of the columns needed.
+
+    `rows` counts `unflushed` ones, which are in memory and have no bytes.
+    """
+
+    files: int
+    all_files: int
+    rows: int
+    all_rows: int
+    unflushed: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A step of the engine: its name, what it works on, rows as estimated and as measured, seconds it took."""
+
+    name: str
+    about: str
+    estimated_rows: int | None = None
+    rows: int | None = None
+    seconds: float | None = None
+    children: tuple[Operator, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What an answer took: rows in it, rows the scans looked at, bytes read from files, seconds by clock and of CPU."""
+
+    rows: int
+    scanned_rows: int
+    read_bytes: int
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Readings by the name of their scan, the engine's steps, and with a measurement what came of it."""
+
+    engine: str
+    readings: dict[str, Reading]
+    operators: tuple[Operator, ...]
+    measured: Measured | None = None
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """A store that can tell how it would answer."""
+
+    def plan(
+        self, query: Query, limits: Limits, *, measure: bool = False, cancel: threading.Event | None = None
+    ) -> Plan:
+        """Return the plan of `query`; with `measure` answer it and say what that took. Raises as `Store.run` does."""
+        ...

@@ -1,0 +1,63 @@
+"""From a compiled query and the tables of its scans to the statement that the engine runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from treering.core.errors import UserError
+from treering.store.duckdb.catalog import matching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from treering.stage.store import Limits, Query, Scan
+    from treering.store.duckdb.catalog import StreamView
+
+
+def check(size: int, limits: Limits) -> None:
+    """Raise `UserError` when `size` bytes of segments are more than one query may read."""
+    if limits.scanned_bytes is not None and size > limits.scanned_bytes:
+        raise UserError(
+            f"the query would read {size >> 20} MiB of segments, the limit is {limits.scanned_bytes >> 20} MiB",
+            hint="narrow the time range, or search for a word",
+        )
+
+
+def streams(query: Query) -> list[str]:
+    """Return the streams and patterns that any scan of the query reads."""
+    return sorted({name for scan in query.scans.values() for name in scan.streams if not name.startswith("-")})
+
+
+def seen(scan: Scan, views: Iterable[StreamView]) -> list[StreamView]:
+    """Return those of `views` that `scan` reads, by name."""
+    by_name = {view.name: view for view in views}
+    return [by_name[name] for name in matching(scan.streams, sorted(by_name))]
+
+
+def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query]) -> exp.Query:
+    for node in list(sql.find_all(exp.Table)):
+        if (found := tables.get(node.name)) is not None:
+            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
+            node.replace(exp.Subquery(this=found.copy(), alias=alias))
+    return sql
+
+
+def text(query: Query, tables: Mapping[str, exp.Query]) -> str:
+    """Return the SQL of the query over `tables`, by the names of their scans.
+
+    Its timestamps are nanoseconds: Python's datetime cuts them to microseconds.
+    """
+    sql = _with_tables(query.sql.copy(), tables)
+    if not any(column.type == "timestamp" for column in query.columns):
+        return sql.sql(dialect="duckdb")
+    names = [f"c{index}" for index in range(len(query.columns))]
+    chosen: list[exp.Expr] = []
+    for name, column in zip(names, query.columns, strict=True):
+        value: exp.Expression = exp.column(name)
+        if column.type == "timestamp":
+            value = exp.Anonymous(this="epoch_ns", expressions=[exp.cast(value, "TIMESTAMP_NS", dialect="duckdb")])
+        chosen.append(exp.alias_(value, name))
+    alias = exp.TableAlias(this=exp.to_identifier("answer"), columns=[exp.to_identifier(name) for name in names])
+    return exp.select(*chosen).from_(exp.Subquery(this=sql, alias=alias)).sql(dialect="duckdb")

@@ -1,0 +1,268 @@
+"""What a cluster knows about our streams: a template each with its mapping, its columns, and the numbers given out."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from treering.core.errors import Permanent, UserError
+from treering.store.opensearch.cluster import Refused, named
+from treering.store.opensearch.columns import ROOT, Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from treering.model.columns import Kind
+    from treering.store.opensearch.cluster import Cluster
+    from treering.store.opensearch.config import Config
+
+BLOCK = 1 << 20
+_PAGE = 10_000
+_PRIORITY = 200
+# A run of ASCII letters, digits and underscores, or of characters beyond ASCII, in lower case: `stage.store.Tokens`.
+LONGEST_WORD = 200
+_ANALYSIS = {
+    "analyzer": {"treering": {"type": "custom", "tokenizer": "treering", "filter": ["lowercase", "treering"]}},
+    "tokenizer": {"treering": {"type": "simple_pattern", "pattern": "[A-Za-z0-9_]+|[\u0080-\U0010ffff]+"}},
+    "filter": {"treering": {"type": "truncate", "length": LONGEST_WORD}},
+}
+# What treering keeps beside a record.
+_OWN = {
+    "properties": {
+        "seq": {"type": "long"},
+        "ns": {"type": "long"},
+        "id": {"type": "keyword"},
+        "left": {"type": "keyword"},
+        "words": {"type": "text", "analyzer": "treering", "norms": False, "index_options": "docs"},
+        "origin": {"type": "keyword", "index": False, "doc_values": False},
+        "rest": {"type": "object", "enabled": False},
+        "floats": {"type": "object", "enabled": False},
+        "own": {"type": "object"},
+    }
+}
+
+
+@dataclass(slots=True)
+class Known:
+    """A stream of ours: the mapping it was declared with, and its columns."""
+
+    name: str
+    alias: str
+    mapping: Mapping[str, Any]
+    columns: Columns
+
+
+class State:
+    """The streams of one prefix; every method may be called from any thread."""
+
+    def __init__(self, cluster: Cluster, config: Config) -> None:
+        """Read what there is."""
+        self._cluster = cluster
+        self._config = config
+        self._index = f"{config.prefix}state"
+        self._lock = threading.RLock()
+        self._indexes: dict[str, set[str]] = {}
+        self.streams: dict[str, Known] = {}
+        self._prepare()
+        self.refresh()
+
+    def _prepare(self) -> None:
+        fields = {name: {"type": "keyword"} for name in ("stream", "name", "kind")} | {"order": {"type": "long"}}
+        body = {
+            "settings": {"number_of_shards": 1, "number_of_replicas": self._config.replicas, "hidden": True},
+            "mappings": {"dynamic": False, "properties": fields},
+        }
+        self._create(self._index, body)
+
+    def _create(self, index: str, body: Any) -> None:
+        try:
+            self._cluster.call("PUT", f"/{named(index)}", body)
+        except Refused as refused:
+            if refused.kind != "resource_already_exists_exception":
+                raise
+
+    def refresh(self) -> None:
+        """Read streams and columns anew."""
+        found = self._templates()
+        columns = self._columns_of()
+        with self._lock:
+            for name, about in found.items():
+                held = self.streams.get(name)
+                kept = held.columns if held is not None else Columns(self._config.fields, columns.get(name, ()))
+                self.streams[name] = Known(name, about["alias"], about["mapping"], kept)
+            for name in set(self.streams) - set(found):
+                del self.streams[name]
+
+    def _templates(self) -> dict[str, Any]:
+        try:
+            told = self._cluster.call("GET", f"/_index_template/{named(self._config.prefix + '*')}")
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return {}
+        abouts = [item["index_template"].get("_meta", {}).get(ROOT) for item in told["index_templates"]]
+        return {about["stream"]: about for about in abouts if about and about["prefix"] == self._config.prefix}
+
+    def _columns_of(self) -> dict[str, list[tuple[str, str]]]:
+        self._cluster.call("POST", f"/{named(self._index)}/_refresh")
+        found: dict[str, list[tuple[str, str]]] = {}
+        after: list[Any] | None = None
+        while True:
+            order = [{"order": "asc"}, {"name": "asc"}, {"stream": "asc"}]
+            body = {"size": _PAGE, "query": {"exists": {"field": "name"}}, "sort": order}
+            hits = self._cluster.call(
+                "POST", f"/{named(self._index)}/_search", body | ({"search_after": after} if after else {})
+            )["hits"]["hits"]
+            for hit in hits:
+                source = hit["_source"]
+                found.setdefault(source["stream"], []).append((source["name"], source["kind"]))
+            if len(hits) < _PAGE:
+                return found
+            after = hits[-1]["sort"]
+
+    def block(self) -> int:
+        """Return the first of `BLOCK` numbers that nobody else has or will have."""
+        told = self._cluster.call("PUT", f"/{named(self._index)}/_doc/sequence", {})
+        return int(told["_version"] - 1) * BLOCK
+
+    def alias(self, stream: str) -> str:
+        """Return the name under which a stream's indexes are together."""
+        return self._config.alias.replace("{stream}", stream)
+
+    def declare(self, stream: str, mapping: Mapping[str, Any], *, new: bool) -> Known:
+        """Keep a stream's mapping. Raises `UserError` when it is to be `new` and exists, or cannot have the name."""
+        with self._lock:
+            body = self._template(stream, mapping)
+            try:
+                self._cluster.call(
+                    "PUT", f"/_index_template/{named(self._config.prefix + stream)}", body, {"create": new}
+                )
+            except Refused as refused:
+                if new and "already exists" in refused.reason:
+                    raise UserError(f"stream {stream!r} exists") from refused
+                raise UserError(f"cannot have a stream {stream!r}: {refused.reason}") from refused
+            held = self.streams.get(stream)
+            columns = held.columns if held is not None else Columns(self._config.fields)
+            self.streams[stream] = Known(stream, self.alias(stream), mapping, columns)
+            return self.streams[stream]
+
+    def _template(self, stream: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
+        alias = self.alias(stream)
+        about = {"stream": stream, "prefix": self._config.prefix, "alias": alias, "mapping": mapping}
+        settings = {
+            "number_of_shards": self._config.shards,
+            "number_of_replicas": self._config.replicas,
+            "mapping.total_fields.limit": 2 * self._config.fields + 1000,
+            "analysis": _ANALYSIS,
+            **self._config.settings,
+        }
+        return {
+            # What is after the stream's name begins with a digit; of two streams' templates the longer name's counts.
+            "index_patterns": [f"{self._config.prefix}{stream}-*"],
+            "priority": _PRIORITY + len(stream),
+            "_meta": {ROOT: about},
+            "template": {
+                "aliases": {alias: {}},
+                "settings": settings,
+                "mappings": {"dynamic": False, "properties": {ROOT: _OWN}},
+            },
+        }
+
+    def ensure(self, stream: str) -> Known:
+        """Return the stream, declared now when it was not. Raises `Permanent` when it cannot be."""
+        if (held := self.streams.get(stream)) is not None:
+            return held
+        with self._lock:
+            try:
+                return self.streams.get(stream) or self.declare(stream, {}, new=False)
+            except UserError as error:
+                raise Permanent(error.message) from error
+
+    def index(self, stream: Known, day: str) -> str:
+        """Return the index of a day, created now when it was not there."""
+        name = f"{self._config.prefix}{stream.name}-{day}"
+        with self._lock:
+            held = self._indexes.setdefault(stream.name, set())
+            if name not in held:
+                with stream.columns.lock:
+                    properties = stream.columns.properties(stream.columns.kinds)
+                self._create(name, {"mappings": {"properties": properties}} if properties else None)
+                if properties:  # it may have been there with fewer
+                    self._cluster.call("PUT", f"/{named(name)}/_mapping", {"properties": properties})
+                held.add(name)
+        return name
+
+    def learn(self, stream: Known, index: str, names: Iterable[str], items: Mapping[str, Kind]) -> None:
+        """Keep columns that are new, durably, and have `index` take them in."""
+        columns = stream.columns
+        if all(name in columns.order for name in names):
+            return
+        with columns.lock:
+            before = len(columns.kinds), len(columns.order)
+            fresh = [name for name in names if columns.add(name, items.get(name))]
+            paths = list(columns.kinds)[before[0] :]
+            try:
+                self._keep(stream.name, before[1], [(name, columns.order[name]) for name in fresh])
+                if paths:
+                    properties = columns.properties(paths)
+                    self._cluster.call("PUT", f"/{named(index)}/_mapping", {"properties": properties})
+            except BaseException:
+                columns.forget(fresh, paths)
+                raise
+
+    def _keep(self, stream: str, order: int, fresh: list[tuple[str, str]]) -> None:
+        lines = bytearray()
+        for place, (name, kind) in enumerate(fresh, order):
+            key = hashlib.sha256(f"{stream}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+            held = {"stream": stream, "name": name, "kind": kind, "order": place}
+            lines += msgspec.json.encode({"index": {"_id": key}}) + b"\n" + msgspec.json.encode(held) + b"\n"
+        if not lines:
+            return
+        told = self._cluster.call("POST", f"/{named(self._index)}/_bulk", bytes(lines))
+        if told["errors"]:
+            failed = next(item["index"] for item in told["items"] if item["index"]["status"] >= 300)
+            raise Refused(failed["status"], failed["error"]["type"], failed["error"]["reason"])
+
+    def stream_of(self, index: str) -> str:
+        """Return the stream whose rows one of our indexes holds."""
+        return index.removeprefix(self._config.prefix).rpartition("-")[0]
+
+    def forget_index(self, stream: str, index: str) -> None:
+        """Create an index anew when it is next needed: it was deleted."""
+        with self._lock:
+            self._indexes.get(stream, set()).discard(index)
+
+    def indexes(self, stream: Known) -> list[str]:
+        """Return the indexes of a stream that there are."""
+        return self._named(stream.alias)
+
+    def _named(self, alias: str) -> list[str]:
+        try:
+            return sorted(self._cluster.call("GET", f"/_alias/{named(alias)}"))
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return []
+
+    def drop(self, stream: str) -> bool:
+        """Delete a stream's indexes, columns and template; returns whether it existed."""
+        with self._lock:
+            held = self.streams.pop(stream, None)
+            self._indexes.pop(stream, None)
+            if held is None:
+                return False
+            if found := [name for name in self.indexes(held) if name.startswith(f"{self._config.prefix}{stream}-")]:
+                self._cluster.call("DELETE", f"/{named(*found)}")
+            query = {"query": {"term": {"stream": stream}}}
+            self._cluster.call("POST", f"/{named(self._index)}/_refresh")
+            while hits := self._cluster.call("POST", f"/{named(self._index)}/_search", query | {"size": _PAGE})["hits"][
+                "hits"
+            ]:
+                lines = b"".join(msgspec.json.encode({"delete": {"_id": hit["_id"]}}) + b"\n" for hit in hits)
+                self._cluster.call("POST", f"/{named(self._index)}/_bulk", lines, {"refresh": True})
+            self._cluster.call("DELETE", f"/_index_template/{named(self._config.prefix + stream)}")
+            return True
