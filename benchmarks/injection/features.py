@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.injection.data import DATA, USER
+from treering.detect._injection_model import SCALES, SOFTENED, WINDOWS
 from treering.detect._ngrams import FEATURES, STARTS, Ngrams
-from treering.detect.injection_model import SCALES, SOFTENED, WINDOWS
 from treering.parse.textview import plain
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,12 @@ from benchmarks.injection import data, grammar
 from benchmarks.injection.disguises import DISGUISES
 from benchmarks.injection.figures import Sample, auc, interval, recall, thresholds
 from treering.detect import _prompt_scan
+from treering.detect._heard import Heard
+from treering.detect._injection_model import learnt
 from treering.detect._second_look import SecondLook, calibration
-from treering.detect.injection_model import learnt
+from treering.detect._texts import sources
+from treering.model.batch import batch
+from treering.model.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,9 +80,33 @@ def people(judge: Judge, rows: Sequence[Row]) -> None:
     for budget, limit in limits.items():
         shares = f"recall {np.mean(attacks.odds > limit):.3f}, false alarms {_macro(benign, limit):.4f}"
         print(f"  shipped threshold of {budget}: {shares} (mean of sources)")
+    kept = passed([row.text for row in said])
+    for budget in ("0.01", "0.001"):
+        hit = np.mean((attacks.odds > limits[budget]) & kept[label == 1])
+        false = _macro(Sample(np.where(kept[label == 0], benign.odds, -50.0), benign.source), limits[budget])
+        print(f"  of texts in which a phrase could be, {budget}: recall {hit:.3f}, false alarms {false:.4f}")
+    undone(judge, [row.text for row in said if row.label == 0], limits["0.01"])
     transfer(benign)
     by_source(attacks, benign, limits["0.01"])
     special(judge, said, limits["0.01"])
+
+
+def passed(texts: Sequence[str]) -> Any:
+    """Return which texts the detector reads unless it is told to read everything."""
+    spans = [{"attributes": {"gen_ai.input.messages": json.dumps([{"role": "user", "content": t}])}} for t in texts]
+    rows = Rows(batch("spans", spans, received_ns=1), 0)
+    heard, kept = Heard(rows, ()), np.zeros(len(texts), bool)
+    for source in sources(rows):
+        kept[heard.suspicious(source)] = True
+    return kept
+
+
+def undone(judge: Judge, benign: Sequence[str], limit: float) -> None:
+    """Print which share of benign texts is an alarm only because of how else they were read."""
+    said = [("user", text) for text in benign]
+    found = SecondLook((limit, limit)).opinions(said, judge.scanner.verdicts(said))
+    share = np.mean([opinion.verdict is not None and bool(opinion.verdict.kinds) for opinion in found])
+    print(f"  false alarms for a text decoded or read otherwise, shipped 1 %: {share:.5f}")
 
 
 def transfer(benign: Sample) -> None:

@@ -23,8 +23,8 @@ from benchmarks.injection.data import DATA, USER, Row
 from benchmarks.injection.features import Reader, Windows
 from benchmarks.injection.figures import above, auc, recall, thresholds
 from treering.detect import _prompt_scan
+from treering.detect._injection_model import DOUBTFUL, fused, rules_evidence
 from treering.detect._ngrams import FEATURES, STARTS
-from treering.detect.injection_model import DOUBTFUL, fused, rules_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 
 from treering.core.errors import UserError
+from treering.detect._injection_model import DATA, USER, InjectionModel, learnt
 from treering.detect._prompt_scan import Verdict
 from treering.detect._text_views import Reading
-from treering.detect.injection_model import DATA, USER, InjectionModel, learnt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,7 +25,7 @@ MOST_VIEWS = 10
 _ALONE = 6
 _FEW_TAGS = 3
 _LONG = re.compile(r"[a-z]{9,}")
-_LEET = re.compile(r"(?<![a-z0-9])(?=[a-z0-9@$!|+]*[a-z])[a-z0-9@$!|+]*[0-9@$!|+][a-z][a-z0-9@$!|+]*")
+_LEET = re.compile(r"[a-z][0134578@$!|]{1,2}[a-z]")
 _MARKUP = re.compile(r"</?[a-z!][^<>]{0,200}>|\*\*|__|\]\([^()\s]{1,200}\)")
 _LONGEST_WORD = 16
 _MOST_LETTERS = 4_000

@@ -50,7 +50,7 @@ class Config(BaseConfig, frozen=True):
     budget: Annotated[
         Literal["0.01", "0.003", "0.001", "0.0003", "0.0001", "off"],
         Meta(description="share of harmless texts that the model may call an attack; `off` leaves it out"),
-    ] = "0.0001"
+    ] = "0.001"
     everything: Annotated[
         bool,
         Meta(
