@@ -17,6 +17,7 @@ COMMANDS = (
     "schema",
     "scan",
     "copy",
+    "calibrate",
     "rules",
     "doctor",
     "plugins",
