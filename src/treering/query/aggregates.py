@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import coerce, expressions, lexer, printer
+from treering.query import addresses, coerce, expressions, lexer, printer
 from treering.query.coerce import NUMBERS, sql_cast
 from treering.query.function import Typed
 from treering.query.lexer import Kind
@@ -165,6 +165,9 @@ def _lower(aggregate: Aggregate, relation: Relation, compiler: Compiler, *, inde
         case "avg":
             return _average(value)
         case "min" | "max":
+            if value.type is Type.IP:
+                edge = exp.Anonymous(this=f"arg_{name}", expressions=[value.sql, addresses.key(value.sql.copy())])
+                return Typed(edge, value.type)
             node = exp.Min if name == "min" else exp.Max
             return Typed(node(this=value.sql), value.type)
         case "percentile" | "median":

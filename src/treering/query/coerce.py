@@ -39,9 +39,8 @@ CAST_TYPES = {
     "ip": Type.IP,
     "json": Type.STRING,
 }
-_TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?")
-_DATE = re.compile(r"\d{4,}-\d{1,2}-\d{1,2}")
-_TIMESTAMP = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
+_TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?")
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
 _FORMS = {
     Type.DATE: "yyyy-MM-dd",
     Type.TIME: "HH:mm:ss[.SSSSSSSSS]",
@@ -94,15 +93,13 @@ def number(text: str, kind: str) -> Typed:
     return Typed(sql_cast(literal, Type.DOUBLE), Type.DOUBLE, float(text))
 
 
-def instant(text: str, kind: Type, now_ns: int) -> Typed:
+def instant(text: str, kind: Type) -> Typed:
     """Return a date, time or timestamp written as text. Raises `UserError` when it names none."""
     body = text.strip()
     if kind is Type.TIME:
         if _TIMESTAMP.fullmatch(body) and ":" in body:
             body = re.split("[ T]", body)[1]
         good = _TIME.fullmatch(body) is not None
-    elif kind is Type.TIMESTAMP and _TIME.fullmatch(body):
-        body, good = f"{today(now_ns)} {body}", True
     else:
         good = _TIMESTAMP.fullmatch(body) is not None
     if not good or not _exists(body, kind):
@@ -169,15 +166,16 @@ def implicit(value: Typed, target: Type, now_ns: int) -> Typed:
     if source is target:
         return value
     if source in NUMBERS and target in NUMBERS:
-        return Typed(sql_cast(value.sql, target), target, value.value)
+        sql = _single(value.sql) if source is Type.FLOAT and target is Type.DOUBLE else value.sql
+        return Typed(sql_cast(sql, target), target, value.value)
     if target in INSTANTS and isinstance(value.value, str) and source is Type.STRING:
-        return instant(value.value, target, now_ns)
+        return instant(value.value, target)
     if target is Type.IP and isinstance(value.value, str):
         return address(value.value)
     return cast(value, target, now_ns)
 
 
-def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: PLR0911  one rule per pair of types
+def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: C901, PLR0911  one rule per pair of types
     """Return `cast(value as target)`: NULL where a row's value has no such form."""
     source, sql = value.type, value.sql
     if source is target or source is Type.UNDEFINED:
@@ -186,6 +184,13 @@ def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: PLR0911  on
         return Typed(text_of(value), Type.STRING)
     if target in INTEGERS:
         return Typed(_to_integer(value, target), target)
+    if target is Type.FLOAT and (source in NUMBERS or source is Type.STRING):
+        # A float travels as the double of its shortest form.
+        return Typed(sql_cast(sql_cast(sql_cast(sql, "REAL", safe=True), "VARCHAR"), target), target)
+    if target is Type.DOUBLE and source is Type.FLOAT:
+        return Typed(sql_cast(_single(sql), target), target)
+    if target is Type.BOOLEAN and source is Type.STRING:
+        return Typed(_to_boolean(sql), target)
     if target is Type.BOOLEAN and source in NUMBERS:
         return Typed(exp.NEQ(this=sql, expression=exp.Literal.number(0)), target)
     if target is Type.TIMESTAMP and source is Type.TIME:
@@ -196,6 +201,21 @@ def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: PLR0911  on
     if target is Type.IP:
         return Typed(text_of(value), Type.IP)
     return Typed(sql_cast(sql, target, safe=True), target)
+
+
+def _single(value: exp.Expression) -> exp.Expression:
+    return sql_cast(value, "REAL")
+
+
+def _to_boolean(text: exp.Expression) -> exp.Expression:
+    word = exp.Lower(this=exp.Anonymous(this="trim", expressions=[text]))
+    branches = [
+        exp.If(
+            this=exp.In(this=word.copy(), expressions=[exp.Literal.string(w) for w in words]), true=exp.Boolean(this=to)
+        )
+        for words, to in ((("true", "1"), True), (("false", "0"), False))
+    ]
+    return exp.Case(ifs=branches)
 
 
 def _to_integer(value: Typed, target: Type) -> exp.Expression:
@@ -232,7 +252,12 @@ def operand(sql: exp.Expression) -> exp.Expression:
 def explicit(value: Typed, target: Type, now_ns: int) -> Typed:
     """Return `cast(value as target)`. Raises `UserError` when a literal has no such form."""
     if target in INSTANTS and isinstance(value.value, str) and value.type is Type.STRING:
-        return instant(value.value, target, now_ns)
+        return instant(value.value, target)
+    if target is Type.IP:
+        if isinstance(value.value, str):
+            return address(value.value)
+        if value.type not in TEXTS:
+            raise UserError(f"cannot convert {value.type} to ip: only texts and addresses can be one")
     return cast(value, target, now_ns)
 
 

@@ -312,7 +312,7 @@ def scan(source: Source) -> Scan:
     words = tuple(source.sought) if sought else ()
     return Scan(
         source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest,
-        every(source.filters), source.first, source.keys, sought, words,
+        every(source.filters), source.first, source.keys, source.per, sought, words,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROWS = " rows"
 _PARTS = frozenset({"expressions", "from_", "where", "group", "having"})
-_GROUPED = frozenset({Type.STRING, Type.BOOLEAN, Type.IP, Type.DOUBLE, *coerce.INTEGERS})
+_GROUPED = frozenset({Type.STRING, Type.BOOLEAN, Type.IP, *coerce.NUMBERS})
 _MOST_KEYS = 8
 _MOST_NODES = 2_000
 # Functions of single values that stand around aggregates.
@@ -122,10 +122,10 @@ class _Maker:
         self.metrics[ROWS] = Metric(ROWS, "rows")
         conditions = self._enter(below)
         group = select.args.get("group")
-        named = [part.name for part in group.expressions] if group is not None else []
-        if not all(name.isdecimal() for name in named):
+        ordinals = [part.name for part in group.expressions] if group is not None else []
+        if not all(map(str.isdecimal, ordinals)) or not all(isinstance(part, exp.Alias) for part in select.expressions):
             raise _Unfit
-        places = {int(name) - 1 for name in named}
+        places = {int(name) - 1 for name in ordinals}
         wheres = [self._inlined(where.this) for where in [select.args.get("where")] if where is not None]
         made: dict[int, exp.Expression] = {}
         for place in places:

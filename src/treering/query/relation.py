@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from treering.query import addresses
 from treering.query.function import Typed
 from treering.query.types import Type
 from treering.stage.condition import ANYTHING
@@ -74,6 +75,7 @@ class Source:
     newest: int | None = None
     first: int | None = None
     keys: tuple[SortKey, ...] = ()
+    per: tuple[str, ...] = ()
     composed: dict[str, Composed] = field(default_factory=dict)
     joined: Joined | None = None
     follows: Source | None = None
@@ -138,7 +140,8 @@ class Order:
 
     def sql(self) -> exp.Ordered:
         """Return the key as SQL."""
-        return exp.Ordered(this=self.column.raw, desc=self.descending, nulls_first=self.nulls_first)
+        value = addresses.key(self.column.raw) if self.column.type is Type.IP else self.column.raw
+        return exp.Ordered(this=value, desc=self.descending, nulls_first=self.nulls_first)
 
 
 @dataclass(frozen=True, slots=True)

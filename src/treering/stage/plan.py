@@ -53,13 +53,30 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes to another engine for a scan, in that engine's language, to the places `to`.
+
+    `form` is "documents", "first documents" or "groups"; `matching` documents are asked for, of which `fetched` come
+    here at most.
+    """
+
+    scan: str
+    to: str
+    form: str
+    body: str
+    matching: int
+    fetched: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Readings by the name of their scan, the engine's steps, and with a measurement what came of it."""
+    """Readings by the name of their scan, the engine's steps, with a measurement what came of it, and what is sent."""
 
     engine: str
     readings: dict[str, Reading]
     operators: tuple[Operator, ...]
     measured: Measured | None = None
+    sent: tuple[Sent, ...] = ()
 
 
 @runtime_checkable

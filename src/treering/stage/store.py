@@ -61,9 +61,10 @@ class Scan:
     of `sought_for`: where none of those words can be in such a field, it may be NULL.
 
     `filter` is what the query demands of a row, for stores with a query language of their own (see
-    `treering.stage.condition`): rows for which it is not true are not needed. It is
-    `ANYTHING` where nothing is said. With `first` set, of the rows for which
-    it is true only that many are needed, the first ones in the order of `keys` and then of `_seq`.
+    `treering.stage.condition`): rows for which it is not true are not needed. It is `ANYTHING` where nothing is
+    said. With `first` set, of the rows for which it is true only that many are needed, the first ones in the order of
+    `keys` and then of `_seq`; with `per`, so many of each combination of the values of these fields, and none that
+    lacks one of them.
     """
 
     streams: tuple[str, ...]
@@ -76,6 +77,7 @@ class Scan:
     filter: Condition = ANYTHING
     first: int | None = None
     keys: tuple[SortKey, ...] = ()
+    per: tuple[str, ...] = ()
     sought: tuple[str, ...] = ()
     sought_for: tuple[Tokens, ...] = ()
 

@@ -23,7 +23,7 @@ from treering.core.errors import UserError
 from treering.query import coerce, lexer, operators, printer, pushdown
 from treering.query.lexer import Kind
 from treering.query.scope import Scope
-from treering.query.syntax import Call, Literal, Unary
+from treering.query.syntax import Binary, Literal, Unary
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -60,13 +60,9 @@ class Regex:
             raise UserError(error.message, hint=error.hint, where=where) from error
         condition: exp.Expression = exp.Not(this=exp.Paren(this=found)) if self.negated else found
         if relation.plain:
-            pushdown.absorb(relation, self._node(), condition, compiler)
+            node: Node = Binary("regexp", self.name, Literal(self.pattern, "string"))
+            pushdown.absorb(relation, Unary("not", node) if self.negated else node, condition, compiler)
         return relation.where(condition)
-
-    def _node(self) -> Node:
-        """Return the condition as `where` would have it."""
-        found = Call("regexp_match", (self.name, Literal(self.pattern, "string")))
-        return Unary("not", found) if self.negated else found
 
 
 def parse(parser: Parser) -> Regex:

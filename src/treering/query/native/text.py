@@ -42,7 +42,9 @@ def number(text: str, base: int) -> float | None:
     try:
         if base == 10 and "." in text:
             return float(text)
-        return float(int(text, base)) if re.fullmatch(r"[+-]?[0-9A-Za-z]+", text) else None
+        digits = text.lstrip("+-").lower()
+        prefixed = digits.startswith("0") and digits[1:2] in {"x", "b", "o"} and base <= int(digits[1], 36)
+        return float(int(text, base)) if re.fullmatch(r"[+-]?[0-9A-Za-z]+", text) and not prefixed else None
     except ValueError:
         return None
 

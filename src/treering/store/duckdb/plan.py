@@ -52,7 +52,7 @@ def plan(
     sql = statement.text(query, tables)
     if measure:
         return Plan("DuckDB", readings, *_measured(cursor, sql))
-    return Plan("DuckDB", readings, _estimated(cursor, sql))
+    return Plan("DuckDB", readings, estimated(cursor, sql))
 
 
 def _reading(
@@ -88,7 +88,7 @@ def _column_bytes(cursor: duckdb.DuckDBPyConnection, paths: list[str], columns: 
     return {path: int(size) for path, size in cursor.execute(query.sql(dialect="duckdb")).fetchall()}
 
 
-def _estimated(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Operator, ...]:
+def estimated(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Operator, ...]:
     """Return the engine's steps for `sql`."""
     (row,) = cursor.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
     return _operators(msgspec.json.decode(row[1]))
