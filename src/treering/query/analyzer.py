@@ -130,19 +130,17 @@ def _perhaps(term: str, *, prefix: bool) -> str:
     return left if prefix else rf"{left}|{term}[{_JOINS}]?[{_BEYOND}]"
 
 
-def _rough(lowered: exp.Expression, term: str, *, prefix: bool) -> exp.Expression:
-    """Return whether a word of ASCII is in lower-case text at all, or something that looks like it.
+def _rough(lowered: exp.Expression, term: str) -> exp.Expression:
+    """Return whether a word is in lower-case text at all, be it a part of another.
 
-    Looking into each of several texts that are asked as one saves putting together those that do not have it.
+    Looking into each of several texts that are asked as one saves putting together those that do not have it. The
+    engine does this once for each different value where those are few, which it does not for regular expressions.
     """
-    text = lowered.this if isinstance(lowered, exp.Lower) else None
-    if text is None or (prefix and term.endswith("i")):  # a capital I with a dot becomes two characters, the first an i
-        return exp.Anonymous(this="contains", expressions=[lowered.copy(), exp.Literal.string(term)])
-    several = isinstance(text, exp.Anonymous) and text.name == "concat_ws"
-    form = exp.Literal.string(f"(?i){term}")
+    text = lowered.this
+    parts = text.expressions[1:] if isinstance(text, exp.Anonymous) and text.name == "concat_ws" else [text]
     tests: list[exp.Expression] = [
-        exp.Anonymous(this="regexp_matches", expressions=[part.copy(), form.copy()])
-        for part in (text.expressions[1:] if several else [text])
+        exp.Anonymous(this="contains", expressions=[exp.Lower(this=part.copy()), exp.Literal.string(term)])
+        for part in parts
     ]
     return exp.Paren(this=functools.reduce(lambda a, b: exp.Or(this=a, expression=b), tests))
 
@@ -159,14 +157,14 @@ def _has_word(lowered: exp.Expression, term: str, *, prefix: bool) -> exp.Expres
     found: exp.Expression = exp.Anonymous(this="regexp_matches", expressions=[lowered, sure])
     near = exp.Anonymous(this="regexp_matches", expressions=[lowered.copy(), perhaps])
     counted = exp.Anonymous(this="ppl_has_word", expressions=[lowered.copy(), word, exp.Boolean(this=prefix)])
-    has = _rough(lowered, term, prefix=prefix)
+    has = _rough(lowered, term)
     either = exp.Paren(this=exp.Or(this=found, expression=exp.Paren(this=exp.And(this=near, expression=counted))))
     return exp.Paren(this=exp.And(this=has, expression=either))
 
 
 def matches(lowered: exp.Expression, terms: list[str], *, slop: int = 0, prefix: bool = False) -> exp.Expression:
     """Return whether lower-case text has the words in a row; a cheap search for each word comes first."""
-    if len(terms) == 1 and re.fullmatch(r"[a-z0-9_]+", terms[0]):
+    if len(terms) == 1 and isinstance(lowered, exp.Lower) and re.fullmatch(r"[a-z0-9_]+", terms[0]):
         return _has_word(lowered, terms[0], prefix=prefix)
     pattern = exp.Literal.string(phrase(terms, slop=slop, prefix=prefix))
     test: exp.Expression = exp.Anonymous(this="regexp_matches", expressions=[lowered, pattern])
