@@ -236,8 +236,10 @@ def test_an_incident_is_read_acknowledged_and_commented(page: Page, played: Serv
 
 def test_an_incident_shows_what_ties_its_entities_together(page: Page) -> None:
     page.goto("/incidents?state=all")
-    page.get_by_test_id("incidents").get_by_role("button").nth(1).wait_for()
-    keys(page, "j", "6")
+    page.get_by_test_id("incidents").get_by_role("button").first.wait_for(timeout=40_000)
+    keys(page, "j")
+    page.get_by_test_id("incident").get_by_role("list", name="Timeline").get_by_role("listitem").first.wait_for()
+    keys(page, "6")
     drawn = page.get_by_test_id("entity-graph")
     knots = drawn.get_by_role("link")
     knots.first.wait_for()
