@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.uint16]
 
 USER, OTHER, SECRET, LINK, TAG, SAID_USER, SAID_TOOL, SAID_SYSTEM, ODD, LEETED = (1 << bit for bit in range(10))
-"""May hold: a phrase that users, or others, may not say; a secret; a link; a closing tag; roles; a disguise; leet."""
+"""May hold: a phrase users or others may not say; a secret; a link; a closing tag; roles; a disguise; leetspeak."""
 EVERYTHING = (1 << 10) - 1
 _PROGRAM = Path(__file__).parent / "wasm" / "screen.wasm"
 _RULES = 128

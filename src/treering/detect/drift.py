@@ -106,7 +106,7 @@ class Drift:
                 group.feature.add(minute, seen.value, unit)
                 if seen.feature == "model":
                     found += self._model(group, seen.value, rows, index)
-                if group.odd or len(group.shown) < _KEPT_EVIDENCE or seen.value == group.grown:
+                if seen.value == group.grown or len(group.shown) < _KEPT_EVIDENCE or (group.odd and not group.start_ns):
                     shown = evidence(rows, index, FIELDS[seen.feature], seen.shown)
                     group.shown = [*group.shown[1 - _KEPT_EVIDENCE :], shown]
         return found
@@ -210,7 +210,7 @@ class Drift:
         for minutes in _POOLS:
             now = group.feature.current(minute, minutes)
             if sum(now.values()) >= self._config.least:
-                yield compare(now, before, self._config.distance)
+                yield compare(now, before, self._config.distance)._replace(minutes=minutes)
 
     def _odd(self, group: Group, minute: int, shift: Shift) -> Iterable[Finding]:
         group.odd += 1
@@ -220,9 +220,10 @@ class Drift:
         if not group.start_ns:
             if group.odd < self._config.sustained:
                 return
-            since = self._began(group, minute, shift)
+            since = group.feature.onset(minute, shift.minutes)
             group.start_ns, group.noticed_ns = since * MINUTE_NS, end_ns
             group.title = _title(group, shift)
+            group.shown = [one for one in group.shown if one.time_ns >= group.start_ns] or group.shown
         elif end_ns - group.told_ns < _TELL_NS:
             group.end_ns = end_ns
             return
@@ -230,17 +231,6 @@ class Drift:
         yield self._finding(group, shift, {})
         if end_ns - group.start_ns > self._config.accepted_s * 1e9:
             group.start_ns = group.odd = 0
-
-    def _began(self, group: Group, minute: int, shift: Shift) -> int:
-        """Return the minute since which the bin that grew is more frequent than before."""
-        since = minute
-        for at in sorted((at for at in group.feature.recent if at <= minute), reverse=True):
-            counts = group.feature.recent[at]
-            if counts.get(shift.grown, 0) > sum(counts.values()) * shift.before:
-                since = at
-            elif since - at > 3:
-                break
-        return since
 
     def _calm(self, group: Group, minute: int) -> Iterable[Finding]:
         group.odd = 0
