@@ -1,4 +1,4 @@
-"""Rules of OpenSearch's engine that the manual leaves open: aggregates of nothing, order of groups, borders of functions."""
+"""Rules of the engine that the manual leaves open: aggregates of nothing, order of groups, borders of functions."""
 
 from __future__ import annotations
 

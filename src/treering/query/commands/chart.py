@@ -59,7 +59,7 @@ class Key:
     def print(self) -> str:
         """Return the key as PPL."""
         quoted = self.column.startswith("`")
-        text = self.column if quoted else _bare(self.name.name)
+        text = f"`{self.name.name.replace('`', '``')}`" if quoted else _bare(self.name.name)
         return text + (f" span={''.join(self.span)}" if self.span[0] else "")
 
     def node(self) -> Node:
