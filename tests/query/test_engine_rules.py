@@ -1,4 +1,4 @@
-"""Rules of the engine that the manual leaves open: aggregates of nothing, order of groups, borders of functions."""
+"""Rules of OpenSearch's engine that the manual leaves open: aggregates of nothing, order of groups, borders."""
 
 from __future__ import annotations
 

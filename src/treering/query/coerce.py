@@ -6,6 +6,7 @@ instant as an instant, what cannot be converted is null.
 
 from __future__ import annotations
 
+import functools
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -47,9 +48,19 @@ _FORMS = {
 }
 
 
+@functools.cache
+def _data_type(name: str) -> exp.DataType:
+    return exp.DataType.build(name, dialect="duckdb")
+
+
+def data_type(name: str) -> exp.DataType:
+    """Return the SQL type of one of our names for types; reading each takes as long as a line of a query."""
+    return _data_type(name).copy()
+
+
 def sql_cast(value: exp.Expression, kind: Type | str, *, safe: bool = False) -> exp.Expression:
     """Return `value` cast to the SQL type of `kind`; with `safe`, NULL where that fails."""
-    target = exp.DataType.build(SQL[kind] if isinstance(kind, Type) else kind, dialect="duckdb")
+    target = data_type(SQL[kind] if isinstance(kind, Type) else kind)
     return (exp.TryCast if safe else exp.Cast)(this=value, to=target)
 
 

@@ -144,6 +144,7 @@ def grouped(
         columns[unique(name, columns)] = column
         if index >= len(values):
             order.append(Order(column))
+    aggregates.share_percentiles(selected)
     source = relation.wrapped()
     for index in required:
         source = source.where(aggregates.present(keys[index][1].sql), copy=False)

@@ -11,7 +11,7 @@ import re
 import zlib
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
-from treering.query import regexes
+from treering.query import analyzer, regexes
 from treering.query.native import Native
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -149,6 +149,7 @@ def in_network(address: str, network: str) -> bool:
 
 
 NATIVES = (
+    Native("ppl_has_word", analyzer.has_word, ("VARCHAR", "VARCHAR", "BOOLEAN"), "BOOLEAN"),
     Native("ppl_conv", conv, ("VARCHAR", "BIGINT", "BIGINT"), "VARCHAR"),
     Native("ppl_crc32", lambda text: zlib.crc32(text.encode()), ("VARCHAR",), "BIGINT"),
     Native("ppl_sha2", digest, ("VARCHAR", "BIGINT"), "VARCHAR"),

@@ -101,10 +101,12 @@ def _binary(op: str, left: Value, right: Value) -> Value:
 
 
 def _logic(op: str, left: Any, right: Any) -> bool | None:
-    decisive = op == "or"
+    decisive: bool = op == "or"
     if left is decisive or right is decisive:
         return decisive
-    return None if left is None or right is None else not decisive
+    if left is None or right is None:
+        return None
+    return not decisive
 
 
 def _divide(a: Any, b: Any) -> Any:
