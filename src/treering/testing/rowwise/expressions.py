@@ -101,12 +101,10 @@ def _binary(op: str, left: Value, right: Value) -> Value:
 
 
 def _logic(op: str, left: Any, right: Any) -> bool | None:
-    decisive: bool = op == "or"
-    if left is decisive or right is decisive:
-        return decisive
-    if left is None or right is None:
-        return None
-    return not decisive
+    sides = (left, right)
+    if op == "or":
+        return True if True in sides else None if None in sides else False
+    return False if False in sides else None if None in sides else True
 
 
 def _divide(a: Any, b: Any) -> Any:
