@@ -104,6 +104,7 @@ class Chart:
         if self.column is not None and not self.use_null:
             required.append(1)
         found = grouped(relation, compiler, [(self.aggregate.column, value)], keys, required)
+        found = found.where(aggregates.present(found.columns[self.aggregate.column].raw))
         items = list(found.columns.items())
         found = replace(found, columns=dict([*items[1:], items[0]]))
         return self._folded(found, compiler) if self.column is not None else found
