@@ -61,9 +61,7 @@ def _by_groups(relation: Relation, keys: Sequence[Typed], window: exp.Window, co
     """Return the rows group by group, groups in the order of a hash table; nothing reads it where a sort follows."""
     if not keys:
         return relation
-    together = exp.Anonymous(this="row", expressions=[key.sql.copy() for key in keys])
-    groups = exp.Window(this=exp.Count(this=exp.Distinct(expressions=[together])))
-    place = hashorder.bucket(keys, groups, start=0)
+    place = hashorder.of_partitions(keys)
     if place is None:
         return relation
     relation, number = windows.ranked(relation, compiler)
