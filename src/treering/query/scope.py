@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlglot import exp
@@ -114,8 +113,8 @@ class Scope:
                 return self._binary(node)
             case Unary(op="-"):
                 return operators.negative(self.typed(node.operand))
-            case Unary(operand=Binary(op="=", left=Name(), right=Literal(kind="boolean"))):
-                return self._binary(replace(node.operand, op="!="))  # type: ignore[arg-type]
+            case Unary(operand=Binary(op="=", left=Name(), right=Literal(kind="boolean")) as equal):
+                return self._binary(Binary("!=", equal.left, equal.right, place=equal.place))
             case Unary():
                 operand = self.condition(node.operand, "not")
                 return Typed(exp.Not(this=coerce.operand(operand)), Type.BOOLEAN)
