@@ -48,8 +48,10 @@ def bodies(count: int, **more: str) -> Iterator[tuple[int, bytes]]:
         yield len(chunk), b"".join(lines + msgspec.json.encode(document) + b"\n" for document in chunk)
 
 
-def send(engine: engines.Engine, path: str, parts: Iterator[tuple[int, bytes]], kind: str) -> dict[str, float]:
-    """Send all parts one after the other, then wait for the background work; returns figures."""
+def send(
+    engine: engines.Engine, path: str, parts: Iterator[tuple[int, bytes]], kind: str, *, settle: bool = True
+) -> dict[str, float]:
+    """Send all parts one after the other, then wait for the background work if told to `settle`; returns figures."""
     before, started, rows, raw = engine.cpu(), time.monotonic(), 0, 0
     peak = 0
     for count, body in parts:
@@ -63,7 +65,8 @@ def send(engine: engines.Engine, path: str, parts: Iterator[tuple[int, bytes]], 
         rows, raw = rows + count, raw + len(body)
         peak = max(peak, engine.resident())
     wall = time.monotonic() - started
-    engine.settle()
+    if settle:
+        engine.settle()
     cpu = engine.cpu() - before
     return {"rows": rows, "raw": raw, "cpu": cpu, "wall": wall, "peak": peak}
 

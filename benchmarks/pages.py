@@ -106,4 +106,7 @@ def report(
 
 
 def _ask(engine: Engine, asked: Asked) -> Any:
-    return engine.call(asked.method, asked.path, asked.body)
+    status, answer = engine.call(asked.method, asked.path, asked.body)
+    if status >= 500:
+        raise RuntimeError(f"{asked.path}: {status} {answer[:300]!r}")
+    return status

@@ -7,6 +7,7 @@ record is asked with one regular expression per word or phrase instead of being 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 
@@ -129,6 +130,23 @@ def _perhaps(term: str, *, prefix: bool) -> str:
     return left if prefix else rf"{left}|{term}[{_JOINS}]?[{_BEYOND}]"
 
 
+def _rough(lowered: exp.Expression, term: str, *, prefix: bool) -> exp.Expression:
+    """Return whether a word of ASCII is in lower-case text at all, or something that looks like it.
+
+    Looking into each of several texts that are asked as one saves putting together those that do not have it.
+    """
+    text = lowered.this if isinstance(lowered, exp.Lower) else None
+    if text is None or (prefix and term.endswith("i")):  # a capital I with a dot becomes two characters, the first an i
+        return exp.Anonymous(this="contains", expressions=[lowered.copy(), exp.Literal.string(term)])
+    several = isinstance(text, exp.Anonymous) and text.name == "concat_ws"
+    form = exp.Literal.string(f"(?i){term}")
+    tests: list[exp.Expression] = [
+        exp.Anonymous(this="regexp_matches", expressions=[part.copy(), form.copy()])
+        for part in (text.expressions[1:] if several else [text])
+    ]
+    return exp.Paren(this=functools.reduce(lambda a, b: exp.Or(this=a, expression=b), tests))
+
+
 def _has_word(lowered: exp.Expression, term: str, *, prefix: bool) -> exp.Expression:
     """Return whether lower-case text has a word of ASCII.
 
@@ -141,7 +159,7 @@ def _has_word(lowered: exp.Expression, term: str, *, prefix: bool) -> exp.Expres
     found: exp.Expression = exp.Anonymous(this="regexp_matches", expressions=[lowered, sure])
     near = exp.Anonymous(this="regexp_matches", expressions=[lowered.copy(), perhaps])
     counted = exp.Anonymous(this="ppl_has_word", expressions=[lowered.copy(), word, exp.Boolean(this=prefix)])
-    has = exp.Anonymous(this="contains", expressions=[lowered.copy(), word.copy()])
+    has = _rough(lowered, term, prefix=prefix)
     either = exp.Paren(this=exp.Or(this=found, expression=exp.Paren(this=exp.And(this=near, expression=counted))))
     return exp.Paren(this=exp.And(this=has, expression=either))
 

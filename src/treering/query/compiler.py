@@ -300,7 +300,8 @@ def scan(source: Source) -> Scan:
         if source.end_ns is not None:
             source.end_ns += events.LATEST_NS
     plain = [condition for condition in source.conditions if not events.needed(source, condition)]
-    own: list[exp.Expression] = [exp.Paren(this=_own(source, condition)) for condition in plain]
+    wanted = plain if source.newest is not None or source.joined is not None else []
+    own: list[exp.Expression] = [exp.Paren(this=_own(source, condition)) for condition in wanted]
     where = functools.reduce(_and, own) if own else None
     newest = source.newest if len(plain) == len(source.conditions) and not _asks(where) else None
     if source.joined is not None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import duckdb
 
 COMPRESSION_LEVEL = 1
+# Values are kept as a dictionary up to this share of different ones; a fifth is the engine's own choice.
+_DIFFERENT = 0.4
 # Fewer rows are read as fast as an index is.
 LEAST_INDEXED = 2 * tokens.BLOCK_ROWS
 
@@ -31,7 +33,7 @@ LEAST_INDEXED = 2 * tokens.BLOCK_ROWS
 class Shape:
     """How segments are written: rows of a row group, most field columns."""
 
-    row_group_rows: int = 61_440
+    row_group_rows: int = 30_720
     most_columns: int = 1000
 
 
@@ -93,7 +95,8 @@ def copy(cursor: duckdb.DuckDBPyConnection, query: str, path: Path, shape: Shape
     try:
         cursor.execute(
             f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
-            f"PARQUET_VERSION v2, ROW_GROUP_SIZE {shape.row_group_rows})"
+            f"PARQUET_VERSION v2, ROW_GROUP_SIZE {shape.row_group_rows}, "
+            f"DICTIONARY_SIZE_LIMIT {round(shape.row_group_rows * _DIFFERENT)})"
         )
         _sync(temporary)
         temporary.rename(path)

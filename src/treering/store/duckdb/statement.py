@@ -48,15 +48,17 @@ def seen(scan: Scan, views: Iterable[StreamView]) -> list[StreamView]:
 
 
 def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query]) -> exp.Query:
+    placed: set[str] = set()
     for node in list(sql.find_all(exp.Table)):
         if (found := tables.get(node.name)) is not None:
             alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
-            node.replace(exp.Subquery(this=found.copy(), alias=alias))
+            node.replace(exp.Subquery(this=found.copy() if node.name in placed else found, alias=alias))
+            placed.add(node.name)
     return sql
 
 
 def text(query: Query, tables: Mapping[str, exp.Query]) -> str:
-    """Return the SQL of the query over `tables`, by the names of their scans.
+    """Return the SQL of the query over `tables`, by the names of their scans; they become parts of it.
 
     Its timestamps are nanoseconds: Python's datetime cuts them to microseconds.
     """
