@@ -103,3 +103,23 @@ def test_words_are_those_of_the_node(opensearch, text) -> None:
     status, told = opensearch.call("POST", "/_analyze", {"analyzer": "standard", "text": text})
     assert status == 200
     assert analyzer.words(text) == [token["token"] for token in told["tokens"] if token["token"].strip("_")]
+
+
+# Signs without a width, marks, joints of words, scripts whose words end where others begin, emoji.
+STRANGE = (
+    "\u00ad\u200b\u200c\u200d\u2060\u202e\ufeff\u0301\u20dd\uff1a\uff0e\u2018\u2019\u2024\u00b7\u2027\u05f4\u0387\u060c\u066c"
+    "\u30ab\u30bf\u30fc\uff66\u0e17\u0ea5\u1780\u1000\ud55c\uae00\u4e2d\u3042\U0001f600\u00e9\u2166\u00b2\u00bd\u0661\uff21 .:,;'_-a1"
+)
+AROUND = st.text(STRANGE, max_size=3)
+WORD_PAIR = st.sampled_from(["test", "12", "ab_c", "2a", "é"])
+
+
+@EXAMPLES
+@given(
+    st.lists(st.tuples(AROUND, WORD_PAIR, AROUND, WORD_PAIR, AROUND), min_size=30, max_size=30), WORD_PAIR, WORD_PAIR
+)
+def test_words_among_strange_letters_are_found_alike(opensearch, drawn, first, second) -> None:
+    pair = Pair(opensearch, [{"body": "".join(parts)} for parts in drawn])
+    pair.agree(f"source={INDEX} | where match(body, '{first}')")
+    pair.agree(f"source={INDEX} | where match_phrase(body, '{first} {second}')")
+    pair.agree(f"source={INDEX} | where not match(body, '{first} {second}')")
