@@ -161,5 +161,8 @@ def test_records_come_from_conditions_only(store) -> None:
 
 
 def test_the_newest_rows_are_those_that_a_regular_expression_keeps(store) -> None:
-    assert rows(store, "source=logs | regex body='request [0-4] ' | sort - @timestamp | head 2 | fields n") == [[4], [3]]
+    assert rows(store, "source=logs | regex body='request [0-4] ' | sort - @timestamp | head 2 | fields n") == [
+        [4],
+        [3],
+    ]
     assert rows(store, "source=logs | regex body!='request' | sort - @timestamp | head 2 | fields n") == []

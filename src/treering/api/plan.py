@@ -30,7 +30,7 @@ async def explained(service: Service, text: str, mode: str, range_ns: language.R
     from treering.query.explain import explain
 
     compiled = await language.compiled(service, text, range_ns, service.limits.rows)
-    plan = await _planned(service, compiled, measure=mode == "analyze")
+    plan = None if mode == "simple" else await _planned(service, compiled, measure=mode == "analyze")
     scans: dict[str, Any] = {
         name: {
             "streams": scan.streams,

@@ -16,6 +16,8 @@ COMMANDS = (
     "playbook",
     "schema",
     "scan",
+    "copy",
+    "calibrate",
     "rules",
     "doctor",
     "plugins",

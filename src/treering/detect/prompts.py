@@ -10,13 +10,13 @@ in documents ("unlock the door"), persuasion over several turns, images. Costs a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect import _answers, _prompt_scan
+from treering.detect import _answers, _prompt_scan, _second_look
 from treering.detect._fold import folded
 from treering.detect._heard import Heard
 from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, only, sources, texts
@@ -27,7 +27,8 @@ from treering.stage.detector import Example
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from treering.detect._prompt_scan import Verdict
+    from treering.detect._prompt_scan import Hidden, Verdict
+    from treering.detect._second_look import SecondLook
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
 
@@ -46,6 +47,17 @@ class Config(BaseConfig, frozen=True):
     rules: Annotated[
         tuple[str, ...], Meta(description="further files of phrases, in the form of content/rules/prompts.yaml")
     ] = ()
+    budget: Annotated[
+        Literal["0.01", "0.003", "0.001", "0.0003", "0.0001", "off"],
+        Meta(description="share of harmless texts that the model may call an attack; `off` leaves it out"),
+    ] = "0.001"
+    everything: Annotated[
+        bool,
+        Meta(
+            description="whether the model reads texts too in which no phrase could be; twice the cost of this detector"
+        ),
+    ] = False
+    calibration: Annotated[str, Meta(description="file that `treering calibrate` wrote on own traffic")] = ""
 
 
 class Kind(NamedTuple):
@@ -90,6 +102,12 @@ KINDS = {
         ("owasp-llm@2026:LLM10", "owasp-llm@2026:LLM02", _ATLAS + "AML.T0057"),
         "AML.TA0010",
     ),
+    _second_look.MODEL: Kind(
+        "writes what reads like an attack on the model",
+        Severity.MEDIUM,
+        (_LLM01, _ATLAS + "AML.T0051.000"),
+        "AML.TA0005",
+    ),
     "instructions_leaked": Kind(
         "answer repeats the model's instructions", Severity.HIGH, (_LLM08, _ATLAS + "AML.T0056"), "AML.TA0010"
     ),
@@ -116,6 +134,8 @@ class Prompts:
         """Compile the phrases. Raises `UserError` naming a file or rule that is wrong."""
         self._scanner, self._files = _prompt_scan.scanner(config.rules), config.rules
         self._threshold = config.threshold
+        self._limits, self._everything = _limits(config), config.everything
+        self._second: SecondLook | None = None
         self._state = _State()
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
@@ -124,16 +144,39 @@ class Prompts:
             return ()
         flags = Heard(rows, self._files)
         whom = Whom(rows)
-        scored = [text for text in texts(rows, flags.suspicious) if text.role in (USER, DOCUMENT, TOOL)]
-        verdicts = self._scanner.verdicts([(text.role, text.text) for text in scored])
-        hostile = [
-            (t, v) for t, v in zip(scored, verdicts, strict=True) if v is not None and v.score >= self._threshold
-        ]
+        scored, hidden = self._read(rows, flags)
+        said = [(text.role, text.text) for text in scored]
+        verdicts = self._looked_at(said, self._scanner.verdicts(said, hidden))
+        hostile = [(t, v) for t, v in zip(scored, verdicts, strict=True) if v is not None and self._is_alarm(v)]
         hostile.sort(key=lambda pair: pair[0].role == USER)
         findings = [self._suspicious(rows, whom, text, verdict) for text, verdict in hostile]
         self._learn(rows, whom, flags)
         findings += self._answers(rows, whom, flags)
         return folded(finding for finding in findings if finding is not None)
+
+    def _read(self, rows: Rows, flags: Heard) -> tuple[list[Text], list[Hidden]]:
+        """Return the texts in which something may be found, all where the model is to read everything, and what hides
+        in each."""
+        everything = self._everything and self._limits is not None
+        scored, hidden = [], []
+        for source in sources(rows):
+            places = range(rows.count) if everything else flags.suspicious(source)
+            for text in texts(rows, only(source, places)):
+                if text.role in (USER, DOCUMENT, TOOL):
+                    scored.append(text)
+                    hidden.append(flags.hidden(source, text.row))
+        return scored, hidden
+
+    def _looked_at(self, said: list[tuple[str, str]], verdicts: list[Verdict | None]) -> list[Verdict | None]:
+        """Ask the model too; it is loaded with the first texts."""
+        if self._limits is None or not said:
+            return verdicts
+        if self._second is None:
+            self._second = _second_look.SecondLook(self._limits)
+        return self._second.verdicts(said, verdicts)
+
+    def _is_alarm(self, verdict: Verdict) -> bool:
+        return verdict.score >= self._threshold or _second_look.MODEL in verdict.rules
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
         """Return nothing: all is said when it is seen."""
@@ -268,7 +311,20 @@ class Prompts:
         )
 
 
-_PEOPLE = {"injection", "jailbreak", "prompt_extraction", "exfiltration", "access", "indirect_injection"}
+_PEOPLE = {
+    _second_look.MODEL,
+    "injection",
+    "jailbreak",
+    "prompt_extraction",
+    "exfiltration",
+    "access",
+    "indirect_injection",
+}
+
+
+def _limits(config: Config) -> tuple[float, float] | None:
+    """Return from which log-odds of the model on there is an alarm; None if it is not asked."""
+    return None if config.budget == "off" else _second_look.calibration(config.calibration).limits(config.budget)
 
 
 def _remember(known: dict[str, T], key: str, value: T, limit: int) -> None:

@@ -48,6 +48,8 @@ def _scan(scan: Scan) -> Iterator[str]:
         yield f"before {format_ns(scan.end_ns)}"
     if scan.tokens is not None:
         yield f"words: {words(scan.tokens)}"
+    if scan.sought:
+        yield f"read only where the index has the words in them: {_listed(scan.sought)}"
     if scan.newest is not None:
         yield f"newest {scan.newest} rows"
 
@@ -57,6 +59,8 @@ def _reading(reading: Reading) -> Iterator[str]:
     yield f"reads at most {reading.rows:,}{share} rows, {size(reading.bytes)} of columns"
     memory = f" and {reading.unflushed:,} rows in memory" if reading.unflushed else ""
     yield f"in {reading.files:,} of {reading.all_files:,} files{memory}"
+    if reading.counted_files:
+        yield f"{reading.counted_files:,} files are not read: the index counts {reading.counted_rows:,} rows in them"
 
 
 def _sent(one: Sent) -> Iterator[str]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Reading:
     """What one scan reads of what its streams have: files, rows in them at most, and bytes of the columns needed.
 
-    `rows` counts `unflushed` ones, which are in memory and have no bytes.
+    `rows` counts `unflushed` ones, which are in memory and have no bytes. Of `counted_files` the index knows by itself
+    that `counted_rows` of their rows are in the answer.
     """
 
     files: int
@@ -24,6 +25,8 @@ class Reading:
     all_rows: int
     unflushed: int
     bytes: int
+    counted_files: int = 0
+    counted_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

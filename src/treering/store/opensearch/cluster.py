@@ -18,7 +18,7 @@ from treering.core.errors import Permanent, Retryable, UserError
 from treering.store.opensearch import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.store.opensearch.config import Config
 
@@ -27,6 +27,7 @@ _REST_S = 5.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _KEPT_CONNECTIONS = 8
+_LONGEST_PATH = 3000
 _SNIFF_S = 60.0
 
 
@@ -228,6 +229,18 @@ class Cluster:
 def named(*names: str) -> str:
     """Return index names as a part of a path."""
     return quote(",".join(names), safe=",*-_.~")
+
+
+def parts(names: Sequence[str]) -> Iterator[str]:
+    """Yield index names as parts of paths, as many at a time as nodes take in one line (4,096 bytes)."""
+    part: list[str] = []
+    for name in names:
+        if part and len(named(*part, name)) > _LONGEST_PATH:
+            yield named(*part)
+            part = []
+        part.append(name)
+    if part:
+        yield named(*part)
 
 
 def _encoded(body: Any) -> tuple[bytes | None, dict[str, str]]:

@@ -134,11 +134,7 @@ class Puller:
         order = list(order) or [number_of(target)]
         if newest:
             order = [{target.time: {"order": "desc", "missing": "_last", "numeric_type": "long"}}, *order]
-        body: dict[str, Any] = {"query": query, "sort": order, "track_total_hits": False}
-        if fields is not None:
-            body["_source"] = self.includes(target, fields)
-        if not target.own:
-            body["seq_no_primary_term"] = True
+        body = _body(target, query, order, fields)
         size = min(newest, FIRST_PAGE) if newest else FIRST_PAGE
         if most is not None:
             size, few = min(max(most, 1), FIRST_PAGE), few or most <= FIRST_PAGE
@@ -198,6 +194,15 @@ class Puller:
             with contextlib.suppress(Refused):
                 body = {"id": point} if self._elastic else {"pit_id": [point]}
                 self._cluster.call("DELETE", f"/{path}", body, patience_s=0)
+
+
+def _body(target: Target, query: Any, order: list[Any], fields: Sequence[str] | None) -> dict[str, Any]:
+    body: dict[str, Any] = {"query": query, "sort": order, "track_total_hits": False}
+    if fields is not None:
+        body["_source"] = _includes(target, fields)
+    if not target.own:
+        body["seq_no_primary_term"] = True
+    return body
 
 
 def _includes(target: Target, fields: Sequence[str]) -> list[str] | bool:

@@ -1,0 +1,133 @@
+"""The model's opinion of what was said, beside that of the phrases: as verdicts of the same form."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from treering.core.errors import UserError
+from treering.detect._injection_model import DATA, USER, InjectionModel, learnt
+from treering.detect._prompt_scan import Verdict
+from treering.detect._text_views import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from treering.parse.textview import View
+
+MODEL = "model"
+"""Name of the rule where only the model says so."""
+_CACHED = 20_000
+_TOGETHER = 512
+_MOST_CHARACTERS = 1_000_000
+_SHORTEST = 12
+
+
+class Opinion(NamedTuple):
+    """Log-odds of a text (model and phrases together), and the verdict if it is an alarm."""
+
+    odds: float
+    verdict: Verdict | None
+
+
+@cache
+def _tables() -> tuple[Any, dict[str, float], dict[str, float]]:
+    file = resources.files("treering.content") / "models" / "reading.npz"
+    with file.open("rb") as raw, np.load(raw, allow_pickle=False) as held:
+        words = bytes(held["words"]).decode().split("\n")
+        shares = dict(zip(words, held["shares"].tolist(), strict=True))
+        return held["pairs"], json.loads(bytes(held["limits"])), shares
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Log-odds above which a share of harmless texts lies, by share; `texts` is how many there were."""
+
+    user: dict[str, float]
+    data: dict[str, float]
+    texts: dict[str, int] = {}
+
+    def limits(self, budget: str) -> tuple[float, float]:
+        """Return the limits of both heads. Raises `UserError` for a budget that is not there."""
+        try:
+            return self.user[budget], self.data[budget]
+        except KeyError:
+            raise UserError(f"no budget {budget!r} in the calibration", hint=f"known: {', '.join(self.user)}") from None
+
+
+def calibration(file: str = "") -> Calibration:
+    """Return the shipped calibration, or that of a file `treering calibrate` wrote. Raises `UserError` naming it."""
+    if not file:
+        facts = learnt().facts
+        return Calibration(facts["user"]["thresholds"], facts["data"]["thresholds"])
+    try:
+        return msgspec.json.decode(Path(file).read_bytes(), type=Calibration)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(
+            f"cannot read the calibration {file}: {error}", hint="make it with `treering calibrate`"
+        ) from error
+
+
+class SecondLook:
+    """Judges what is said; remembers what it thought of the last texts."""
+
+    def __init__(self, limits: tuple[float, float]) -> None:
+        """Take the log-odds above which there is an alarm: for what people say, and for documents and tools."""
+        self._model, self._limits = InjectionModel(learnt()), limits
+        self._reading = Reading(self._model.ngrams, *_tables())
+        self._known: dict[tuple[str, str], Opinion] = {}
+
+    def verdicts(self, said: Sequence[tuple[str, str]], ruled: Sequence[Verdict | None]) -> list[Verdict | None]:
+        """Return the verdicts of the phrases with those of the model where it finds an alarm in (role, text)."""
+        opinions = self.opinions(said, ruled)
+        return [opinion.verdict or first for opinion, first in zip(opinions, ruled, strict=True)]
+
+    def opinions(self, said: Sequence[tuple[str, str]], ruled: Sequence[Verdict | None]) -> list[Opinion]:
+        """Return what is thought of each (role, text) for which the phrases have a verdict or none."""
+        new = {p: v for p, v in zip(said, ruled, strict=True) if p not in self._known and len(p[1]) >= _SHORTEST}
+        for first in range(0, len(new), _TOGETHER):
+            part = list(new)[first : first + _TOGETHER]
+            for pair, opinion in zip(part, self._judge(part, [new[pair] for pair in part]), strict=True):
+                self._known[pair] = opinion
+        nothing = Opinion(-math.inf, None)
+        found = [self._known.get(pair, nothing) for pair in said]
+        size = sum(len(text) for _, text in new)
+        while self._known and (len(self._known) > _CACHED or size > _MOST_CHARACTERS):
+            size -= len(next(iter(self._known))[1])
+            del self._known[next(iter(self._known))]
+        return found
+
+    def _judge(self, said: Sequence[tuple[str, str]], ruled: Sequence[Verdict | None]) -> list[Opinion]:
+        views = self._reading.views([text for _, text in said])
+        heads = [USER if role == "user" else DATA for role, _ in said]
+        owner = [i for i, held in enumerate(views) for _ in held]
+        flat = [view for held in views for view in held]
+        scores = [verdict.score if (verdict := ruled[i]) else 0.0 for i in owner]
+        judged = self._model.judge([view.text for view in flat], [heads[i] for i in owner], scores)
+        best: dict[int, tuple[float, int]] = {}
+        for place, (index, one) in enumerate(zip(owner, judged, strict=True)):
+            if index not in best or one.odds > best[index][0]:
+                best[index] = one.odds, place
+        out = []
+        for index, (odds, place) in sorted(best.items()):
+            alarm = odds > self._limits[heads[index]]
+            span = judged[place].start, judged[place].end
+            out.append(
+                Opinion(odds, self._verdict(odds, flat[place], heads[index], span, ruled[index]) if alarm else None)
+            )
+        return out
+
+    def _verdict(self, odds: float, view: View, head: int, window: tuple[int, int], ruled: Verdict | None) -> Verdict:
+        spans = [view.origin(a, b) for a, b in self._model.reasons(view.text, head, *window)]
+        chance = 1 / (1 + math.exp(-min(30.0, max(-30.0, odds))))
+        if ruled is not None:
+            merged = tuple(sorted({*ruled.spans, *spans}))
+            kinds = tuple(dict.fromkeys((*ruled.kinds, *view.kinds)))
+            return Verdict(max(chance, ruled.score), ruled.category, (*ruled.rules, MODEL), merged, kinds)
+        return Verdict(chance, MODEL, (MODEL,), tuple(sorted(set(spans))), view.kinds)
