@@ -7,10 +7,16 @@ record is asked with one regular expression per word or phrase instead of being 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
+import unicodedata
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # MidLetter, MidNum and what is both (MidNumLet), of Unicode's WordBreakProperty.
 _BOTH = ".'\u2018\u2019\u2024\ufe52\uff07\uff0e"
@@ -22,12 +28,7 @@ _APART = (
     "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua9e0-\ua9ff"
     "\uaa60-\uaadf"
 )
-_CHAR, _LETTER = rf"[^\W{_ALONE}]", rf"[^\W\d_{_ALONE}]"
-_WORD = re.compile(
-    rf"[{_ALONE}]"
-    rf"|(?:{_CHAR}*?{_LETTER}(?:[{_LETTER_JOINS}]{_LETTER})+|{_CHAR}*?\d(?:[{_DIGIT_JOINS}]\d)+)+{_CHAR}*"
-    rf"|{_CHAR}+"
-)
+_ASCII_WORD = re.compile(r"(?:[a-z0-9_]*?[a-z](?:[.:'][a-z])+|[a-z0-9_]*?[0-9](?:[.,;'][0-9])+)+[a-z0-9_]*|[a-z0-9_]+")
 # The same classes in the syntax of RE2, which DuckDB uses.
 _W = r"\p{L}\p{N}\p{M}_"
 _SQL_WORD = (
@@ -54,7 +55,42 @@ def has_word(text: str, word: str, prefix: bool) -> bool:
 
 def words(text: str) -> list[str]:
     """Return the words of a text as the index holds them."""
-    return [word for word in _WORD.findall(text.lower()) if word.strip("_") and len(word) <= MAX_WORD]
+    form = _ASCII_WORD if text.isascii() else _form()
+    return [word for word in form.findall(text.lower()) if word.strip("_") and len(word) <= MAX_WORD]
+
+
+@functools.cache
+def _form() -> re.Pattern[str]:
+    """Return the expression of a word of any script: Python's classes know neither marks nor kinds of digits."""
+    of: dict[str, list[str]] = {"letter": [], "digit": [], "extend": []}
+    alone = re.compile(rf"[{_ALONE}{_APART}]")
+    for number in itertools.chain(range(0x20000), range(0xE0000, 0xE0200)):
+        character = chr(number)
+        category = unicodedata.category(character)
+        if category[0] == "M" or (category == "Cf" and character != "\u200b"):
+            of["extend"].append(character)
+        elif category == "Nd":
+            of["digit"].append(character)
+        elif (category[0] == "L" or category == "Nl") and not alone.match(character):
+            of["letter"].append(character)
+    letter, digit, extend = ("".join(_ranges(found)) for found in of.values())
+    inside = rf"[{letter}{digit}_{extend}]"
+    letters = rf"{inside}*?[{letter}][{extend}]*(?:[{_LETTER_JOINS}][{extend}]*[{letter}][{extend}]*)+"
+    digits = rf"{inside}*?[{digit}][{extend}]*(?:[{_DIGIT_JOINS}][{extend}]*[{digit}][{extend}]*)+"
+    return re.compile(
+        rf"[{_ALONE}]|[{_APART}][{_APART}{extend}]*|(?=[{letter}{digit}_])(?:(?:{letters}|{digits})+{inside}*|{inside}+)"
+    )
+
+
+def _ranges(characters: list[str]) -> Iterator[str]:
+    """Yield ranges of characters that follow each other, as a class has them."""
+    start = last = characters[0]
+    for character in [*characters[1:], ""]:
+        if character and ord(character) == ord(last) + 1:
+            last = character
+            continue
+        yield start if start == last else f"{start}-{last}"
+        start = last = character
 
 
 def _is_alone(character: str) -> bool:
@@ -142,7 +178,7 @@ def _beside(character: str) -> tuple[str, str, str]:
     """Return what of ASCII ends a word next to `character`, what joins it to others of its kind, and other kinds."""
     joins, kind = ("", "")
     if character != "_":
-        joins, kind = (_DIGIT_JOINS, "0-9") if character.isdigit() else (_LETTER_JOINS[:3], "a-z")
+        joins, kind = (".,;'", "0-9") if character.isdigit() else (".:'", "a-z")
     return rf"[^a-z0-9_{joins}{_BEYOND}]", joins, rf"[^{kind}{_BEYOND}]"
 
 
