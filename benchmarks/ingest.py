@@ -40,9 +40,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def bodies(count: int) -> Iterator[tuple[int, bytes]]:
-    """Yield numbers of rows and `_bulk` bodies for index `logs`."""
-    source = documents(count)
+def bodies(count: int, **more: str) -> Iterator[tuple[int, bytes]]:
+    """Yield numbers of rows and `_bulk` bodies for index `logs`; every record has the fields in `more`, too."""
+    source = (document | more for document in documents(count))
     while chunk := list(islice(source, CHUNK)):
         lines = b'{"create":{"_index":"logs"}}\n'
         yield len(chunk), b"".join(lines + msgspec.json.encode(document) + b"\n" for document in chunk)

@@ -1,4 +1,7 @@
-"""The promise of detection on a day nobody has looked at: everything found, early, put together, and little else."""
+"""The promise of detection on a day nobody has looked at: everything found, early, by name, put together, little else.
+
+A day is drawn at random; TREERING_DAY_SEED plays one again. `python -m benchmarks.known_day` does many without HTTP.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.known_day import Outcome, watch
+from tests.known_day import watch
+from treering.model.times import rfc3339_ns
+from treering.testing.day.outcome import MINUTE, Outcome
 
 if TYPE_CHECKING:
     from treering.testing.day.truth import Incident
 
-# The aims are 5 minutes, F1 of .90 and one false incident. A day drawn at random can be unlucky (nobody calls a route
-# in the minutes after it got slow): it is asked what must never be worse. TREERING_DAY_SEED asks for the aims.
-STRICT = bool(os.environ.get("TREERING_DAY_SEED"))
-MOST_MINUTES, LEAST_F1, MOST_FALSE = (5.0, 0.9, 1) if STRICT else (15.0, 0.75, 3)
+MOST_MINUTES, LEAST_F1, MOST_FALSE = 5.0, 0.9, 1
+MOST_UNEXPLAINED = 6
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 KINDS = [
     "training_failure", "crash_loop", "latency_regression", "provider_errors", "prompt_injection", "indirect_injection",
@@ -46,15 +49,12 @@ def test_what_happened_is_noticed_soon(outcome: Outcome, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_known_whom_it_concerns(outcome: Outcome, kind: str) -> None:
-    one = happened(outcome, kind)
-    named = {entity.value for finding in outcome.of(one) for entity in finding.entities}
-    who = {
-        "training_failure": ["run", "host"], "crash_loop": ["host", "process"], "provider_errors": ["model"],
-        "prompt_injection": ["user"], "indirect_injection": ["document"], "spend_loop": ["tool", "user"],
-        "vector_access": ["principal"],
-    }.get(kind, [])  # fmt: skip
-    wanted = {name for part in who for name in one.entities.get(part, ())} or set(one.services)
-    assert named & wanted, f"{one.id}: {sorted(named)[:20]}"
+    assert outcome.names(happened(outcome, kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_has_an_incident_of_its_own(outcome: Outcome, kind: str) -> None:
+    assert outcome.own_incident(happened(outcome, kind)) is not None
 
 
 def test_findings_fold_into_the_incidents_they_belong_to(outcome: Outcome) -> None:
@@ -64,3 +64,82 @@ def test_findings_fold_into_the_incidents_they_belong_to(outcome: Outcome) -> No
 def test_hardly_an_incident_is_about_nothing(outcome: Outcome) -> None:
     false = outcome.false_incidents()
     assert len(false) <= MOST_FALSE, [incident.title for incident in false]
+
+
+def test_little_else_is_found(outcome: Outcome) -> None:
+    left = [finding for finding in outcome.findings if finding.fingerprint not in outcome.explained]
+    assert len(left) <= MOST_UNEXPLAINED, [(finding.detector, finding.rule, finding.title) for finding in left]
+
+
+def test_evidence_leads_to_records_and_each_finding_is_stored_once(outcome: Outcome) -> None:
+    assert all(finding.evidence for finding in outcome.findings)
+    assert all(item.seq >= 0 and item.stream in {"logs", "spans"} for f in outcome.findings for item in f.evidence)
+    names = [finding.fingerprint for finding in outcome.findings]
+    assert len(names) == len(set(names))
+
+
+def test_the_training_failure_says_which_rank_and_checkpoint(outcome: Outcome) -> None:
+    one = happened(outcome, "training_failure")
+    found = {finding.rule: finding for finding in outcome.by(one, "training")}
+    assert found["gpu_error"].values("gpu") == tuple(one.entities["gpu"])
+    assert found["rank_failed"].facts["rank"] == one.facts["first_failing_rank"]
+    checkpoint = str(found["not_finite"].facts["last_good_checkpoint"])
+    assert checkpoint.rpartition("-")[2] == str(one.facts["last_good_checkpoint"])
+
+
+def test_the_crash_loop_counts_what_was_killed(outcome: Outcome) -> None:
+    one = happened(outcome, "crash_loop")
+    (kills,) = [finding for finding in outcome.by(one, "crashes") if finding.rule == "oom_kill"]
+    assert kills.values("process") == tuple(one.entities["process"])
+    assert kills.count == one.facts["crashes"]
+
+
+def test_the_slow_route_is_named_and_ends_when_it_ended(outcome: Outcome) -> None:
+    one = happened(outcome, "latency_regression")
+    route = f"/v1/assist/{one.facts['route']}"
+    slow = [finding for finding in outcome.by(one, "latency") if route in finding.values("endpoint")]
+    assert slow
+    assert abs(slow[-1].end_ns - (rfc3339_ns(one.end) or 0)) < 20 * MINUTE
+
+
+def test_the_swapped_model_is_named(outcome: Outcome) -> None:
+    one = happened(outcome, "drift")
+    right = {finding.rule for finding in outcome.by(one, "drift") if one.facts["after"] in finding.values("model")}
+    assert {"new_model", "model"} <= right
+
+
+def test_the_loop_is_told_with_user_tool_and_trace(outcome: Outcome) -> None:
+    one = happened(outcome, "spend_loop")
+    first = next(finding for finding in outcome.by(one, "spend") if finding.rule == "tool_loop")
+    for kind in ("user", "tool", "trace"):
+        assert first.values(kind) == tuple(one.entities[kind])
+
+
+def test_every_attacker_and_every_leak_is_found(outcome: Outcome) -> None:
+    one = happened(outcome, "prompt_injection")
+    found = outcome.by(one, "prompts")
+    assert {user for finding in found for user in finding.values("user")} >= set(one.entities["user"])
+    leaks = {trace for f in found if f.rule == "instructions_leaked" for trace in f.values("trace")}
+    assert leaks <= set(one.entities["leaked_in_trace"])
+    assert leaks
+
+
+def test_the_planted_document_and_the_answer_that_obeyed_are_found(outcome: Outcome) -> None:
+    one = happened(outcome, "indirect_injection")
+    found = {finding.rule: finding for finding in outcome.by(one, "prompts")}
+    assert found["indirect_injection"].values("document") == tuple(one.entities["document"])
+    assert set(found["exfiltration_link"].values("trace")) <= set(one.entities["followed_in_trace"])
+
+
+def test_the_thief_and_the_collection_are_named(outcome: Outcome) -> None:
+    one = happened(outcome, "vector_access")
+    found = {finding.rule: finding for finding in outcome.by(one, "vector_access")}
+    assert found["refused_burst"].values("user") == tuple(one.entities["principal"])
+    assert set(found["foreign_collection_read"].values("collection")) <= set(one.entities["collection"])
+
+
+def test_the_broken_collection_is_named(outcome: Outcome) -> None:
+    one = happened(outcome, "hallucination")
+    assert {name for finding in outcome.by(one, "groundedness") for name in finding.values("collection")} == {
+        one.facts["collection"]
+    }

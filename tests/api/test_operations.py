@@ -175,6 +175,24 @@ def test_completion(server: Server, query: str, wanted: str, replaced: str) -> N
     assert query[answer["from"] : answer["to"]] == replaced
 
 
+def test_completion_can_be_read_too(server: Server) -> None:
+    answer = server.get("/api/complete?query=source%3Dlogs%20%7C%20where%20serviceName%20%3D%20")
+    assert {suggestion["kind"] for suggestion in answer["suggestions"]} == {"value"}
+    fields = server.get("/api/complete?query=source%3Dlogs%20%7C%20where%20serv&cursor=24")["suggestions"]
+    assert fields[0]["text"] == "serviceName"
+    assert fields[0]["values"]
+
+
+def test_help(server: Server) -> None:
+    every = {entry["name"]: entry for entry in server.get("/api/help")["help"]}
+    assert every["diff"]["kind"] == "command"
+    assert every["round"]["kind"] == "function"
+    told = server.get("/api/help/stats")
+    assert told["examples"]
+    assert told["arguments"][0]["name"] == "aggregate"
+    assert server.call("GET", "/api/help/nosuch")[0] == 404
+
+
 def test_status_and_probes(server: Server) -> None:
     status = server.get("/api/status")
     assert status["rows"] >= 303

@@ -57,11 +57,11 @@ def begin(server: Server, path: str, body: dict[str, Any]) -> socket.socket:
         "content-type: application/json",
         f"content-length: {len(data)}",
     )
-    client.sendall("\r\n".join((*head, f"content-length: {len(data)}", "", "")).encode() + data)
+    client.sendall("\r\n".join((*head, "", "")).encode() + data)
     return client
 
 
-def wait_for(condition: Any, seconds: float = 20) -> None:
+def wait_for(condition: Any, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

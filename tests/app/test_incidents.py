@@ -8,6 +8,7 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from tests.incidents import MINUTE, START, finding, store_calls, write
@@ -15,6 +16,7 @@ from treering.app import evidence
 from treering.app.incidents import Desk
 from treering.core.clock import ManualClock
 from treering.core.errors import Retryable, UserError
+from treering.model.batch import batch
 from treering.model.finding import Severity
 from treering.model.incident import INCIDENTS, State
 from treering.store import duckdb
@@ -269,3 +271,27 @@ def test_old_findings_without_incident_are_forgotten_and_incidents_are_not(desk:
     kept = {clue.finding.key[0] for clue in desk.book.clues(0, 100)}
     assert kept == {"old", "new"}
     assert len(desk.book.cases()) == 2
+
+
+def test_a_finding_knows_where_the_traces_of_its_evidence_came_in(desk: Desk, store: Store) -> None:
+    seqs = store_calls(store)
+    roots = [
+        {
+            "@timestamp": START + n * MINUTE,
+            "traceId": f"{n + 50:032x}",
+            "spanId": f"{n + 100:016x}",
+            "parentSpanId": "" if n else None,
+            "name": "POST",
+            "serviceName": "gateway",
+            "attributes": {"http.route": f"/v1/{n % 2}"} if n < 2 else {},
+        }
+        for n in range(3)
+    ]
+    inner = [{**roots[0], "parentSpanId": "0" * 15 + "1", "name": "inner", "attributes": {"http.route": "/inner"}}]
+    others = [{**roots[1], "traceId": f"{n + 9000:032x}"} for n in range(700)]
+    store.append([batch("spans", [*inner, *roots, *others], received_ns=START)])
+    found = finding("a", seqs=seqs[:3])
+    traced = tuple(msgspec.structs.replace(item, trace_id=f"{n + 50:032x}") for n, item in enumerate(found.evidence))
+    desk.take([msgspec.structs.replace(found, evidence=traced)])
+    (clue,) = desk.book.clues(0, 10)
+    assert sorted(clue.came_in) == ["/v1/0", "/v1/1", "POST"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -224,7 +224,7 @@ def test_a_host_that_only_records_name_links_nothing() -> None:
 
 
 def test_context_is_what_most_evidence_names_whatever_the_nesting() -> None:
-    records = [
+    records: list[dict[str, Any]] = [
         {"serviceName": "rag", "attributes": {"app.route": "support", "tenant": {"id": "a"}}},
         {"serviceName": "rag", "attributes.app.route": "people", "attributes": {"tenant.id": "a"}},
         {"serviceName": 7, "attributes": "odd"},
@@ -257,3 +257,34 @@ def test_any_findings_fold_each_into_one_place(findings: list[Finding]) -> None:
     folded = fold(map(Clue, findings))
     placed = [name for incident in folded.incidents for name in incident.findings] + list(folded.slight)
     assert sorted(placed) == sorted({finding.fingerprint for finding in findings})
+
+
+def test_an_endpoint_that_two_routes_pass_does_not_glue_their_incidents() -> None:
+    def slow(name: str, entries: tuple[str, ...], traces: str, **entities: str) -> Clue:
+        evidence = tuple(Evidence("spans", -1, 0, trace_id=trace) for trace in traces.split())
+        at, minutes = {"support": (0, 60), "people": (20, 90)}.get(entries[-1] * (len(set(entries)) == 1), (5, 70))
+        clue = _shown(name, at * MINUTE, "latency", (), minutes, **entities)
+        return Clue(msgspec.structs.replace(clue.finding, evidence=evidence), entries=entries)
+
+    def group(route: str, traces: str) -> list[Clue]:
+        where = {"service": "gateway", "endpoint": f"/v1/{route}"}
+        return [
+            slow(f"gateway {route}", (route,) * 4, traces, **where),
+            slow(f"model {route}", (route,) * 4, traces, service="rag", model=f"model-{route}"),
+        ]
+
+    both = ("support",) * 3 + ("people",)
+    answer = slow("answer", both, "s1 s2 s3 p1", service="rag", endpoint="/answer")
+    found = fold([*group("support", "s1 s2 s3"), *group("people", "p1 p2 p3"), answer]).incidents
+    named = [{e.value for e in incident.entities if e.kind in ("model", "endpoint")} for incident in found]
+    assert sorted(map(sorted, named)) == [
+        ["/answer", "/v1/support", "model-support"],
+        ["/v1/people", "model-people"],
+    ]
+
+
+def test_a_victim_of_an_attack_may_do_something_else_within_the_hour() -> None:
+    attack = _finding("attack", 0, "prompts", user="u-1")
+    spends = _finding("spends", 45 * MINUTE, "spend", user="u-1")
+    assert len(fold([attack, spends]).incidents) == 2
+    assert len(fold([attack, _finding("more", 45 * MINUTE, "secrets", user="u-1")]).incidents) == 1

@@ -19,7 +19,7 @@ from tests.detect.feeding import START_NS, built, call, encode, feed, said
 from tests.detect.test_secrets import KINDS
 from treering.detect import _prompt_scan, _screen, secrets
 from treering.detect._automaton import automaton
-from treering.detect._screen import ODD, OTHER, SECRET, USER
+from treering.detect._screen import LEETED, ODD, OTHER, SECRET, USER
 from treering.model.batch import batch
 from treering.model.rows import Rows
 
@@ -84,6 +84,8 @@ def passes_over(found: int, text: str) -> list[str]:
     out = []
     for role, bits in (("user", USER | ODD), ("document", OTHER | ODD)):
         verdict = SCANNER.verdicts([(role, text)])[0]
+        hidden = _prompt_scan.Hidden(odd=found & ODD > 0, leet=found & LEETED > 0)
+        assert SCANNER._judge([(role, text)], [hidden]) == [verdict] or not found & bits
         if verdict is not None and not found & bits:
             out.append(f"{role}: {verdict.rules}")
     if feed(built(secrets), [{"@timestamp": START_NS, "body": "x", "attributes": {"error.message": text}}], "spans"):

@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treering.detect import _statistics as statistics
+from treering.detect._history import Distribution
+from treering.detect._levels import began
 from treering.detect._reference import Feature, categorical, numeric, psi
+from treering.detect._series import Cell
+from treering.detect._statistics import fisher_chance
 
 stats = pytest.importorskip("scipy.stats")
 CHANCE = random.Random(3)
@@ -98,3 +102,34 @@ def test_one_conversation_counts_once() -> None:
     feature.age(140, learn=True)
     assert feature.reference() == {"ja": 2}
     assert feature.current(140, 30) == {}
+
+
+def test_what_calls_say_together_is_as_fisher_has_it() -> None:
+    assert fisher_chance([0.001] * 3) < 1e-6
+    assert fisher_chance([0.001] * 2) > 1e-6
+    assert fisher_chance([0.5] * 10) > 0.1
+    draws = [fisher_chance([CHANCE.random() for _ in range(6)]) for _ in range(2000)]
+    assert 0.02 < sum(chance < 0.05 for chance in draws) / len(draws) < 0.08
+
+
+def test_a_rank_is_a_probability() -> None:
+    usual = Distribution()
+    usual.add([1 + place / 1000 for place in range(999)], 10**18)
+    assert usual.share_from(50.0) == pytest.approx(0.001)
+    assert usual.share_from(0.1) == 1.0
+    assert 0.4 < usual.share_from(1.5) < 0.6
+
+
+def test_a_shift_began_where_the_values_changed() -> None:
+    feature = Feature()
+    for minute in range(100, 180):
+        for call in range(6):
+            name = "other" if minute >= 172 else CHANCE.choice(["usual", "usual", "other"])
+            feature.add(minute, name, f"{minute}-{call}")
+        feature.age(minute, learn=True)
+    assert 170 <= feature.onset(179, 5) <= 173
+
+
+def test_slowness_began_where_most_calls_were_slow() -> None:
+    cells = [Cell(n, values=[1.0, 1.0, 1.0, 9.0] if n < 20 else [9.0, 9.0, 1.0]) for n in range(26)]
+    assert began(cells, lambda value: value > 5) == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,228 @@ def test_documents_of_another_tenant() -> None:
     (finding,) = feed(built(vector_access), [retrieval("vintra"), retrieval("corvane")])
     assert finding.rule == "cross_tenant_retrieval"
     assert set(finding.values("tenant")) == {"corvane", "vintra"}
+
+
+HOUR = 3600.0
+
+
+def about(findings: list[Finding], rule: str) -> list[Finding]:
+    return [finding for finding in findings if finding.rule == rule]
+
+
+def habits(**more: Any) -> list[dict[str, Any]]:
+    """Return two hours of a bot that reads one collection from one address."""
+    return [line(n * 40, "bot", "Tickets", source_ip="192.0.2.1", **more) for n in range(180)]
+
+
+def test_an_address_beside_those_a_principal_kept_to() -> None:
+    (finding,) = feed(built(vector_access), [*habits(), line(7300, "bot", "Tickets", source_ip="203.0.113.9")], "logs")
+    assert (finding.rule, finding.values("address")) == ("new_address", ("203.0.113.9",))
+
+
+def test_a_principal_with_many_addresses_has_no_habit_of_them() -> None:
+    many = [line(n * 40, "bot", "Tickets", source_ip=f"192.0.2.{n % 20}") for n in range(200)]
+    assert feed(built(vector_access), [*many, line(9000, "bot", "Tickets", source_ip="203.0.113.9")], "logs") == []
+
+
+def test_a_collection_that_is_new_to_somebody_with_habits_and_then_read_slowly() -> None:
+    once = [*habits(), line(7300, "bot", "Salaries")]
+    assert feed(built(vector_access), once, "logs") == []
+    slowly = [*habits(), *(line(7300 + 300 * n, "bot", "Salaries", source_ip="192.0.2.1") for n in range(30))]
+    found = feed(built(vector_access), slowly, "logs", 10)
+    assert {finding.rule for finding in found} == {"new_collection", "foreign_collection_read"}
+    assert {finding.values("collection") for finding in found} == {("Salaries",)}
+
+
+def test_hours_of_more_reading_than_ever() -> None:
+    day = [line(n * 60, "bot", "Tickets") for n in range(30 * 60)]
+    more = [line(30 * HOUR + n * 15, "bot", "Tickets") for n in range(5 * 240)]
+    (finding,) = feed(built(vector_access), [*day, *more], "logs", 500)
+    assert (finding.rule, finding.values("collection")) == ("slow_reading", ("Tickets",))
+    assert feed(built(vector_access), [*day, *(line(30 * HOUR + n * 30, "bot", "Tickets") for n in range(600))]) == []
+
+
+def test_the_first_backup_of_somebody_who_never_made_one() -> None:
+    resource = "[Domain: backups, Collection: Tickets]"
+    backup = line(7300, "bot", verb="C", source_ip="192.0.2.1")
+    backup["attributes"]["permissions"] = [{"resource": resource, "results": "success"}]
+    found = feed(built(vector_access), [*habits(), backup], "logs")
+    assert [finding.rule for finding in found] == ["export"]
+    refused = line(7300, "bot", verb="C", refused=True, source_ip="192.0.2.1")
+    refused["attributes"]["permissions"] = [{"resource": resource, "results": ""}]
+    assert "forbidden_change" in {finding.rule for finding in feed(built(vector_access), [refused], "logs")}
+
+
+def test_a_tenant_beside_those_of_a_principal() -> None:
+    def read(second: float, tenant: str) -> dict[str, Any]:
+        record = line(second, "bot", "Tickets")
+        resource = f"[Domain: data, Collection: Tickets, Tenant: {tenant}, Object: *]"
+        record["attributes"]["permissions"] = [{"resource": resource, "results": "success"}]
+        return record
+
+    usual = [read(n * 40, "acme") for n in range(180)]
+    (finding,) = feed(built(vector_access), [*usual, read(7300, "umbra")], "logs")
+    assert (finding.rule, finding.values("tenant")) == ("new_tenant", ("umbra",))
+
+
+def retrievals(user: str, documents: list[int], second: float = 0) -> list[dict[str, Any]]:
+    parts = [documents[start : start + 4] for start in range(0, len(documents), 4)]
+    return [
+        call(
+            user=user,
+            second=second + 90 * number,
+            **{
+                "gen_ai.retrieval.documents": encode([{"id": f"d{one}", "score": 0.7} for one in part]),
+                "gen_ai.data_source.id": "Handbook",
+            },
+        )
+        for number, part in enumerate(parts)
+    ]
+
+
+def test_somebody_who_is_shown_new_documents_again_and_again() -> None:
+    others = [r for n in range(8) for r in retrievals(f"u-{n}", [one % 24 for one in range(n, n + 60)])]
+    scraper = retrievals("mallory", list(range(400)), 5)
+    found = feed(built(vector_access), [*others, *scraper], "spans", 50)
+    (finding,) = about(found, "scraping")
+    assert (finding.values("user"), finding.values("collection")) == (("mallory",), ("Handbook",))
+    diligent = retrievals("diligent", [one % 30 for one in range(400)], 5)
+    assert about(feed(built(vector_access), [*others, *diligent], "spans", 50), "scraping") == []
+
+
+def recording(shared: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    folder = shared / "data" / "vector_access"
+    reader = Reader({"serviceName": "weaviate"}, now_ns=rfc3339_ns("2026-11-24T04:00:00Z"))
+    records = reader.feed((folder / "weaviate.jsonl").read_bytes()).records + reader.end().records
+    return records, json.loads((folder / "truth.json").read_text())
+
+
+def renamed(value: Any, names: dict[str, str]) -> Any:
+    text = json.dumps(value)
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return json.loads(text)
+
+
+NAMES = {
+    "support-bot": "crm-connector", "old-intern": "exporter-2", "Payroll": "Ledger", "HrPolicies": "Minutes",
+    "SupportTickets": "Orders", "hr-assistant": "board-helper", "r-payroll": "r-ledger", "r-hrpolicies": "r-minutes",
+}  # fmt: skip
+
+
+def check(found: list[Finding], truth: list[dict[str, Any]], shift_s: float = 0, stretch: float = 1) -> None:
+    """Check that each line of the truth is found with user and collections, and nothing else."""
+    by_rule = {finding.rule: finding for finding in found}
+    assert set(by_rule) == {RULES[one["what"]] for one in truth}
+    for one in truth:
+        finding = by_rule[RULES[one["what"]]]
+        assert finding.values("user") == (one["user"],)
+        assert set(finding.values("collection")) == set(one.get("collections", [one.get("collection")]))
+        assert finding.noticed_ns / 1e9 - at_s(one["end"], shift_s, stretch) <= 10 * max(1, stretch)
+
+
+def at_s(text: str, shift_s: float, stretch: float) -> float:
+    base = rfc3339_ns("2026-11-24T03:02:00Z") / 1e9
+    return base + shift_s + (rfc3339_ns(text) / 1e9 - base) * stretch
+
+
+def moved(records: list[dict[str, Any]], shift_s: float = 0, stretch: float = 1) -> list[dict[str, Any]]:
+    base = rfc3339_ns("2026-11-24T03:02:00Z")
+    found = []
+    for place, record in enumerate(records):
+        at = base + int(shift_s * 1e9) + int((record["@timestamp"] - base) * stretch) + place  # of a second, in order
+        found.append({**record, "@timestamp": at})
+    return found
+
+
+@pytest.mark.parametrize(("shift_s", "stretch"), [(86_400 * 30.25, 1), (0, 3), (0, 0.5)])
+def test_names_and_times_of_the_recording_may_be_others(shared: Path, shift_s: float, stretch: float) -> None:
+    records, truth = recording(shared)
+    records, truth = renamed(records, NAMES), renamed(truth, NAMES)
+    check(scan(moved(records, shift_s, stretch), 100), truth, shift_s, stretch)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tenth_of_the_lines_may_be_missing(shared: Path, seed: int) -> None:
+    records, truth = recording(shared)
+    chance = random.Random(seed)
+    rare = ("assign_roles", "create_role")
+    kept = [
+        one for one in records
+        if chance.random() < 0.9 or one["attributes"].get("action") in rare
+        or one["attributes"].get("request_action") == "D" or one["attributes"].get("user") == "old-intern"
+    ]  # fmt: skip
+    found = scan(kept, 50)
+    assert {finding.rule for finding in found} == {RULES[one["what"]] for one in truth}
+    assert {finding.values("user") for finding in found} == {(one["user"],) for one in truth}
+
+
+def without(records: list[dict[str, Any]], truth: list[dict[str, Any]], *whats: str) -> list[dict[str, Any]]:
+    """Return the records without those of what was done on purpose, `whats`."""
+    kept = records
+    for one in truth:
+        if one["what"] in whats:
+            kept = [record for record in kept if not _of(record, one)]
+    return kept
+
+
+def _of(record: dict[str, Any], one: dict[str, Any]) -> bool:
+    second = 10**9
+    if not rfc3339_ns(one["start"]) - second <= record["@timestamp"] <= rfc3339_ns(one["end"]) + second:
+        return False
+    attributes = record["attributes"]
+    if one["user"] not in (attributes.get("user"), attributes.get("user_to_assign_roles_to")) and one[
+        "user"
+    ] not in str(attributes.get("error")):
+        return False
+    if one["what"] == "dormant key awakes":
+        return True
+    if one["what"] == "role granted shortly after denied attempts":
+        return attributes.get("action") == "assign_roles"
+    if one["what"] == "whole collection read by a new reader":
+        return one["collection"] in json.dumps(attributes.get("permissions"))
+    wanted = "D" if "delete" in one["what"] else "R"
+    denied = record.get("body") == "authorization denied" and attributes.get("request_action") == wanted
+    return denied or "insufficient permissions" in str(attributes.get("error"))
+
+
+@pytest.mark.parametrize("stretch", [1, 60])
+def test_normal_use_is_silent(shared: Path, stretch: float) -> None:
+    records, truth = recording(shared)
+    normal = without(records, truth, *RULES)
+    assert len(normal) < len(records) - 60
+    assert scan(moved(normal, 0, stretch), 100) == []
+
+
+@pytest.mark.parametrize("what", ["dormant key awakes", "attempt to delete a collection"])
+def test_what_did_not_happen_is_not_told(shared: Path, what: str) -> None:
+    records, truth = recording(shared)
+    check(scan(without(records, truth, what), 100), [one for one in truth if one["what"] != what])
+
+
+def test_another_order_of_what_happened(shared: Path) -> None:
+    """The dormant key wakes first, before the grant and the reading."""
+    records, truth = recording(shared)
+    awakes = next(one for one in truth if one["what"] == "dormant key awakes")
+    late = rfc3339_ns(awakes["start"]) - rfc3339_ns("2026-11-24T03:02:39Z")
+    first = [{**one, "@timestamp": one["@timestamp"] - late} for one in records if _of(one, awakes)]
+    rest = without(records, truth, "dormant key awakes")
+    mixed = sorted([*first, *rest], key=lambda record: record["@timestamp"])
+    found = scan(mixed, 40)
+    assert {finding.rule for finding in found} == set(RULES.values())
+    (awake,) = about(found, "dormant_principal")
+    assert abs(awake.noticed_ns - rfc3339_ns("2026-11-24T03:02:39Z")) <= 10 * 10**9
+
+
+def test_other_actors_do_it(shared: Path) -> None:
+    """The attacker is the finance bot, which is refused at the tickets, and so on."""
+    records, truth = recording(shared)
+    names = {
+        "support-bot": "\x00",
+        "finance-copilot": "support-bot",
+        "SupportTickets": "\x01",
+        "Contracts": "SupportTickets",
+    }
+    names |= {"\x00": "finance-copilot", "\x01": "Contracts"}
+    swap = {json.dumps(old)[1:-1]: json.dumps(new)[1:-1] for old, new in names.items()}
+    check(scan(renamed(records, swap), 60), renamed(truth, swap))

@@ -38,6 +38,14 @@ def test_equal_keys_are_the_same_finding_and_fold() -> None:
     assert len(both.evidence) == 1
 
 
+def test_much_evidence_shows_how_it_began_and_how_it_is_now() -> None:
+    shown = [_finding(evidence=(Evidence("spans", seq, seq),)) for seq in range(100)]
+    whole = shown[0]
+    for part in shown[1:]:
+        whole = merged(whole, part)
+    assert [item.seq for item in whole.evidence] == [*range(10), *range(90, 100)]
+
+
 def test_an_excerpt_is_bounded_and_keeps_its_first_span() -> None:
     text, spans = excerpt("x" * 5000 + "needle" + "y" * 5000, ((5000, 5006),))
     assert len(text) == 400

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 import uuid
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.query import ppl_cases
-from treering.store.opensearch import Config, OpenSearchStore
+from treering.store.opensearch import Config
+from treering.store.opensearch.engine import OpenSearchStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Both:
     def __init__(self, store: OpenSearchStore) -> None:
         self.embedded = ppl_cases.Bench()
         self.clustered = ppl_cases.Bench()
-        self.clustered.store = store  # type: ignore[assignment]  only what stores have in common is used
+        self.clustered.store = store
 
     def difference(self, case: dict[str, Any]) -> str | None:
         return difference(case, *(bench.asked(case) for bench in (self.embedded, self.clustered)))
@@ -78,4 +78,3 @@ def test_every_query_gives_the_rows_of_the_embedded_store(both: Both) -> None:
 
 def test_every_known_difference_has_a_reason() -> None:
     assert all(reason.strip() for reason in KNOWN.values())
-    assert not [count for count in Counter(KNOWN).values() if count > 1]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-import pytest
 
 from tests.opensearch.common import Shared
 from tests.opensearch.test_contract import config
@@ -17,14 +14,6 @@ from treering.model.columns import SEQUENCE
 from treering.stage.store import Limits, Scan, Tokens
 from treering.store.opensearch.engine import OpenSearchStore
 from treering.testing.store_contract import START_NS, answer, column, count, logs, refuses
-
-
-@pytest.fixture
-def name(opensearch: Shared) -> Iterator[str]:
-    """A beginning of names that is nobody else's; what begins so is gone afterwards."""
-    name = f"r{uuid.uuid4().hex[:12]}"
-    yield name
-    opensearch.call("DELETE", f"/{name}*")
 
 
 def bulk(opensearch: Shared, index: str, documents: list[dict[str, Any]]) -> None:
@@ -116,7 +105,8 @@ def test_a_follower_reads_on_in_a_store_opened_anew(opensearch: Shared, name: st
         first = store.append(logs([{"n": 99}]))
         assert first > 11
         position, parts = store.since(11, 5)
-        assert (position, [part.data.column("n:l").to_pylist() for part in parts]) == (first, [[99]])
+        assert position == first
+        assert [value for part in parts for value in part.data.column("n:l").to_pylist()] == [99]
     finally:
         store.close()
 
@@ -138,7 +128,7 @@ def test_a_query_that_would_fetch_too_much_is_refused_with_numbers(opensearch: S
 def test_words_narrow_what_is_fetched_and_lose_nothing(opensearch: Shared, name: str) -> None:
     store = OpenSearchStore(config(opensearch, name, pull_documents=3))
     try:
-        needles = [
+        needles: list[dict[str, Any]] = [
             {"body": "Upstream TIMEOUT, again"},
             {"attributes": {"note": ["one", "a timeout"], "mixed": 1}},
             {"attributes": {"mixed": "timeout in a field of numbers"}},
@@ -153,3 +143,17 @@ def test_words_narrow_what_is_fetched_and_lose_nothing(opensearch: Shared, name:
         )
     finally:
         store.close()
+
+
+def test_two_stores_that_disagree_about_a_field_both_keep_their_records(opensearch: Shared, name: str) -> None:
+    first, second = OpenSearchStore(config(opensearch, name)), OpenSearchStore(config(opensearch, name))
+    try:
+        first.append(logs([{"v": 1}]))
+        seq = second.append(logs([{"v": "text"}]))
+        assert second.record("logs", seq) == {"v": "text"}
+        assert seq > first.newest_seq()
+        assert count(second, "logs") == 2
+        assert count(second, "logs", tokens=Tokens("token", "text")) == 1
+    finally:
+        first.close()
+        second.close()

@@ -17,7 +17,7 @@ ROWS = [
 ]
 TEAMS = [{"team": "a", "lead": "Ann", "boss": "b"}, {"team": "b", "lead": "Bo", "boss": None}]
 CASES = {
-    "eventstats sum(n) as s by team | fields id, s": [[1, 10], [2, 20], [3, 10]],
+    "eventstats sum(n) as s by team | fields id, s": [[1, 10], [3, 10], [2, 20]],
     "streamstats count() as c by team | fields id, c": [[1, 1], [2, 1], [3, 2]],
     "streamstats window=1 current=false sum(n) as s | fields s": [[None], [10], [20]],
     "streamstats reset_after=(id = 1) count() as c | fields c": [[1], [1], [2]],
@@ -26,7 +26,7 @@ CASES = {
     "chart count() over team by id": [["a", "1", 1], ["a", "3", 1], ["b", "2", 1]],
     "stats sum(n) as s by team | xyseries team s in ('10', '20') s": [["a", 10, None], ["b", None, 20]],
     "fields id, n | head 2 | transpose 2": [["id", "1", "2"], ["n", "10", "20"]],
-    "fields n | addtotals col=true": [[10, 10], [20, 20], [None, 0], [30, None]],
+    "fields n | addtotals col=true": [[10, 10], [20, 20], [None, None], [30, None]],
     "inner join left=l right=r on l.team = r.team teams | fields id, lead": [[1, "Ann"], [3, "Ann"], [2, "Bo"]],
     "anti join team [ source=teams | where team = 'a' ] | fields id": [[2]],
     "lookup teams team append lead | fields id, lead": [[1, "Ann"], [2, "Bo"], [3, "Ann"]],

@@ -147,3 +147,32 @@ def test_corrected_chances_are_those_of_benjamini_and_hochberg(chances: list[flo
     assert all(chance <= value <= 1 for chance, value in zip(chances, found, strict=True))
     order = sorted(range(len(chances)), key=lambda at: chances[at])
     assert [found[at] for at in order] == sorted(found)
+
+
+def test_effects_and_chances_are_those_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats", reason="needs SciPy, which comes with the extra ml")
+    rng = random.Random(11)
+    rows = [
+        {"side": n % 2, "x": rng.gauss(n % 2, 2), "c": rng.choice("aab" if n % 2 else "abc"), "@timestamp": NOW + n}
+        for n in range(600)
+    ]
+    store = DuckdbStore()
+    store.append([batch("logs", rows, received_ns=NOW)])
+    found = {(row["field"], row["value"], row["measure"]): row for row in ask(store, "diff [ where side = 1 ] alpha=1")}
+    first, second = ([row["x"] for row in rows if row["side"] == side] for side in (1, 0))
+    statistic, chance = stats.mannwhitneyu(first, second)
+    number = found["x", None, "cliffs_delta"]
+    assert number["effect"] == pytest.approx(2 * statistic / (300 * 300) - 1)
+    table = [[sum(row["c"] == c for row in rows if row["side"] == side) for c in "abc"] for side in (1, 0)]
+    chi = stats.chi2_contingency(table, correction=False)
+    assert found["c", None, "cramers_v"]["effect"] == pytest.approx((chi.statistic / 600) ** 0.5)
+    two = stats.chi2_contingency([[counts[1], sum(counts) - counts[1]] for counts in table], correction=False)
+    assert abs(found["c", "b", "phi"]["effect"]) == pytest.approx((two.statistic / 600) ** 0.5, abs=1e-3)
+    # Corrected together: as the tests of scipy, corrected by scipy.
+    raw = [chance, chi.pvalue]
+    for value in "abc":
+        counts = [[each["abc".index(value)], sum(each) - each["abc".index(value)]] for each in table]
+        raw.append(stats.chi2_contingency(counts, correction=False).pvalue)
+    shown = sorted(row["p_value"] for row in found.values() if row["field"] in {"x", "c"} and row["measure"] != "ks")
+    if "ks" not in {row["measure"] for row in found.values()}:
+        assert shown == pytest.approx(sorted(stats.false_discovery_control(raw)), rel=0.05)

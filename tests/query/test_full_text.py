@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
 
 from treering import query as ppl
 from treering.model.batch import batch
@@ -47,6 +48,23 @@ def test_a_word_is_found_exactly_where_the_analyzer_finds_it(text: str, other: s
     for word in {*found, *analyzer.words(other)}:
         row = duckdb.execute("SELECT regexp_matches(?, ?)", [text.lower(), analyzer.phrase([word])]).fetchone()
         assert row == (word in found,), (text, word)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=6), TEXTS, st.booleans())
+@settings(deadline=None, max_examples=200)
+@example(["éa", "a’b", "a.é", "x.a é", "a"], "a", False)
+def test_a_condition_on_a_word_holds_for_the_texts_that_have_it(texts: list[str], other: str, prefix: bool) -> None:
+    import duckdb
+
+    from treering.store.duckdb import natives
+
+    engine = duckdb.connect()
+    natives.register(engine)
+    for word in {*(word for text in texts for word in analyzer.words(text)), *analyzer.words(other)}:
+        condition = analyzer.matches(exp.func("lower", exp.column("t")), [word], prefix=prefix)
+        sql = f"SELECT {condition.sql('duckdb')} FROM (SELECT unnest(?) AS t)"
+        found = [row[0] for row in engine.execute(sql, [texts]).fetchall()]
+        assert found == [analyzer.has_word(text, word, prefix) for text in texts], word
 
 
 @given(TEXTS)

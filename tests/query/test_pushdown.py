@@ -158,3 +158,11 @@ def test_records_come_from_conditions_only(store) -> None:
     assert not ppl.is_records(ppl.parse("source=logs | stats count()"))
     with pytest.raises(UserError, match="search and where"):
         ppl.compile_records("source=logs | fields n", schema=store.schema, now_ns=NOW, rows=5)
+
+
+def test_the_newest_rows_are_those_that_a_regular_expression_keeps(store) -> None:
+    assert rows(store, "source=logs | regex body='request [0-4] ' | sort - @timestamp | head 2 | fields n") == [
+        [4],
+        [3],
+    ]
+    assert rows(store, "source=logs | regex body!='request' | sort - @timestamp | head 2 | fields n") == []

@@ -84,6 +84,12 @@ KEYWORDS = [
     "foreach",
     "lookup",
     "chart",
+    "diff",
+    "anomalies",
+    "patterns",
+    "trace",
+    "ml",
+    "ad",
 ]
 PIECES = ["count()", "avg(a)", "'x'", '"y"', "`z`", "1", "2.5", "5m", "1e9", "earliest=-1d", "a.b", "-5", "//c", "/*"]
 WORDS = st.sampled_from([*SIGNS, *KEYWORDS, *PIECES])

@@ -50,7 +50,7 @@ EXAMPLES = [
     ("fieldformat t = 'took ' . tostring(ms, 'commas') . ' ms' | fields t | head 1", [["took 100 ms"]]),
     ("trendline sort ms sma(2, ms) wma(2, ms) as w | fields ms_trendline, w", [[None, None], [30, 100 / 3], [70, 80]]),
     ("eval a = array('p', 'q') | nomv a | fields a | head 1", [["p\nq"]]),
-    ("fields model, ms | mvcombine ms", [["large", [100]], ["small", [20, 40]]]),
+    ("fields model, ms | mvcombine ms", [["small", [20, 40]], ["large", [100]]]),
     ("eval a = array(1, 2, 3) | mvexpand a limit=2 | fields ms, a | head 3", [[100, 1], [100, 2], [20, 1]]),
     ("sort - ms | eval a = array(1, 2) | expand a as b | fields ms, b | head 3", [[100, 1], [100, 2], [40, 1]]),
     ("flatten user as n | fields n", [["ann"], ["bob"], ["cyd"]]),

@@ -120,6 +120,19 @@ def test_what_a_where_asks_narrows_the_scan(store) -> None:
     assert set(scan.fields) == {"n", "body", "@timestamp"}
 
 
+def test_the_newest_rows_are_read_alone(store) -> None:
+    text = "SELECT n FROM logs ORDER BY @timestamp DESC LIMIT 2 OFFSET 1"
+    (scan,) = sql.compile(text, schema=store.schema, now_ns=NOW, rows=9).scans.values()
+    assert scan.newest == 3
+    assert answer(store, text)[1] == [[4], [3]]
+    for more in (
+        "SELECT max(n) FROM logs ORDER BY @timestamp DESC LIMIT 2",
+        text.replace("ORDER", "WHERE n > 1 ORDER"),
+    ):
+        (scan,) = sql.compile(more, schema=store.schema, now_ns=NOW, rows=9).scans.values()
+        assert scan.newest is None
+
+
 REFUSED = [
     *"""
 DROP TABLE logs
@@ -214,6 +227,22 @@ SELECT 1 FROM logs FOR UPDATE
     "",
     "SELECT " + "(" * 5000,
 ]
+
+
+DEEP = {
+    "and": "SELECT 1 FROM logs WHERE " + " AND ".join(["n = 1"] * 3000),
+    "union": " UNION ALL ".join(["SELECT 1"] * 1500),
+    "cast": "SELECT 1" + "::INT" * 1500,
+    "arrow": "SELECT body" + "->'x'" * 1500 + " FROM logs",
+    "not": "SELECT " + "NOT " * 1500 + "true",
+    "from": "SELECT * FROM " + "(SELECT * FROM " * 200 + "logs" + ") x" * 200,
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_statements_are_refused(store, name: str) -> None:
+    with pytest.raises(UserError, match="deep"):
+        answer(store, DEEP[name])
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))

@@ -79,7 +79,7 @@ def test_an_id_that_nobody_has_gives_no_rows(store) -> None:
 
 def test_other_streams_and_none(store) -> None:
     assert len(ask(store, f"trace {ID} spans=spans logs=nosuch")) == 4
-    for text in ("trace ab spans=nosuch logs=nosuch", "source=logs | trace ab", "trace"):
+    for text in ("trace ab spans=nosuch logs=nosuch", "source=logs | trace ab"):
         with pytest.raises(UserError) as refusal:
             ask(store, text)
         assert refusal.value.where is not None
@@ -88,6 +88,16 @@ def test_other_streams_and_none(store) -> None:
 @pytest.mark.parametrize("text", ["trace 'a b'", "trace ab spans=x, y logs=z | where error"])
 def test_it_survives_printing(text: str) -> None:
     assert ppl.parse(ppl.print(ppl.parse(text))) == ppl.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["trace failed", "trace of 17 calls", "ad clicked", "diff between runs", "ml pipeline"]
+)
+def test_words_that_are_also_commands_can_be_searched(store, text: str) -> None:
+    tree = ppl.parse(text)
+    assert ppl.is_records(tree)
+    assert ppl.parse(ppl.print(tree)) == tree
+    assert ask(store, f"{text} | head 1") == []
 
 
 IDS = st.sampled_from(["a", "b", "c", "d", "", None])

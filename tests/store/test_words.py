@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treering.model.buffers import Texts
+from treering.query.analyzer import words
 from treering.store.duckdb.text import from_strings
 from treering.store.duckdb.tokens import LONGEST, hash_of
 from treering.store.duckdb.words import Words
@@ -16,7 +18,15 @@ from treering.store.duckdb.words import Words
 TOKEN = re.compile(rb"[a-z0-9_]+|[\x80-\xe2]+|[\xe3-\xff][\x80-\xe2]*")
 PIECES = [
     b"error",
+    b"error",
+    b"error",
     b"ERR_1",
+    b".",
+    b"'",
+    b",",
+    b":",
+    b"_",
+    b"7",
     b"a",
     b" ",
     b"-",
@@ -28,6 +38,10 @@ PIECES = [
     b"z" * 64,
 ]
 VALUES = st.one_of(st.binary(max_size=90), st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
+
+REPEATED = st.lists(st.lists(st.sampled_from(PIECES), max_size=4).map(b"".join), min_size=1, max_size=3).flatmap(
+    lambda some: st.lists(st.sampled_from(some), min_size=8, max_size=40)
+)
 
 
 def of_bytes(values: list[bytes]) -> Texts:
@@ -51,17 +65,44 @@ def as_bits(words: np.ndarray) -> int:
     return int.from_bytes(words.astype("<u8").tobytes(), "little")
 
 
+def columns_of(columns: list[list[bytes]]) -> dict[bytes, int]:
+    found: dict[bytes, int] = {}
+    for column, values in enumerate(columns):
+        for token in {token[:LONGEST] for value in values for token in TOKEN.findall(value.lower())}:
+            found[token] = found.get(token, 0) | 1 << column
+    return found
+
+
+def check_tallies(found: Words, texts: list[bytes], columns: list[list[bytes]]) -> None:
+    """What is told of the rows of words is so; it is told of every word of enough rows beside letters of ASCII only."""
+    told = {(texts[token], column): rows for token, column, rows in found.tallies().tolist()}
+    lowered = [[value.lower() for value in values] for values in columns]
+    for column, values in enumerate(lowered):
+        ascii_only = all(value.isascii() for value in values)
+        rows_of = Counter(word for value in values for word in set(words(value.decode("latin-1"))))
+        for word, rows in rows_of.items():
+            text = word.encode("latin-1")
+            if ascii_only and rows >= 8 and re.fullmatch(rb"[a-z0-9_]{1,64}", text):
+                assert told[text, column] == rows
+    for (text, column), rows in told.items():
+        assert not text.strip(b"_") or rows == sum(
+            text.decode() in words(value.decode("utf-8", "replace")) for value in lowered[column]
+        )
+
+
 def check(columns: list[list[bytes]], block_rows: int) -> None:
     rows = max(map(len, columns))
     found = Words(-(-rows // block_rows), block_rows)
-    for values in columns:
-        found.add(of_bytes(values), np.arange(len(values)))
-    tokens, masks = found.tokens(), found.masks()
+    for column, values in enumerate(columns):
+        found.add(of_bytes(values), np.arange(len(values)), column, column)
+    tokens, masks = found.tokens().copy(), found.masks().copy()
     places = np.arange(len(tokens))
     texts = found.lines(places, int(tokens["length"].sum(dtype=np.int64))).split(b"\n")[1:-1]
     wanted, longer = expected(columns, block_rows)
-    assert {text: as_bits(mask) for text, mask in zip(texts, masks, strict=True)} == wanted
-    assert as_bits(found.longer()) == longer
+    assert {text: as_bits(mask[:-1]) for text, mask in zip(texts, masks, strict=True)} == wanted
+    assert as_bits(found.longer()[:-1]) == longer
+    assert {text: int(mask[-1]) for text, mask in zip(texts, masks, strict=True)} == columns_of(columns)
+    check_tallies(found, texts, columns)
     for text, token in zip(texts, tokens, strict=True):
         assert token["hash"] == hash_of(text)
         assert token["order"] == int.from_bytes(text[:8].ljust(8, b"\0"), "big")
@@ -70,7 +111,7 @@ def check(columns: list[list[bytes]], block_rows: int) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(VALUES, min_size=1, max_size=20), min_size=1, max_size=4), st.integers(1, 5))
+@given(st.lists(st.lists(VALUES, min_size=1, max_size=20) | REPEATED, min_size=1, max_size=4), st.integers(1, 5))
 def test_tokens_are_those_of_the_definition(columns: list[list[bytes]], block_rows: int) -> None:
     check(columns, block_rows)
 

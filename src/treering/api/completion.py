@@ -1,109 +1,166 @@
-"""What could come next in a query: commands after a pipe, streams after `source=`, else fields, functions and words."""
+"""What could come next in a query, from what is stored: streams by size, fields by how often they are there, values."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+import collections
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from treering.core import registry
+from treering.api import language
+from treering.api.answers import NotFound
+from treering.api.service import DEFAULT_SOURCE
+from treering.core.errors import TreeringError
+from treering.model import semconv
+from treering.stage.store import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from treering.model.schema import FieldType
+    from treering.api.service import Service
+    from treering.query.complete import Known
+    from treering.stage.store import Result
 
-MOST = 60
-_WORD = re.compile(r"[@\w.\-*]*$")
-_COMMAND = re.compile(r"(?:^|\|)\s*$")
-_SOURCE = re.compile(r"(?:source|index)\s*=\s*(?:[\w.\-*]+\s*,\s*)*$", re.IGNORECASE)
-_AGGREGATING = re.compile(r"\|\s*(?:stats|timechart|eventstats|streamstats|chart)\b[^|]*$", re.IGNORECASE)
-_AGGREGATES = ("avg", "count", "distinct_count", "first", "last", "max", "min", "percentile", "sum")
-_KEYWORDS = (
-    "and",
-    "as",
-    "asc",
-    "by",
-    "desc",
-    "false",
-    "in",
-    "is null",
-    "is not null",
-    "like",
-    "not",
-    "null",
-    "or",
-    "span",
-    "true",
-)
-_STARTS = ("search", "source=")
+T = TypeVar("T")
+# Records that are looked at for how often fields are there, and for the values of one field.
+_SEEN, _COUNTED = 300, 20_000
+_KEPT_S, _MOST_KEPT = 60.0, 64
+_LONGEST, _SHOWN, _MOST_FIELDS = 100, 3, 200
+_OBJECTS = frozenset({"object", "nested", "flat_object"})
+_BOUNDS = Limits(rows=_SEEN, seconds=2.0, memory_bytes=256 << 20)
 
 
-def in_text(text: str) -> bool:
-    """Whether the end of `text` is inside a quoted text, where nothing is suggested."""
-    inside = ""
-    skip = False
-    for character in text:
-        if skip:
-            skip = False
-        elif inside:
-            skip = character == "\\"
-            inside = "" if character == inside else inside
-        elif character in "\"'":
-            inside = character
-    return bool(inside)
+async def complete(service: Service, text: str, cursor: int) -> dict[str, Any]:
+    """Return what could stand at `cursor` and the characters it would replace (docs/api.md)."""
+
+    def work() -> dict[str, Any]:
+        from treering.query import complete as query_complete
+        from treering.query import naming
+
+        data = query_complete.Data(
+            schema=lambda streams: language.schema_of(service, streams),
+            streams=lambda: _streams(service),
+            values=lambda streams, field: _values(service, streams, field),
+            known=lambda streams: _known(service, streams),
+            declared=naming.declared,
+            default_source=DEFAULT_SOURCE,
+        )
+        found = query_complete.completions(text, cursor, data)
+        shown = [
+            {
+                "text": each.text,
+                "kind": each.kind,
+                "detail": each.detail,
+                **({"values": each.values} if each.values else {}),
+            }
+            for each in found.suggestions
+        ]
+        return {"from": found.start, "to": found.end, "suggestions": shown}
+
+    return await service.call(work)
 
 
-def complete(text: str, cursor: int, streams: Sequence[str], fields: Iterable[FieldType]) -> dict[str, Any]:
-    """Return suggestions at `cursor` and the characters `from` … `to` that one of them would replace (docs/api.md)."""
-    before = text[:cursor]
-    if in_text(before):
-        return {"from": cursor, "to": cursor, "suggestions": []}
-    word = found[0] if (found := _WORD.search(before)) else ""
-    head = before[: len(before) - len(word)]
-    wanted = word.lower()
-    matching = [item for item in _candidates(head, streams, fields) if wanted in item["text"].lower()]
-    matching.sort(key=lambda item: not item["text"].lower().startswith(wanted))
-    return {"from": cursor - len(word), "to": cursor, "suggestions": matching[:MOST]}
+async def help_of(service: Service, name: str | None) -> dict[str, Any]:
+    """Return what a command or function says about itself, or all names and what each does. Raises `NotFound`."""
+
+    def work() -> dict[str, Any]:
+        from treering.query import manual
+
+        if name is None:
+            every = {**manual.calls(), **manual.commands()}
+            return {"help": [{"name": key, "kind": each.kind, "summary": each.summary} for key, each in every.items()]}
+        told = manual.of(name)
+        if told is None:
+            raise NotFound(f"there is no command or function {name[:60]!r}")
+        return {
+            "name": told.name, "kind": told.kind, "summary": told.summary, "syntax": told.syntax, "about": told.about,
+            "arguments": [{"name": argument, "about": text} for argument, text in told.arguments],
+            "examples": told.examples, "answer": told.answer, "text": told.text(),
+        }  # fmt: skip
+
+    return await service.call(work)
 
 
-def _candidates(head: str, streams: Sequence[str], fields: Iterable[FieldType]) -> Iterator[dict[str, str]]:
-    if _SOURCE.search(head):
-        yield from (_item(name, "stream") for name in streams)
-        return
-    if _COMMAND.search(head):
-        if "|" not in head:
-            yield from (_item(text, "keyword") for text in _STARTS)
-        yield from (_item(name, "command", _about(name)) for name in commands())
-        if "|" in head:
-            return
-    yield from (_item(_quoted(field.name), "field", field.type) for field in fields)
-    if _AGGREGATING.search(head):
-        yield from (_item(f"{name}()", "function", "aggregate") for name in _AGGREGATES)
-    elif "|" in head:
-        yield from (_item(f"{name}()", "function") for name in functions())
-    if "|" in head:
-        yield from (_item(word, "keyword") for word in _KEYWORDS)
+def _streams(service: Service) -> list[str]:
+    stored = sorted(service.store.streams(), key=lambda info: -info.rows)
+    return [*(info.name for info in stored), *semconv.VIEWS]
 
 
-def _item(text: str, kind: str, detail: str = "") -> dict[str, str]:
-    return {"text": text, "kind": kind, "detail": detail}
+def _run(service: Service, text: str, rows: int) -> Result | None:
+    """Return the answer of a small query, or None where it cannot be had."""
+    from treering import query
+
+    try:
+        compiled = query.compile(
+            text, schema=lambda streams: language.schema_of(service, streams), now_ns=service.clock.now_ns(), rows=rows
+        )
+        return service.store.run(compiled, _BOUNDS)
+    except TreeringError:
+        return None  # completion is a help; that it fails must not stand in anyone's way
 
 
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[@A-Za-z_][\w.]*", name) else f"`{name}`"
+def _source(streams: Sequence[str]) -> str:
+    from treering.query.commands.search import stream_name
+
+    return f"source={', '.join(map(stream_name, streams))}"
 
 
-def commands() -> list[str]:
-    """Return the names of the commands that may follow a pipe."""
-    return [name for name in registry.names("treering.query.commands") if name != "search"]
+def _values(service: Service, streams: Sequence[str], field: str) -> Iterable[str]:
+    """Return the most frequent values of a field among the newest records, as texts."""
+    from treering.query.lexer import name
+
+    key = ("values", tuple(streams), field)
+    held: list[str] | None = _remembered(service, key)
+    if held is not None:
+        return held
+    newest = f"{_source(streams)} | sort - `@timestamp` | head {_COUNTED} | where isnotnull({name(field)})"
+    result = _run(service, f"{newest} | stats count() as `n()` by {name(field)} | sort - `n()` | head 100", 100)
+    found = [_text(row[-1]) for row in result.rows] if result is not None else []
+    return _remember(service, key, [text for text in found if len(text) <= _LONGEST])
 
 
-def _about(name: str) -> str:
-    """Return the first line of what a command says about itself."""
-    return (registry.load("treering.query.commands", name).__doc__ or "").strip().partition("\n")[0]
+def _known(service: Service, streams: Sequence[str]) -> Mapping[str, Known]:
+    """Return how often each field is there among the newest records, and its most frequent values."""
+    from treering.query.complete import Known
+
+    key = ("known", tuple(streams))
+    held: dict[str, Known] | None = _remembered(service, key)
+    if held is not None:
+        return held
+    result = _run(service, f"{_source(streams)} | sort - `@timestamp` | head {_SEEN}{_leaves(service, streams)}", _SEEN)
+    found: dict[str, Known] = {}
+    for index, column in enumerate(result.columns if result is not None and result.rows else ()):
+        cells = [row[index] for row in result.rows if row[index] is not None]  # type: ignore[union-attr]
+        counts = collections.Counter(_text(cell) for cell in cells) if column.type in {"string", "boolean"} else {}
+        usual = [
+            text for text, count in collections.Counter(counts).most_common(_SHOWN) if count > 1 and len(text) < 40
+        ]
+        found[column.name] = Known(len(cells) / len(result.rows), tuple(usual))  # type: ignore[union-attr]
+    return _remember(service, key, found)
 
 
-def functions() -> list[str]:
-    """Return the names of the scalar functions."""
-    group = "treering.query.functions"
-    return sorted({name for family in registry.names(group) for name in registry.load(group, family).FUNCTIONS})
+def _leaves(service: Service, streams: Sequence[str]) -> str:
+    """Return the command that chooses fields which are no objects; there would be only these otherwise."""
+    from treering.query.lexer import name
+
+    try:
+        fields = list(language.schema_of(service, streams))
+    except TreeringError:
+        return ""
+    names = [name(field.name) for field in fields if field.type not in _OBJECTS and "own" not in field.options]
+    return f" | fields {', '.join(names[:_MOST_FIELDS])}" if names else ""
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _remembered(service: Service, key: tuple[Any, ...]) -> Any:
+    held = service.remembered.get(key)
+    return held[1] if held is not None and time.monotonic() - held[0] < _KEPT_S else None
+
+
+def _remember(service: Service, key: tuple[Any, ...], value: T) -> T:
+    if len(service.remembered) >= _MOST_KEPT:
+        service.remembered.clear()
+    service.remembered[key] = (time.monotonic(), value)
+    return value

@@ -81,9 +81,8 @@ def _counted(inner: Query, names: Sequence[str], group: exp.Expression, first: i
     stored = exp.select(named(bucket, "bucket"), *map(column, names), named(exp.Count(this=exp.Star()), "n"))
     counted = stored.from_(inner.sql.subquery("selected")).group_by(*places)
     total = exp.cast(exp.Sum(this=column("n")), "BIGINT")
-    select = exp.select(column("bucket"), named(group, "series"), named(total, "count")).from_(
-        counted.subquery("stored")
-    )
+    chosen = exp.select(column("bucket"), named(group, "series"), named(total, "count"))
+    select = chosen.from_(counted.subquery("stored")).group_by(exp.Literal.number(1), exp.Literal.number(2))
     columns = (ResultColumn("bucket", "bigint"), ResultColumn("series", "string"), ResultColumn("count", "bigint"))
     return Query(select, inner.scans, columns, inner.text)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from treering.api import completion
 from treering.api.service import DEFAULT_SOURCE, USUAL
 from treering.core.errors import UserError
-from treering.model import semconv
-from treering.model.schema import FieldType, StreamSchema
+from treering.model.schema import StreamSchema
 from treering.query import naming
 
 if TYPE_CHECKING:
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 
 Range = tuple[int | None, int | None]
 ALL = f"source={DEFAULT_SOURCE}"
-_SOURCES = re.compile(r"(?:source|index)\s*=\s*([\w.\-*]+(?:\s*,\s*[\w.\-*]+)*)", re.IGNORECASE)
 
 
 def schema_of(service: Service, streams: Sequence[str]) -> StreamSchema:
@@ -130,27 +126,3 @@ async def described(service: Service, text: str) -> dict[str, Any]:
         return {"ok": True, "kind": kind, "sources": list(records.sources(pipeline, DEFAULT_SOURCE))}
 
     return await service.call(work)
-
-
-async def complete(service: Service, text: str, cursor: int) -> dict[str, Any]:
-    """Return what could stand at `cursor` (characters from the beginning), and which characters it would replace."""
-
-    def work() -> dict[str, Any]:
-        place = max(0, min(cursor, len(text)))
-        streams = [*(info.name for info in service.store.streams()), *semconv.VIEWS]
-        sources = _sources(text)
-        try:
-            fields = list(schema_of(service, sources))
-        except UserError:  # what is being typed names no stream yet
-            fields = []
-        held = {field.name for field in fields}
-        fields += [FieldType(name, kind) for name, kind in naming.declared(sources).items() if name not in held]
-        return completion.complete(text, place, streams, fields)
-
-    return await service.call(work)
-
-
-def _sources(text: str) -> tuple[str, ...]:
-    """Return the streams that unfinished `text` seems to read."""
-    found = _SOURCES.search(text)
-    return tuple(re.split(r"\s*,\s*", found[1])) if found else (DEFAULT_SOURCE,)

@@ -30,18 +30,20 @@ async def explained(service: Service, text: str, mode: str, range_ns: language.R
     from treering.query.explain import explain
 
     compiled = await language.compiled(service, text, range_ns, service.limits.rows)
-    plan = await _planned(service, compiled, measure=mode == "analyze")
+    plan = None if mode == "simple" else await _planned(service, compiled, measure=mode == "analyze")
     scans: dict[str, Any] = {
         name: {
             "streams": scan.streams,
             "fields": scan.fields,
             "newest": scan.newest,
-            "reads": None if plan is None else msgspec.to_builtins(plan.readings[name]),
+            "reads": None if plan is None else msgspec.to_builtins(plan.readings.get(name)),
         }
         for name, scan in compiled.scans.items()
     }
     measured = None if plan is None or plan.measured is None else msgspec.to_builtins(plan.measured)
     about = {"sql": compiled.sql.sql(dialect="duckdb"), "scans": scans, "measured": measured}
+    if plan is not None and plan.sent:
+        about["sent"] = [msgspec.to_builtins(one) | {"body": msgspec.json.decode(one.body)} for one in plan.sent]
     steps = [] if plan is None else msgspec.to_builtins(plan.operators)
     lines = explain(compiled, plan, mode)
     return {COLUMN: lines, "root": {"name": plan.engine if plan else "", "description": about, "children": steps}}

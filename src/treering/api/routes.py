@@ -8,6 +8,7 @@ import msgspec
 
 from treering.api import (
     alerts,
+    completion,
     dashboards,
     findings,
     histogram,
@@ -195,7 +196,17 @@ async def _values(service: Service, request: Request) -> Any:
 
 async def _complete(service: Service, request: Request) -> Any:
     asked = body(request, CompleteBody)
-    return await language.complete(service, asked.query, len(asked.query) if asked.cursor is None else asked.cursor)
+    cursor = len(asked.query) if asked.cursor is None else asked.cursor
+    return await completion.complete(service, asked.query, cursor)
+
+
+async def _complete_read(service: Service, request: Request) -> Any:
+    text = request.query.get("query", "")
+    return await completion.complete(service, text, number(request, "cursor", len(text), 1 << 20))
+
+
+async def _help(service: Service, request: Request) -> Any:
+    return await completion.help_of(service, request.params.get("name"))
 
 
 async def _parse(service: Service, request: Request) -> Any:
@@ -262,6 +273,9 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("POST", "/api/histogram", _histogram),
     ("POST", "/api/values", _values),
     ("POST", "/api/complete", _complete),
+    ("GET", "/api/complete", _complete_read),
+    ("GET", "/api/help", _help),
+    ("GET", "/api/help/{name}", _help),
     ("POST", "/api/parse", _parse),
     ("GET", "/api/record/{stream}/{seq}", _record),
     ("GET", "/api/context/{stream}/{seq}", _context),

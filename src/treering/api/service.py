@@ -65,6 +65,8 @@ class Service:
     scans: Scans | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
     templates: Templates | None = None
+    # What operations know from a moment ago, by what they asked.
+    remembered: dict[tuple[Any, ...], tuple[float, Any]] = field(default_factory=dict)
     log: QueryLog | None = None
 
     async def call(self, function: Callable[..., T], *args: object) -> T:

@@ -12,9 +12,12 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from sqlglot import exp
 
 from treering.app.casebook import Frozen
+from treering.correlate.clue import Clue, context
 from treering.model.times import format_ns
+from treering.stage.store import Limits, Query, ResultColumn, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_RECORDS = 500
 MAX_BYTES = 1 << 20
+_SPANS, _ROUTE = "spans", "attributes.http.route"
+_AROUND_NS = 600 * 10**9
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -45,6 +50,39 @@ def records(store: Store, findings: Iterable[Finding]) -> dict[str, Mapping[str,
             numbers = sorted(set(seqs))
             found |= {f"{stream}/{seq}": record for seq, record in store.records(stream, numbers).items()}
     return found
+
+
+def clue(store: Store, finding: Finding, *, dismissed: bool = False) -> Clue:
+    """Return what the fold is to know about a finding: what its evidence says about where it happened."""
+    held = records(store, [finding]).values()
+    return Clue(finding, context(held), dismissed, tuple(_entries(store, finding)))
+
+
+def _entries(store: Store, finding: Finding) -> list[str]:
+    """Return where the traces of a finding's evidence came in: route, else name, of their first spans.
+
+    One for each record whose trace has its first span in the store by now.
+    """
+    traced = [item for item in finding.evidence if item.trace_id]
+    if not traced or not store.streams(_SPANS):
+        return []
+    fields = ("traceId", "parentSpanId", _ROUTE, "name")
+    trace, parent, route, name = (exp.column(exp.to_identifier(field, quoted=True)) for field in fields)
+    is_first = exp.EQ(this=exp.Coalesce(this=parent, expressions=[_text("")]), expression=_text(""))
+    wanted = trace.copy().isin(*sorted({item.trace_id for item in traced}))
+    where = exp.And(this=wanted, expression=is_first)
+    times = [item.time_ns for item in traced]
+    scan = Scan((_SPANS,), fields, min(times) - _AROUND_NS, max(times) + _AROUND_NS, where=where)
+    select = exp.select(trace, exp.Coalesce(this=route, expressions=[name])).from_(exp.to_table("records"))
+    select = select.where(where.copy()).limit(MAX_RECORDS)
+    columns = (ResultColumn("traceId", "string"), ResultColumn("entry", "string"))
+    rows = store.run(Query(select, {"records": scan}, columns), Limits(MAX_RECORDS)).rows
+    known = {str(row[0]): str(row[1]) for row in rows if row[1]}
+    return [known[item.trace_id] for item in traced if item.trace_id in known]
+
+
+def _text(value: str) -> exp.Expression:
+    return exp.Literal.string(value)
 
 
 def freeze(store: Store, findings: Sequence[Finding], kept: set[str], now_ns: int) -> list[Frozen]:

@@ -17,7 +17,6 @@ from sqlglot import exp
 from treering.app import evidence
 from treering.app.casebook import Case, Casebook, Change, Step
 from treering.core.errors import UserError
-from treering.correlate.clue import Clue, context
 from treering.correlate.fold import Folded, fold
 from treering.correlate.identity import Known, Named, named
 from treering.correlate.record import to_record
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from treering.core.clock import Clock
+    from treering.correlate.clue import Clue
     from treering.stage.store import Store
 
     Listener = Callable[[Sequence[Incident]], None]
@@ -128,7 +128,7 @@ class Desk:
             listener(findings)
         dismissed = {clue.fingerprint for clue in self.book.clues_of(f.fingerprint for f in findings) if clue.dismissed}
         self.book.put_clues(
-            Clue(finding, context(self._records(finding)), finding.fingerprint in dismissed) for finding in findings
+            evidence.clue(self._store, finding, dismissed=finding.fingerprint in dismissed) for finding in findings
         )
         self._dirty.set()
 
@@ -138,9 +138,6 @@ class Desk:
             if clue.dismissed is not (state == DISMISSED):
                 self.book.put_clues([msgspec.structs.replace(clue, dismissed=state == DISMISSED)])
                 self._dirty.set()
-
-    def _records(self, finding: Finding) -> list[Mapping[str, object]]:
-        return list(evidence.records(self._store, [finding]).values())
 
     def catch_up(self) -> int:
         """Take the findings of the horizon from the stream `findings`; returns how many were new or changed."""

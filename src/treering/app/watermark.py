@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,14 +45,12 @@ class Watermark:
 
     def see(self, rows: Rows, now_ns: int, clock_s: float) -> None:
         """Note the records of a batch. Times more than five minutes ahead of the machine's clock do not count."""
-        limit = now_ns + AHEAD_NS
-        highs: dict[str, int] = {}
-        for name, instant in zip(rows.texts("serviceName"), rows.times.tolist(), strict=True):
-            lane = name or ""
-            if instant > highs.get(lane, 0) and instant <= limit:
-                highs[lane] = instant
-        for lane, high in highs.items():
-            self._note((rows.stream, lane), high, clock_s)
+        codes, names = rows.codes("serviceName")
+        highs = np.zeros(len(names) + 1, dtype=np.int64)
+        np.maximum.at(highs, codes, np.where(rows.times <= now_ns + AHEAD_NS, rows.times, 0))
+        for lane, high in zip([*names, ""], highs.tolist(), strict=True):
+            if high:
+                self._note((rows.stream, lane), high, clock_s)
         self._last_s = clock_s
 
     def _note(self, key: tuple[str, str], high_ns: int, clock_s: float) -> None:

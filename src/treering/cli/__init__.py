@@ -16,6 +16,7 @@ COMMANDS = (
     "playbook",
     "schema",
     "scan",
+    "copy",
     "calibrate",
     "rules",
     "doctor",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from treering.app.config import Settings
 
 
-def up(  # noqa: PLR0913  each is an option of the command
+def up(  # noqa: PLR0913  # long: each parameter is an option of the command
     data: Data = None,
     config: Config = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default="127.0.0.1")] = None,

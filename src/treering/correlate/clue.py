@@ -28,18 +28,21 @@ _PLACES = {
     "attributes.gen_ai.tool.name": "tool",
     "attributes.db.collection.name": "collection",
 }
-_SHARE = 0.5
+_SHARE, _NEARLY_ALL = 0.5, 0.8
+_ENTRY = "entry"
 
 
 class Clue(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """What the fold works on: a finding, and the places that most of its evidence records name.
 
+    `entries` says where the trace of each record came in, as far as it is known: the route or name of its first span.
     A dismissed one (a person said that it is nothing) takes no part.
     """
 
     finding: Finding
     context: tuple[Entity, ...] = ()
     dismissed: bool = False
+    entries: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -63,9 +66,20 @@ class Clue(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     @cached_property
     def entities(self) -> frozenset[Entity]:
-        """Those, and the places of its evidence where the finding names none of that kind."""
+        """Those, and the places of its evidence where the finding names none of that kind.
+
+        A shift of a distribution shows what is usual now, wherever it happens to be: its evidence says no place.
+        """
+        if self.family == "drift":
+            return self.named
         own = {entity.kind for entity in self.named}
-        return self.named | {entity for entity in map(canonical, self.context) if entity.kind not in own}
+        entry = {Entity(_ENTRY, name) for name, share in self.came_in.items() if share >= _NEARLY_ALL}
+        return self.named | entry | {entity for entity in map(canonical, self.context) if entity.kind not in own}
+
+    @cached_property
+    def came_in(self) -> Mapping[str, float]:
+        """Where the traces of its evidence came in, with the share of each place."""
+        return {name: count / len(self.entries) for name, count in Counter(self.entries).items()}
 
     @cached_property
     def sampled(self) -> frozenset[str]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from treering.model.incident import Incident
 
 _ODD = 0.45
+_PLACES = 2
+_TELLING = frozenset({"model", "collection", "run", "route"})
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -35,7 +37,7 @@ class Folded(msgspec.Struct, frozen=True):
 def fold(clues: Iterable[Clue], rules: Rules | None = None, open_risk: float = 10.0) -> Folded:
     """Return the incidents in `clues`; of several with one fingerprint the last counts.
 
-    Findings are joined where a link reaches the threshold (connected components). A group becomes an incident when its
+    Findings are joined where a link reaches the threshold (see `_components`). A group becomes an incident when its
     risk points reach `open_risk`: one finding of medium severity does, four of low severity do. What only says that
     something is unusual (a new kind of log line) takes one of high severity, or three of medium.
     """
@@ -63,17 +65,87 @@ def _weight(group: Sequence[Clue]) -> float:
 
 
 def _components(ordered: Sequence[Clue], joined: Sequence[Link]) -> list[list[Clue]]:
-    parent = {clue.fingerprint: clue.fingerprint for clue in ordered}
+    """Return the groups that links make of findings.
 
-    def root(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
+    What identities link is one group. Other links join the strongest first. Two groups of several subjects that are
+    about different things of one kind (other models, other endpoints of a service) join only where at least two
+    subjects of each are linked: one finding about what everything passes (an endpoint that all routes share) belongs
+    to the group it is linked with most and does not glue two.
+    """
+    groups = _Groups(ordered)
+    for link in joined:
+        if link.sure:
+            groups.join(link)
+    waiting = sorted((link for link in joined if not link.sure), key=lambda link: (-link.score, link.one, link.other))
+    while waiting:
+        apart = [link for link in waiting if not groups.are_one(link)]
+        waiting = [link for link in apart if not (groups.may_join(link, apart) and groups.join(link))]
+        if len(waiting) == len(apart):
+            break
+    return groups.members()
+
+
+class _Groups:
+    """Disjoint sets of findings (union by linking to the earlier root)."""
+
+    def __init__(self, ordered: Sequence[Clue]) -> None:
+        self._clues = {clue.fingerprint: clue for clue in ordered}
+        self._parent = {name: name for name in self._clues}
+        self._subjects = {name: {_subject(clue)} for name, clue in self._clues.items()}
+        self._about = {name: _about(clue) for name, clue in self._clues.items()}
+
+    def root(self, name: str) -> str:
+        while self._parent[name] != name:
+            self._parent[name] = self._parent[self._parent[name]]
+            name = self._parent[name]
         return name
 
-    for link in joined:
-        parent[root(link.one)] = root(link.other)
-    groups: dict[str, list[Clue]] = {}
-    for clue in ordered:
-        groups.setdefault(root(clue.fingerprint), []).append(clue)
-    return list(groups.values())
+    def are_one(self, link: Link) -> bool:
+        return self.root(link.one) == self.root(link.other)
+
+    def join(self, link: Link) -> bool:
+        one, other = self.root(link.one), self.root(link.other)
+        if one != other:
+            self._parent[one] = other
+            self._subjects[other] |= self._subjects.pop(one)
+            for kind, values in self._about.pop(one).items():
+                self._about[other].setdefault(kind, set()).update(values)
+        return True
+
+    def may_join(self, link: Link, links: Sequence[Link]) -> bool:
+        """Whether the groups of a link are one: nothing contradicts it, or they are linked in two places."""
+        one, other = self.root(link.one), self.root(link.other)
+        if one == other or min(len(self._subjects[one]), len(self._subjects[other])) < _PLACES:
+            return True
+        mine, theirs = self._about[one], self._about[other]
+        if not any(mine[kind].isdisjoint(theirs[kind]) for kind in mine.keys() & theirs.keys()):
+            return True
+        seen: dict[str, set[object]] = {one: set(), other: set()}
+        for each in links:
+            if {self.root(each.one), self.root(each.other)} == {one, other}:
+                for name in (each.one, each.other):
+                    seen[self.root(name)].add(_subject(self._clues[name]))
+        return min(len(subjects) for subjects in seen.values()) >= _PLACES
+
+    def members(self) -> list[list[Clue]]:
+        found: dict[str, list[Clue]] = {}
+        for name, clue in self._clues.items():
+            found.setdefault(self.root(name), []).append(clue)
+        return list(found.values())
+
+
+def _about(clue: Clue) -> dict[tuple[str, str], set[str]]:
+    """Return what a finding names of the kinds by which causes are told apart; an endpoint is one of its service."""
+    services = [entity.value for entity in clue.named if entity.kind == "service"]
+    found: dict[tuple[str, str], set[str]] = {}
+    for entity in clue.named:
+        if entity.kind in _TELLING:
+            found.setdefault((entity.kind, ""), set()).add(entity.value)
+        elif entity.kind == "endpoint" and len(services) == 1:
+            found.setdefault((entity.kind, services[0]), set()).add(entity.value)
+    return found
+
+
+def _subject(clue: Clue) -> object:
+    """Return what a finding is about: the same again is no second sign."""
+    return clue.finding.detector, clue.finding.rule, clue.named

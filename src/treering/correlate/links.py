@@ -28,8 +28,12 @@ MINUTE = 60 * 10**9
 _NEIGHBOURS = 32
 _FREE_USERS = 3
 _GATE = 0.2
+# Whom an attack concerned may do something else within the hour.
+_ANOTHER_STORY = 0.8
 _MOST_AFFINITY = 0.3
 _MEASURED = frozenset({"performance", "availability"})
+_SAMPLING = _MEASURED | {"quality", "cost"}
+_DISTRIBUTION = "drift"
 _CONTRADICTING = ("endpoint", "route", "model", "run", "host")
 _FEW = 4
 _LONG = frozenset({"trace", "session", "run"})
@@ -63,12 +67,16 @@ class _Seen(NamedTuple):
 
 
 class Link(msgspec.Struct, frozen=True, order=True):
-    """Two findings by their fingerprints, how strongly they are linked, and through what."""
+    """Two findings by their fingerprints, how strongly they are linked, and through what.
+
+    `sure` where identities or records that both show link them by themselves.
+    """
 
     one: str
     other: str
     score: float
     through: tuple[Entity, ...] = ()
+    sure: bool = False
 
 
 def links(clues: Sequence[Clue], rules: Rules) -> list[Link]:
@@ -188,10 +196,15 @@ def _link(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> Link:
             identities += value
         else:
             places += value
+    if "security" in (one.domain, other.domain) and one.domain != other.domain:
+        identities *= _ANOTHER_STORY
     places *= _agreement(one, other)
-    together = identities + places + _samples_shared(one, other, rules) + _at_once(one, other, seen, rules)
+    records = _records_shared(one, other)
+    samples = max(records, _calls_shared(one, other, rules))
+    together = identities + places + samples + _at_once(one, other, seen, rules)
     score = together + (_affinity(one, other, rules) if together >= _GATE else 0.0)
-    return Link(one.fingerprint, other.fingerprint, round(score, 6), tuple(through))
+    sure = identities + records >= rules.threshold
+    return Link(one.fingerprint, other.fingerprint, round(score, 6), tuple(through), sure)
 
 
 def _company(kind: str, one: Clue, other: Clue) -> int:
@@ -218,14 +231,30 @@ def _agreement(one: Clue, other: Clue) -> float:
         if "security" in (one.domain, other.domain):
             return 0.0
         factor = 0.9
-    if one.who and other.who and not one.who & other.who:
+    if one.who and other.who and not one.who & other.who and not _is_campaign(one, other):
         factor *= 0.5
     for kind in _CONTRADICTING:
         known = (clue.named if kind == "host" else clue.entities for clue in (one, other))
         mine, theirs = ({e.value for e in found if e.kind == kind} for found in known)
         if mine and theirs and not mine & theirs and (kind != "endpoint" or _share_a_service(one, other)):
             factor *= 0.4
-    return factor
+    return factor * _common_entry(one, other)
+
+
+def _common_entry(one: Clue, other: Clue) -> float:
+    """Return how far the traces of the two came in at the same places, .3 to 1; 1 where that is not known.
+
+    What all routes pass (an endpoint behind the gateway) so links with a route as far as it was slow for that route.
+    """
+    if not one.came_in or not other.came_in or _DISTRIBUTION in (one.family, other.family):
+        return 1.0
+    return max(0.3, sum(min(share, other.came_in.get(name, 0.0)) for name, share in one.came_in.items()))
+
+
+def _is_campaign(one: Clue, other: Clue) -> bool:
+    """Whether several people of one tenant do the same."""
+    alike = one.domain == other.domain == "security" and bool(_techniques(one) & _techniques(other))
+    return alike and any(entity.kind == "tenant" for entity in one.entities & other.entities)
 
 
 def _share_a_service(one: Clue, other: Clue) -> bool:
@@ -234,21 +263,27 @@ def _share_a_service(one: Clue, other: Clue) -> bool:
     return not mine or not theirs or bool(mine & theirs)
 
 
-def _samples_shared(one: Clue, other: Clue, rules: Rules) -> float:
-    """Return what shared evidence says: the same records, whatever the domain; the same calls, of what is measured.
-
-    Two measured aggregates that sample the same slow or failed calls depend on each other; one shared call may be
-    chance, and so may be some failed calls among the slow ones that there were before. Distributions (drift) sample
-    what is usual, where sharing says nothing.
+def _records_shared(one: Clue, other: Clue) -> float:
+    """Return what the same records as evidence say, whatever the domain; of distributions (drift), which sample what
+    is usual, nothing.
     """
-    found = min(0.6, 0.3 * len(one.records & other.records))
+    if _DISTRIBUTION in (one.family, other.family):
+        return 0.0
+    return min(0.6, 0.3 * len(one.records & other.records))
+
+
+def _calls_shared(one: Clue, other: Clue, rules: Rules) -> float:
+    """Return what the same calls say of aggregates that sample slow, failed, expensive or unsupported ones.
+
+    One shared call may be chance, and so may be some failed calls among the slow ones that there were before.
+    """
+    if one.family not in _SAMPLING or other.family not in _SAMPLING:
+        return 0.0
     named = set(one.finding.values("trace")) & set(other.finding.values("trace"))
     both = len((one.traces & other.traces) - named)
-    if both and one.family in _MEASURED and other.family in _MEASURED:
-        first, second = one.finding, other.finding
-        alike = first.detector == second.detector or abs(first.start_ns - second.start_ns) <= rules.onset_ns
-        found = max(found, min(0.5, 0.25 * both) * _agreement(one, other) * (1.0 if alike else 0.4))
-    return found
+    first, second = one.finding, other.finding
+    alike = first.detector == second.detector or abs(first.start_ns - second.start_ns) <= rules.onset_ns
+    return min(0.5, 0.25 * both) * _agreement(one, other) * (1.0 if alike else 0.4)
 
 
 def _at_once(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> float:
@@ -277,7 +312,7 @@ def _affinity(one: Clue, other: Clue, rules: Rules) -> float:
     first, second = one.finding, other.finding
     same = first.detector == second.detector
     found = 0.1 if same else 0.0
-    if {t for t in first.techniques if t.startswith("mitre")} & {t for t in second.techniques if t.startswith("mitre")}:
+    if _techniques(one) & _techniques(other):
         found += 0.1
     apart = abs(first.start_ns - second.start_ns)
     if apart <= rules.instant_ns:
@@ -285,3 +320,7 @@ def _affinity(one: Clue, other: Clue, rules: Rules) -> float:
     elif apart <= rules.onset_ns:
         found += 0.1
     return min(found, _MOST_AFFINITY)
+
+
+def _techniques(clue: Clue) -> set[str]:
+    return {technique for technique in clue.finding.techniques if technique.startswith("mitre")}

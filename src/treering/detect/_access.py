@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from treering.model.rows import Rows
 
 ACCESS, DENIED, REASON, GRANT, ROLE = "access", "denied", "reason", "grant", "role"
-READ, WRITE, DELETE, ADMIN = "read", "write", "delete", "admin"
+READ, WRITE, DELETE, ADMIN, EXPORT = "read", "write", "delete", "admin", "export"
 
 _RESULT, _OPERATION = "attributes.treering.access.result", "attributes.db.operation.name"
-_RESOURCE = re.compile(r"\[Domain: (\w+)(?:, Collection: ([^,\]]+))?")
+_RESOURCE = re.compile(r"\[Domain: (\w+)(?:, Collection: ([^,\]]+))?(?:, Tenant: ([^,\]]+))?")
+_KIND, _CLIENT = "attributes.treering.access.kind", "attributes.user_agent.original"
 _REFUSED = re.compile(r"user '([^']{1,200})' has insufficient permissions to (\w+)")
 _WEAVIATE = {"R": READ, "C": WRITE, "U": WRITE, "D": DELETE}
 _VERBS = (
+    (EXPORT, ("backup", "snapshot", "export", "dump")),
     (DELETE, ("delete", "drop", "remove")),
     (ADMIN, ("grant", "assign", "role", "key", "permission", "user")),
     (WRITE, ("create", "upsert", "insert", "update", "write", "import", "upload", "set")),
@@ -41,6 +43,8 @@ class Event(NamedTuple):
     address: str = ""
     by: str = ""
     roles: tuple[str, ...] = ()
+    tenant: str = ""
+    client: str = ""
 
 
 def events(rows: Rows) -> Iterator[Event]:
@@ -97,9 +101,10 @@ def _authorised(event: Event, letter: str, permissions: object, *, refused: bool
     ) else []  # fmt: skip
     found = [match for resource in resources if (match := _RESOURCE.match(resource))]
     if any(match[1] not in ("data", "collections") for match in found):
-        verb = ADMIN
+        verb = EXPORT if any(match[1] == "backups" for match in found) else ADMIN
     collections = tuple(match[2] for match in found if match[1] == "data" and match[2] and match[2] != _ANY)
-    return event._replace(kind=DENIED if refused else ACCESS, verb=verb, collections=collections)
+    tenant = next((match[3] for match in found if match[3] and match[3] != _ANY), "")
+    return event._replace(kind=DENIED if refused else ACCESS, verb=verb, collections=collections, tenant=tenant)
 
 
 def _granted(permissions: object) -> tuple[str, ...]:
@@ -127,12 +132,17 @@ def _canonical(rows: Rows) -> Iterator[Event]:
     own = _column(rows, "attributes.component")
     users = _column(rows, "attributes.user.id", "serviceName")
     names, operations = _column(rows, "attributes.db.collection.name"), _column(rows, _OPERATION)
-    addresses = _column(rows, "attributes.client.address")
+    addresses, clients = _column(rows, "attributes.client.address"), _column(rows, _CLIENT)
+    kinds, tenants = _column(rows, _KIND), _column(rows, "attributes.db.namespace")
     for index, result in enumerate(rows.values(_RESULT)):
         if result not in ("allowed", "denied") or own[index] == "RBAC" or not (user := _text(users[index])):
             continue
         name, operation = _text(names[index]), _text(operations[index]).lower()
         verb = next((verb for verb, words in _VERBS if any(word in operation for word in words)), READ)
+        verb = EXPORT if kinds[index] == "backup" else verb
         kind = DENIED if result == "denied" else ACCESS
         collections = (name,) if name and name != _ANY else ()
-        yield Event(index, int(rows.times[index]), kind, user, collections, verb, _text(addresses[index]))
+        yield Event(
+            index, int(rows.times[index]), kind, user, collections, verb, _text(addresses[index]),
+            tenant=_text(tenants[index]), client=_text(clients[index]),
+        )  # fmt: skip

@@ -24,17 +24,17 @@ def evidence(rows: Rows, index: int, field: str, shown: str, spans: tuple[tuple[
         field=field,
         excerpt=text,
         spans=inside,
-        source=rows.texts("attributes.log.file.name")[index] or "" if rows.seqs[index] < 0 else "",
-        trace_id=rows.texts("traceId")[index] or "",
-        span_id=rows.texts("spanId")[index] or "",
+        source=rows.text("attributes.log.file.name", index) or "" if rows.seqs[index] < 0 else "",
+        trace_id=rows.text("traceId", index) or "",
+        span_id=rows.text("spanId", index) or "",
     )
 
 
 def entities(rows: Rows, index: int, **more: str) -> tuple[Entity, ...]:
     """Return service and host of a record, and what else is named in `more`."""
     found = {
-        "service": rows.texts("serviceName")[index],
-        "host": rows.texts(HOST)[index],
+        "service": rows.text("serviceName", index),
+        "host": rows.text(HOST, index),
         **more,
     }
     return named(found.items())

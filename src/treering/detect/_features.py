@@ -25,7 +25,7 @@ FIELDS = {
     "retrieval_score": "attributes.gen_ai.retrieval.documents",
     "retrieved_documents": "attributes.gen_ai.retrieval.documents",
 }
-_OPERATION = "attributes.gen_ai.operation.name"
+OPERATION = "attributes.gen_ai.operation.name"
 _CALLS = frozenset({"chat", "text_completion", "generate_content"})
 _MOST_TEXT = 4000
 _DEEPEST = 6
@@ -41,36 +41,24 @@ class Seen(NamedTuple):
     shown: str
 
 
-def operations(rows: Rows) -> list[tuple[int, str]]:
-    """Return the places of calls that succeeded, with their operation."""
-    if not rows.has(_OPERATION):
-        return []
-    errors = rows.values("attributes.error.type")
-    return [
-        (index, operation)
-        for index, operation in enumerate(rows.texts(_OPERATION))
-        if operation is not None and errors[index] is None
-    ]
-
-
 def features(rows: Rows, index: int, operation: str) -> Iterable[Seen]:
     """Yield the features of one call."""
     if operation in _CALLS:
         yield from _call(rows, index)
     elif operation == "execute_tool":
-        if name := rows.texts(FIELDS["tool"])[index]:
+        if name := rows.text(FIELDS["tool"], index):
             yield Seen(index, "", "tool", name[:100], name)
     elif operation == "retrieval":
         yield from _retrieval(rows, index)
 
 
 def _call(rows: Rows, index: int) -> Iterable[Seen]:
-    if model := rows.texts(FIELDS["model"])[index]:
+    if model := rows.text(FIELDS["model"], index):
         yield Seen(index, "", "model", model[:100], model)
     for name in ("input_tokens", "output_tokens"):
-        if (number := _number(rows.values(FIELDS[name])[index])) is not None:
+        if (number := _number(rows.value(FIELDS[name], index))) is not None:
             yield Seen(index, "", name, _logarithmic(number), f"{number:.0f}")
-    text = answer(rows.values(FIELDS["answer_length"])[index])
+    text = answer(rows.value(FIELDS["answer_length"], index))
     if text:
         yield Seen(index, "", "answer_length", _logarithmic(float(len(text))), text[:200])
         if (spoken := language(text)) != "?":
@@ -79,12 +67,12 @@ def _call(rows: Rows, index: int) -> Iterable[Seen]:
 
 def _retrieval(rows: Rows, index: int) -> Iterable[Seen]:
     field = FIELDS["retrieval_score"]
-    value = rows.values(field)[index]
+    value = rows.value(field, index)
     documents = _decoded(value)
     if not isinstance(documents, list):
         return
-    source = rows.texts("attributes.gen_ai.data_source.id")[index] or rows.texts("attributes.db.collection.name")[index]
-    scope = (source or rows.texts("name")[index] or "")[:100]
+    source = rows.text("attributes.gen_ai.data_source.id", index) or rows.text("attributes.db.collection.name", index)
+    scope = (source or rows.text("name", index) or "")[:100]
     yield Seen(index, scope, "retrieved_documents", str(min(len(documents), 100)), str(len(documents)))
     found = (_number(item.get("score")) for item in documents[:100] if isinstance(item, dict))
     scores = [score for score in found if score is not None]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from treering.detect import _screen as flag
+from treering.detect._prompt_scan import Hidden
 from treering.detect._screen import places, screened
 from treering.detect._texts import DOCUMENT, SYSTEM, TOOL, USER
 
@@ -37,6 +38,11 @@ class Heard:
         others |= users & self._has(flags, flag.TAG)
         found = users & self._has(flags, flag.USER) | others & self._has(flags, flag.OTHER)
         return places(found | (users | others) & self._has(flags, flag.ODD))
+
+    def hidden(self, source: Source, row: int) -> Hidden:
+        """Return what may be hidden in the texts of a record."""
+        bits = int(self._flags(source)[row])
+        return Hidden(odd=bits & flag.ODD > 0, leet=bits & flag.LEETED > 0)
 
     def instructions(self, source: Source) -> list[int]:
         """Return the records in which the system may speak."""

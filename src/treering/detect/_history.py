@@ -98,6 +98,12 @@ class Distribution(msgspec.Struct):
         """How many values there are, old ones counted less."""
         return self.total / self.weight
 
+    def share_from(self, value: float) -> float:
+        """Return which share of the values is at least `value`, this one counted: above 0, a conformal p-value."""
+        place = math.floor(math.log(max(value, 1e-9)) * _BINS_A_LOG)
+        above = sum(held for at, held in self.bins.items() if at >= place)
+        return min(1.0, (above + self.weight) / (self.total + self.weight))
+
     def quantile(self, share: float) -> float:
         """Return the upper bound of the bin in which the quantile lies; 0 when there are no values."""
         left = share * self.total

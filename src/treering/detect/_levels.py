@@ -1,7 +1,8 @@
 """Judging levels: are the newest values (seconds, tokens, dollars a call) higher than they used to be?
 
 By default (`robust`) few calls are treated as counts: how many of them are above the 90 % and the 99 % quantile of what
-was usual (binomial tests over the last 1, 2, 3, 5 … windows); with many calls the median of the window is also compared
+was usual (binomial tests over the last 1, 2, 3, 5 … windows), and how far out they are together (Fisher's test of their
+ranks, from three calls on); with many calls the median of the window is also compared
 with the medians of half hours, those of the same time of day where three days are known (robust z-score). The other
 methods compare the logarithm of the median with those of past half hours.
 """
@@ -35,7 +36,9 @@ _MANY_CALLS = 30
 _LEAST_PAST = 50
 _LEAST_SLOTS = 6
 _HIGH = 0.9
-_VERY_HIGH, _VERY_HIGH_PAST, _VERY_HIGH_CALLS = 0.99, 300, 4
+_VERY_HIGH, _VERY_HIGH_PAST = 0.99, 300
+_FEW = 3
+_ODD_GAIN, _USUAL_LOSS = math.log(0.6 / 0.1), math.log(0.9 / 0.4)
 _FLOOR = 0.05  # windows of a few percent above the median are never news
 
 
@@ -70,7 +73,7 @@ class LevelJudge:
         for windows in _POOLS:
             cells = pool(series.recent, windows)
             values = [value for held in cells for value in held.values]
-            if len(values) < _VERY_HIGH_CALLS:
+            if len(values) < _FEW:
                 continue
             now = statistics.median(values)
             if now < usual * self._settings.ratio:
@@ -109,6 +112,10 @@ class LevelJudge:
             chance = statistics.binomial_tail(hits, len(values), 1 - share)
             if chance < self._settings.chance:
                 return {"chance": chance, "above": hits, "calls": len(values)}
+        if series.distribution.size >= _VERY_HIGH_PAST:
+            chance = statistics.fisher_chance([series.distribution.share_from(value) for value in values])
+            if chance < self._settings.chance:
+                return {"chance": chance, "above": sum(1 for value in values if value > high), "calls": len(values)}
         if len(values) >= _MANY_CALLS and len(levels) >= _LEAST_SLOTS:
             value = statistics.mad_score(now, levels, _FLOOR)
             return {"score": value, "threshold": 6.0} if value >= 6.0 else None
@@ -129,15 +136,17 @@ class LevelJudge:
 
 
 def began(recent: Sequence[Cell], odd: Callable[[float], bool]) -> int:
-    """Return the number of the window since which half of the values and more are odd."""
-    since, total, hits = recent[-1].number, 0, 0
+    """Return the number of the window since which values are odd far more often than one in ten.
+
+    The most likely change point: where the log-likelihood ratio of "six of ten are odd" to "one of ten is", summed from
+    the newest window back, is greatest (Page, Continuous Inspection Schemes, Biometrika 1954).
+    """
+    since, best, total = recent[-1].number, -math.inf, 0.0
     for cell in reversed(recent):
         bad = sum(1 for value in cell.values if odd(value))
-        total, hits = total + len(cell.values), hits + bad
-        if total >= 4 and hits < total / 2:
-            break
-        if bad * 2 >= len(cell.values) > 0:
-            since = cell.number
+        total += bad * _ODD_GAIN - (len(cell.values) - bad) * _USUAL_LOSS
+        if bad and total >= best:
+            since, best = cell.number, total
     return since
 
 

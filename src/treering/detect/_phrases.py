@@ -156,20 +156,21 @@ class Phrases:
             yield index, start - starts[index], end - starts[index], owner
 
     def _match(self, text: str, number: int, places: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
-        """Try a rule around its literals; those that begin its expression need no look at what stands before."""
+        """Try a rule around its literals; one that begins with them is tried nowhere else."""
         pattern, also, done = self._patterns[number], self.also[number], -1
-        before = 1 if self._leads[number] else REACH
         for start, end in places[:MAX_TRIES]:
             if end <= done:
                 continue
-            low, high = max(0, start - before), min(len(text), end + REACH)
+            high = min(len(text), end + REACH)
             if also and not _holds(text[max(0, start - REACH) : high], also):
                 continue
-            done = high
-            found = pattern.search(text, low, high)
+            if self._leads[number]:
+                found = pattern.match(text, max(0, start - 1), high) or pattern.match(text, start, high)
+            else:
+                found = pattern.search(text, max(0, start - REACH), high)
+                done = high - REACH // 2
             if found:
                 return found.span()
-            done = min(done, end) if before == 1 else done - REACH // 2
         return None
 
 

@@ -49,6 +49,13 @@ class Verdict(NamedTuple):
     kinds: tuple[str, ...]
 
 
+class Hidden(NamedTuple):
+    """What may be hidden in a text: encodings, disguises and odd characters; phrases in leetspeak."""
+
+    odd: bool
+    leet: bool
+
+
 def digest(text: str) -> str:
     """Return a short name of `text` that is the same in every process."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
@@ -117,11 +124,15 @@ class Scanner:
         self.phrases = Phrases(rules, _hints())
         self._known: dict[tuple[str, str], Verdict | None] = {}
 
-    def verdicts(self, said: Sequence[tuple[str, str]]) -> list[Verdict | None]:
-        """Return what is to be said of each (role, text); None for a text without any phrase."""
-        new = list(dict.fromkeys(pair for pair in said if pair not in self._known))
+    def verdicts(self, said: Sequence[tuple[str, str]], hidden: Sequence[Hidden] | None = None) -> list[Verdict | None]:
+        """Return what is to be said of each (role, text); None for a text without any phrase.
+
+        `hidden` says of each what may be hidden in it, where that is known; everything otherwise.
+        """
+        ways = dict(zip(said, hidden or [Hidden(odd=True, leet=True)] * len(said), strict=True))
+        new = [pair for pair in ways if pair not in self._known]
         for part in _portions(new):
-            for pair, verdict in zip(part, self._judge(part), strict=True):
+            for pair, verdict in zip(part, self._judge(part, [ways[pair] for pair in part]), strict=True):
                 self._known[pair] = verdict
         out = [self._known[pair] for pair in said]
         while len(self._known) > _CACHED or (len(self._known) > 1 and sum(len(t) for _, t in new) > _MOST_CHARACTERS):
@@ -132,26 +143,28 @@ class Scanner:
         """Return the ids of the rules that say that `text` only talks about such things."""
         return [self.phrases.rules[number].id for number in self.phrases.mentions(fold(text), role)]
 
-    def _judge(self, said: Sequence[tuple[str, str]]) -> list[Verdict | None]:
+    def _judge(self, said: Sequence[tuple[str, str]], hidden: Sequence[Hidden]) -> list[Verdict | None]:
         roles = [role for role, _ in said]
         views = [plain(text) for _, text in said]
         found: dict[int, _Found] = {}
         hints = self._look(views, range(len(views)), roles, found).hints
-        self._respelt(views, roles, found)
+        self._respelt(views, [number for number, ways in enumerate(hidden) if ways.leet], roles, found)
         for spelling, indexes in hints.items():
             places = sorted(indexes)
             self._look([straightened(views[i], spelling) for i in places], places, roles, found)
         for index, view in enumerate(views):
-            for layer in decoded(view):
+            for layer in decoded(view) if hidden[index].odd else ():
                 self._look([layer], [index], roles, found)
         return [self._verdict(views[i], roles[i], found[i]) if i in found else None for i in range(len(views))]
 
-    def _respelt(self, views: Sequence[View], roles: Sequence[str], found: dict[int, _Found]) -> None:
+    def _respelt(
+        self, views: Sequence[View], chosen: Iterable[int], roles: Sequence[str], found: dict[int, _Found]
+    ) -> None:
         """Look for phrases that only leetspeak hides."""
-        spelt = [(i, leet(view.text)) for i, view in enumerate(views)]
-        places = [i for i, text in spelt if text != views[i].text]
-        texts = [spelt[i][1] for i in places]
-        scanned = self.phrases.scan(texts, [roles[i] for i in places], [views[i].text for i in places])
+        spelt = [(i, leet(views[i].text)) for i in chosen]
+        spelt = [(i, text) for i, text in spelt if text != views[i].text]
+        places = [i for i, _ in spelt]
+        scanned = self.phrases.scan([t for _, t in spelt], [roles[i] for i in places], [views[i].text for i in places])
         for index in {places[hit.place] for hit in scanned.hits}:
             for spelling in ("leet", "leet-l"):
                 self._look([straightened(views[index], spelling)], [index], roles, found)

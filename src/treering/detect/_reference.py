@@ -33,6 +33,7 @@ class Shift(NamedTuple):
     before: float
     calls: int
     reference: int
+    minutes: int = 0
 
 
 class Feature(msgspec.Struct):
@@ -88,6 +89,25 @@ class Feature(msgspec.Struct):
         """Return the counts of the last `minutes` minutes up to `minute`."""
         held = (self.recent.get(at) for at in range(minute - minutes + 1, minute + 1))
         return _sum(counts for counts in held if counts)
+
+    def onset(self, minute: int, minutes: int) -> int:
+        """Return the recent minute since which values fit the last `minutes` better than the reference.
+
+        The most likely change point: the log-likelihood ratio summed back from `minute` is greatest there (Page, 1954).
+        """
+        now, before = self.current(minute, minutes), self.total
+        names = len({*now, *before})
+        gain = {
+            name: math.log((count + 0.5) / (before.get(name, 0) + 0.5))
+            for name, count in {**dict.fromkeys(before, 0), **now}.items()
+        }
+        level = math.log((sum(before.values()) + 0.5 * names) / (sum(now.values()) + 0.5 * names))
+        since, best, total = minute, -math.inf, 0.0
+        for at in sorted((at for at in self.recent if at <= minute), reverse=True):
+            total += sum(count * (gain.get(name, 0.0) + level) for name, count in self.recent[at].items())
+            if total >= best:
+                since, best = at, total
+        return since
 
     def reference(self) -> dict[str, int]:
         """Return the counts of the last day."""

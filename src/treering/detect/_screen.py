@@ -19,12 +19,13 @@ from treering.detect._automaton import automaton
 from treering.detect._derived import derived
 from treering.detect._prompt_scan import scanner
 from treering.detect._secret_kinds import KINDS, Around
-from treering.model.buffers import Texts, from_arrow
+from treering.detect._texts import holds_text
+from treering.model.buffers import Texts, from_arrow, joined
 from treering.model.columns import Kind
 from treering.parse.textview import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -33,13 +34,16 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.uint16]
 
-USER, OTHER, SECRET, LINK, TAG, SAID_USER, SAID_TOOL, SAID_SYSTEM, ODD = (1 << bit for bit in range(9))
-"""May hold: a phrase that users, that others may not say; a secret; a link; a closing tag; roles; a disguise."""
-EVERYTHING = (1 << 9) - 1
+USER, OTHER, SECRET, LINK, TAG, SAID_USER, SAID_TOOL, SAID_SYSTEM, ODD, LEETED = (1 << bit for bit in range(10))
+"""May hold: a phrase users or others may not say; a secret; a link; a closing tag; roles; a disguise; leetspeak."""
+EVERYTHING = (1 << 10) - 1
 _PROGRAM = Path(__file__).parent / "wasm" / "screen.wasm"
 _RULES = 128
 _PIECE_BYTES, _MOST_BYTES = 1 << 20, 1 << 23
 _MOST_PAGES = 700
+_TASK_BYTES = 24
+_FEW = 256
+"""Records up to which all columns are looked at in one go."""
 _AT_FIRST = (0x00, 0x01, 0x02, 0x03, 0x04, 0x20, 0x21, 0xFE)
 _MARKS = {
     "://": LINK, "</": TAG, '"user"': SAID_USER, '"human"': SAID_USER, '"tool"': SAID_TOOL, '"function"': SAID_TOOL,
@@ -145,16 +149,17 @@ class Screen:
             return np.zeros(count, dtype=np.uint16)
         if size > _MOST_BYTES:
             return np.full(count, EVERYTHING, dtype=np.uint16)
-        after = -(-size // 8) * 8
+        after = _TASK_BYTES + -(-size // 8) * 8
         found = after + ends.nbytes
         self._make_room(found + 2 * count)
         room = self._program.memory(self._room, found)
-        room[:size] = texts.data[texts.offsets[first] : texts.offsets[last]]
+        task = (self._room + _TASK_BYTES, self._room + after, count, int(json), self._room + found)
+        room[:_TASK_BYTES].view("<u4")[: len(task)] = task
+        room[_TASK_BYTES : _TASK_BYTES + size] = texts.data[texts.offsets[first] : texts.offsets[last]]
         room[after:] = ends.view(np.uint8)
         try:
             for _ in range(3):
-                where = self._room + found
-                asked = self._program.call("screen", self._room, self._room + after, count, int(json), where)
+                asked = self._program.call("screen", self._room)
                 if not asked or not self._asked(asked):
                     break
         except Trap:
@@ -228,18 +233,21 @@ class Screened:
 
     def flags(self, name: str, files: tuple[str, ...] = ()) -> Flags:
         """Return what may be in the field `name` of each record, as bits; `files` are further phrases."""
-        held = self._held.get((name, files))
-        if held is None:
-            held = self._held[name, files] = np.zeros(self._rows.count, dtype=np.uint16)
-            for texts, json in _columns(self._rows, name):
-                held |= screen(files).look(texts, json=json)
-        return held
+        if (name, files) not in self._held:
+            few = self._rows.count <= _FEW
+            self._look({name, *filter(holds_text, self._rows.names)} if few else {name}, files)
+        return self._held[name, files]
 
-
-def _columns(rows: Rows, name: str) -> Iterator[tuple[Texts, bool]]:
-    for kind, column in rows.columns(name):
-        if kind in (Kind.STRING, Kind.JSON):
-            yield from_arrow(column), kind is Kind.JSON
+    def _look(self, names: Iterable[str], files: tuple[str, ...]) -> None:
+        columns = [(name, kind, held) for name in names for kind, held in self._rows.columns(name)]
+        self._held |= {(name, files): np.zeros(self._rows.count, dtype=np.uint16) for name in names}
+        for kind in (Kind.STRING, Kind.JSON):
+            chosen = [(name, from_arrow(held)) for name, other, held in columns if other is kind]
+            if chosen:
+                whole = joined([texts for _, texts in chosen])
+                found = screen(files).look(whole, json=kind is Kind.JSON).reshape(len(chosen), -1)
+                for (name, _), flags in zip(chosen, found, strict=True):
+                    self._held[name, files] |= flags
 
 
 def screened(rows: Rows) -> Screened:

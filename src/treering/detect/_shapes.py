@@ -6,11 +6,13 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from treering.detect._derived import derived
-from treering.detect._lines import lines
+from treering.detect._lines import LONGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
     from treering.model.rows import Rows
 
@@ -20,8 +22,8 @@ _WORDS = 12
 _MARKS = ".,:;!?()[]{}\"'"
 
 
-def shapes(rows: Rows) -> Sequence[str]:
-    """Return a short name of each line's shape, empty for a record without text."""
+def shapes(rows: Rows) -> tuple[NDArray[np.int64], list[str]]:
+    """Return for each record the number of its line's shape, -1 for one without text, and short names of the shapes."""
     return derived(rows, _shapes)
 
 
@@ -32,20 +34,20 @@ def masked(text: str) -> str:
     return " ".join([word if word.strip(_MARKS).isalpha() else "*" for word in line.split()[:_WORDS]])
 
 
-def _shapes(rows: Rows) -> Sequence[str]:
-    known = rows.texts(TEMPLATE) if rows.has(TEMPLATE) else None
-    cache: dict[str, str] = {}
-    found: list[str] = []
-    for index, text in enumerate(lines(rows)):
-        if known is not None and (given := known[index]):
-            found.append(given[:64])
-        elif not text:
-            found.append("")
-        else:
-            if (shape := cache.get(text)) is None:
-                shape = cache[text] = _named(masked(text))
-            found.append(shape)
-    return found
+def _shapes(rows: Rows) -> tuple[NDArray[np.int64], list[str]]:
+    known: dict[str, int] = {}
+    given, names = rows.codes(TEMPLATE)
+    numbers = [known.setdefault(name[:64], len(known)) if name else -1 for name in names]
+    codes = np.array([*numbers, -1], dtype=np.int64)[given]
+    without = np.flatnonzero(codes < 0)
+    read: dict[str, int] = {}
+    for place, text in zip(without.tolist(), rows.at("body", without), strict=True):
+        if isinstance(text, str) and text:
+            number = read.get(line := text[:LONGEST])
+            if number is None:
+                number = read[line] = known.setdefault(_named(masked(line)), len(known))
+            codes[place] = number
+    return codes, list(known)
 
 
 @lru_cache(maxsize=8192)

@@ -72,6 +72,19 @@ def poisson_head(count: int, mean: float) -> float:
     return min(1.0, math.exp(max(log_term + math.log(total), math.log(LEAST))))
 
 
+def fisher_chance(chances: Sequence[float]) -> float:
+    """Return the probability that so many independent tests say together what they say, or more.
+
+    Fisher's method (Statistical Methods for Research Workers, 1932): -2 times the sum of their logarithms is
+    chi-squared with two degrees of freedom for each, whose tail is a Poisson sum.
+    """
+    half = -math.fsum(math.log(max(chance, LEAST)) for chance in chances)
+    log_terms = [place * math.log(max(half, LEAST)) - math.lgamma(place + 1) for place in range(len(chances))]
+    most = max(log_terms)
+    log_sum = most + math.log(math.fsum(math.exp(term - most) for term in log_terms))
+    return min(1.0, math.exp(min(0.0, log_sum - half)))
+
+
 def chi_squared_chance(now: Mapping[str, float], before: Mapping[str, float]) -> float:
     """Return the probability that two counts by category have the same shares; rare categories are put together."""
     calls, past = sum(now.values()), sum(before.values())

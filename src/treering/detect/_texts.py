@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -46,6 +47,10 @@ _OPENING = re.compile(r"<(document|doc|passage|source|context|search_result|arti
 _ID = re.compile(r"""\b(?:id|name|source|title)=["']?([^"'\s>]{1,120})""")
 
 
+_SPOKEN = frozenset(name for name, _ in _MESSAGES)
+_SENT = ("query", "url", "header", "command", "message", "error", "exception", "stack", "config", "env", "payload")
+
+
 class Text(NamedTuple):
     """`text` of record number `row`, found in `field`; `source` names its document or tool if the record does."""
 
@@ -54,6 +59,20 @@ class Text(NamedTuple):
     text: str
     field: str
     source: str = ""
+
+
+@lru_cache(4096)
+def is_sent(name: str) -> bool:
+    """Whether a field is one of a log record that often holds what was sent."""
+    last = name.rpartition("attributes.")[2].lower()
+    sent = name.startswith("attributes.") and "gen_ai." not in name and any(part in last for part in _SENT)
+    return sent or name == "body"
+
+
+@lru_cache(4096)
+def holds_text(name: str) -> bool:
+    """Whether people or models may speak in a field, or it may hold what was sent: those that are looked through."""
+    return name in _SPOKEN or name == "body.content" or is_sent(name)
 
 
 class Source(NamedTuple):

@@ -89,8 +89,8 @@ def proof(rows: Rows, index: int, field: str, text: str, spans: tuple[tuple[int,
     inside = tuple((low, high) for low, high in inside if low < high)
     seq, source = int(rows.seqs[index]), ""
     if seq < 0 and rows.has("attributes.log.file.name"):
-        source = rows.texts("attributes.log.file.name")[index] or ""
-    trace, span = (rows.texts(name)[index] or "" if rows.has(name) else "" for name in ("traceId", "spanId"))
+        source = rows.text("attributes.log.file.name", index) or ""
+    trace, span = (rows.text(name, index) or "" for name in ("traceId", "spanId"))
     return Evidence(rows.stream, seq, int(rows.times[index]), field, shown, inside, source, trace, span)
 
 

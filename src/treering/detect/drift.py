@@ -14,12 +14,14 @@ import random
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect import _statistics as statistics
 from treering.detect._evidence import evidence, named
-from treering.detect._features import FIELDS, NUMERIC, features, operations
+from treering.detect._features import FIELDS, NUMERIC, OPERATION, features
+from treering.detect._grouped import split
 from treering.detect._reference import MINUTE_NS, Feature, Shift, categorical, numeric
 from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
@@ -95,27 +97,41 @@ class Drift:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count features; a shift is told when the minute has passed."""
-        services, times = rows.texts("serviceName"), rows.times.tolist()
-        units, traces = rows.texts("attributes.gen_ai.conversation.id"), rows.texts("traceId")
         found: list[Finding] = []
-        for index, operation in operations(rows):
-            service, minute = services[index] or "", times[index] // MINUTE_NS
-            looked = (service, operation, minute)
-            if (
-                minute <= self._judged.get(service, -1) - max(_POOLS)
-                or self._looked.get(looked, 0) >= self._config.sample
-            ):
-                continue
-            self._looked[looked] = self._looked.get(looked, 0) + 1
+        for index, (service, operation, minute) in self._sample(rows):
+            at_ns = int(rows.times[index])
+            unit = rows.text("attributes.gen_ai.conversation.id", index) or rows.text("traceId", index) or str(at_ns)
             for seen in features(rows, index, operation):
                 group = self._group(service, seen.scope, seen.feature)
-                group.feature.add(minute, seen.value, units[index] or traces[index] or str(times[index]))
+                group.feature.add(minute, seen.value, unit)
                 if seen.feature == "model":
                     found += self._model(group, seen.value, rows, index)
-                if group.odd or len(group.shown) < _KEPT_EVIDENCE or seen.value == group.grown:
+                if seen.value == group.grown or len(group.shown) < _KEPT_EVIDENCE or (group.odd and not group.start_ns):
                     shown = evidence(rows, index, FIELDS[seen.feature], seen.shown)
                     group.shown = [*group.shown[1 - _KEPT_EVIDENCE :], shown]
         return found
+
+    def _sample(self, rows: Rows) -> list[tuple[int, tuple[str, str, int]]]:
+        """Return the first calls of each service, operation and minute, as many as are looked at, in their order."""
+        codes, operations = rows.codes(OPERATION)
+        services, names = rows.codes("serviceName")
+        places = np.flatnonzero((codes >= 0) & ~rows.present("attributes.error.type"))
+        if not len(places):
+            return []
+        minutes = rows.times[places] // MINUTE_NS
+        keys = (minutes - minutes.min()) * len(operations) + codes[places]
+        found: list[tuple[int, tuple[str, str, int]]] = []
+        for part in split(keys * (len(names) + 1) + services[places] + 1):
+            first = int(places[part[0]])
+            service = names[services[first]] if services[first] >= 0 else ""
+            looked = (service, operations[codes[first]], int(minutes[part[0]]))
+            if looked[2] <= self._judged.get(service, -1) - max(_POOLS):
+                continue
+            before = self._looked.get(looked, 0)
+            chosen = places[part[: max(0, self._config.sample - before)]].tolist()
+            self._looked[looked] = before + len(chosen)
+            found += [(index, looked) for index in chosen]
+        return sorted(found)
 
     def _model(self, group: Group, model: str, rows: Rows, index: int) -> Iterable[Finding]:
         """Tell a model that this service, known for long enough, has not used before."""
@@ -194,7 +210,7 @@ class Drift:
         for minutes in _POOLS:
             now = group.feature.current(minute, minutes)
             if sum(now.values()) >= self._config.least:
-                yield compare(now, before, self._config.distance)
+                yield compare(now, before, self._config.distance)._replace(minutes=minutes)
 
     def _odd(self, group: Group, minute: int, shift: Shift) -> Iterable[Finding]:
         group.odd += 1
@@ -204,9 +220,10 @@ class Drift:
         if not group.start_ns:
             if group.odd < self._config.sustained:
                 return
-            since = self._began(group, minute, shift)
+            since = group.feature.onset(minute, shift.minutes)
             group.start_ns, group.noticed_ns = since * MINUTE_NS, end_ns
             group.title = _title(group, shift)
+            group.shown = [one for one in group.shown if one.time_ns >= group.start_ns] or group.shown
         elif end_ns - group.told_ns < _TELL_NS:
             group.end_ns = end_ns
             return
@@ -214,17 +231,6 @@ class Drift:
         yield self._finding(group, shift, {})
         if end_ns - group.start_ns > self._config.accepted_s * 1e9:
             group.start_ns = group.odd = 0
-
-    def _began(self, group: Group, minute: int, shift: Shift) -> int:
-        """Return the minute since which the bin that grew is more frequent than before."""
-        since = minute
-        for at in sorted((at for at in group.feature.recent if at <= minute), reverse=True):
-            counts = group.feature.recent[at]
-            if counts.get(shift.grown, 0) > sum(counts.values()) * shift.before:
-                since = at
-            elif since - at > 3:
-                break
-        return since
 
     def _calm(self, group: Group, minute: int) -> Iterable[Finding]:
         group.odd = 0

@@ -108,8 +108,8 @@ def _shown(rows: Rows, failed: list[int]) -> list[int]:
     """Return those of many failed calls that `keep_shown` would keep."""
     if len(failed) <= MOST_SHOWN:
         return failed
-    traces, seqs = rows.texts("traceId"), rows.seqs
-    return sorted(failed, key=lambda place: (traces[place] or "~", int(seqs[place])))[:MOST_SHOWN]
+    traces = dict(zip(failed, rows.at("traceId", failed), strict=True))
+    return sorted(failed, key=lambda place: (str(traces[place] or "~"), int(rows.seqs[place])))[:MOST_SHOWN]
 
 
 def _is_fresh(recent: Sequence[Cell]) -> bool:
@@ -126,7 +126,7 @@ def _is_fresh(recent: Sequence[Cell]) -> bool:
 
 def _reason(batch: Calls, place: int) -> tuple[str, str]:
     for field in ("attributes.error.type", "attributes.http.response.status_code", "status.message", "body"):
-        value = batch.rows.values(field)[place]
+        value = batch.rows.value(field, place)
         if value is not None:
             return field, str(value)
     return "status.code", "error"

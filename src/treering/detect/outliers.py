@@ -1,16 +1,14 @@
 """Single model calls unlike the others of their model: by duration, tokens, cost, time to first chunk together.
 
-An isolation forest (Liu, Ting and Zhou, Isolation Forest, ICDM 2008; scikit-learn's) per service and model is fitted
+An isolation forest (Liu, Ting and Zhou, Isolation Forest, ICDM 2008) per service and model is fitted
 anew every `refit_s` seconds on the last calls and judges those that follow. A call is told when it is isolated more
 easily than all but `share` of the calls it was fitted on, by a margin, and when one of its values lies outside
 everything that was fitted; calls that are odd in the same way within an hour are one finding. Failed calls are left to
-`errors`. It says that a call is odd, not that it is bad. Needs the extra `ml`; where that is not
-installed the detector does not run, and the status says so.
+`errors`. It says that a call is odd, not that it is bad.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import random
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +22,7 @@ from treering.detect._call_features import NAMES, points
 from treering.detect._calls import calls
 from treering.detect._episodes import Episodes
 from treering.detect._evidence import named
+from treering.detect._forest import Forest
 from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
 
@@ -83,7 +82,7 @@ class Outliers:
         """Start with nothing known."""
         self._config = config
         self._models: dict[tuple[str, str], Model] = {}
-        self._forests: dict[tuple[str, str], tuple[int, Any]] = {}
+        self._forests: dict[tuple[str, str], tuple[int, tuple[Forest, float]]] = {}
         self._episodes = Episodes(_HOUR_NS)
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
@@ -143,21 +142,20 @@ class Outliers:
         if not len(candidates):
             return []
         forest, limit = self._forest(key, model, fitted)
-        scores = forest.score_samples(values[candidates])
+        scores = forest.scores(values[candidates])
         found: list[Finding] = []
         for place, score in zip(candidates.tolist(), scores.tolist(), strict=True):
             if score < limit:
                 found.append(self._finding(model, calls[place], -score, beyond[place]))
         return found
 
-    def _forest(self, key: tuple[str, str], model: Model, fitted: Any) -> tuple[Any, float]:
+    def _forest(self, key: tuple[str, str], model: Model, fitted: Any) -> tuple[Forest, float]:
         held = self._forests.get(key)
         if held is None or held[0] != model.fitted_ns:
-            forest = _isolation_forest(self._config.trees).fit(fitted)
-            limit = float(np.quantile(forest.score_samples(fitted), self._config.share))
+            forest = Forest(fitted, self._config.trees, _SEED)
+            limit = float(np.quantile(forest.scores(fitted), self._config.share))
             held = self._forests[key] = (model.fitted_ns, (forest, limit))
-        pair: tuple[Any, float] = held[1]
-        return pair
+        return held[1]
 
     def _finding(self, model: Model, call: Call, score: float, beyond: Any) -> Finding:
         values, (at_ns, seq, trace, span) = call
@@ -191,17 +189,6 @@ class Outliers:
         self._models = {(model.service, model.name): model for model in held.models}
         self._episodes = held.episodes
         self._forests = {}
-
-
-def unavailable() -> str:
-    """Return why this detector cannot work here, empty where it can."""
-    return "" if importlib.util.find_spec("sklearn") else "needs scikit-learn: pip install 'treering[ml]'"
-
-
-def _isolation_forest(trees: int) -> Any:
-    from sklearn.ensemble import IsolationForest
-
-    return IsolationForest(n_estimators=trees, random_state=_SEED, n_jobs=1)
 
 
 def _text(value: object) -> str:

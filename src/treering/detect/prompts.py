@@ -27,7 +27,7 @@ from treering.stage.detector import Example
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from treering.detect._prompt_scan import Verdict
+    from treering.detect._prompt_scan import Hidden, Verdict
     from treering.detect._second_look import SecondLook
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
@@ -148,9 +148,9 @@ class Prompts:
             return ()
         flags = Heard(rows, self._files)
         whom = Whom(rows)
-        scored = [text for text in self._read(rows, flags) if text.role in (USER, DOCUMENT, TOOL)]
+        scored, hidden = self._read(rows, flags)
         said = [(text.role, text.text) for text in scored]
-        verdicts = self._looked_at(said, self._scanner.verdicts(said))
+        verdicts = self._looked_at(said, self._scanner.verdicts(said, hidden))
         hostile = [(t, v) for t, v in zip(scored, verdicts, strict=True) if v is not None and self._is_alarm(v)]
         hostile.sort(key=lambda pair: pair[0].role == USER)
         findings = [self._suspicious(rows, whom, text, verdict) for text, verdict in hostile]
@@ -158,10 +158,18 @@ class Prompts:
         findings += self._answers(rows, whom, flags)
         return folded(finding for finding in findings if finding is not None)
 
-    def _read(self, rows: Rows, flags: Heard) -> list[Text]:
-        """Return the texts in which something may be found; all where the model is to read everything."""
+    def _read(self, rows: Rows, flags: Heard) -> tuple[list[Text], list[Hidden]]:
+        """Return the texts in which something may be found, all where the model is to read everything, and what hides
+        in each."""
         everything = self._everything and self._limits is not None
-        return texts(rows) if everything else texts(rows, flags.suspicious)
+        scored, hidden = [], []
+        for source in sources(rows):
+            places = range(rows.count) if everything else flags.suspicious(source)
+            for text in texts(rows, only(source, places)):
+                if text.role in (USER, DOCUMENT, TOOL):
+                    scored.append(text)
+                    hidden.append(flags.hidden(source, text.row))
+        return scored, hidden
 
     def _looked_at(self, said: list[tuple[str, str]], verdicts: list[Verdict | None]) -> list[Verdict | None]:
         """Ask the model too; it is loaded with the first texts."""

@@ -11,22 +11,26 @@ not kept) nothing is asked. Costs 1 µs a record, and a query for each rule whos
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Annotated, Any
 
 import ahocorasick_rs
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import UserError
+from treering.detect._derived import derived
 from treering.detect._rule_files import Rule, counting, groupings, load
 from treering.detect._whom import Whom, proof, restored
+from treering.model.columns import Kind
 from treering.model.finding import MAX_EVIDENCE, Entity, Evidence, Finding
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
@@ -36,6 +40,8 @@ NAME = "rules"
 ORDER_FREE = True
 _BREAK = "\n\x00\n"
 _CANDIDATES, _TOLD = 30, 2_000
+_LOOKED_AT = 2000
+_EXACT = 2.0**53
 _KINDS = {
     "serviceName": "service", "user": "user", "user_to_assign_roles_to": "user", "user.id": "user", "host.name": "host",
     "document.id": "document", "key.id": "key", "gen_ai.conversation.id": "session", "gen_ai.tool.name": "tool",
@@ -81,30 +87,34 @@ class Rules:
         self.streams = frozenset(rule.stream for rule in self.rules)
         self.every_s = config.every_s
         self._state = _State()
-        self._clauses = [(rule, clause) for rule in self.rules for clause in rule.needs]
-        self._by_field: dict[str, list[tuple[str, int]]] = {}
-        for number, (_, clause) in enumerate(self._clauses):
-            for field, wanted in clause.items():
-                self._by_field.setdefault(field, []).extend((text, number) for text in wanted)
-        self._bodies = self._by_field.pop("body", [])
-        self._search = ahocorasick_rs.AhoCorasick([text for text, _ in self._bodies] or ["\x00"])
+        self._bodies = [text for text in dict.fromkeys(_wanted(self.rules, "body")) if text]
+        self._search = ahocorasick_rs.AhoCorasick(self._bodies or ["\x00"])
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Remember the records that may count; what they mean is said by `tick`."""
-        held: dict[int, dict[str, set[int]]] = {}
-        for row, number in self._in_bodies(rows):
-            held.setdefault(number, {}).setdefault("body", set()).add(row)
-        for field, wanted in self._by_field.items():
-            for row, number in _in_field(rows, field, wanted):
-                held.setdefault(number, {}).setdefault(field, set()).add(row)
+        held: dict[tuple[str, ...], NDArray[np.bool_]] = {}
         whom = Whom(rows)
-        for number, fields in held.items():
-            rule, clause = self._clauses[number]
-            if rule.stream == rows.stream and len(fields) == len(clause):
-                both = sorted(set.intersection(*fields.values()))
-                if both:
-                    self._remember(rows, whom, rule, next(iter(clause)), both)
+        for rule in self.rules:
+            for clause in rule.needs if rule.stream == rows.stream else ():
+                if all(rows.has(field) for field in clause):
+                    both = np.ones(rows.count, dtype=bool)
+                    for field, wanted in clause.items():
+                        name = (field, *wanted)
+                        if name not in held:
+                            held[name] = self._holding(rows, field, wanted)
+                        both &= held[name]
+                    if both.any():
+                        self._remember(rows, whom, rule, next(iter(clause)), np.flatnonzero(both).tolist())
         return ()
+
+    def _holding(self, rows: Rows, field: str, wanted: Sequence[str]) -> NDArray[np.bool_]:
+        if field == "body":
+            found = np.zeros(rows.count, dtype=bool)
+            held = derived(rows, self._in_bodies)
+            for text in wanted:
+                found[held.get(text, [])] = True
+            return found
+        return _in_field(rows, field, wanted)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:
         """Return what the rules say of the windows for which something came since the last time."""
@@ -126,19 +136,17 @@ class Rules:
         """Go on from `state`; raises `ValueError`."""
         self._state = restored(state, _State)
 
-    def _in_bodies(self, rows: Rows) -> Iterator[tuple[int, int]]:
-        """Yield row and rule for each text that some rule needs in a body."""
-        if not rows.has("body") or not self._bodies:
-            return
-        starts, parts, places, at = [], [], [], 0
-        for row, text in enumerate(rows.texts("body")):
-            if text:
-                starts.append(at)
-                parts.append(text)
-                places.append(row)
-                at += len(text) + len(_BREAK)
-        for literal, start, _ in self._search.find_matches_as_indexes(_BREAK.join(parts), overlapping=True):
-            yield places[bisect_right(starts, start) - 1], self._bodies[literal][1]
+    def _in_bodies(self, rows: Rows) -> dict[str, list[int]]:
+        """Return the records whose body holds it for each text that some rule needs there."""
+        texts = rows.texts("body")
+        places = [row for row, text in enumerate(texts) if text]
+        joined = _BREAK.join([text for text in texts if text])
+        starts = np.cumsum([0, *(len(texts[row] or "") + len(_BREAK) for row in places)])
+        found: dict[str, list[int]] = {}
+        for number, start, _ in self._search.find_matches_as_indexes(joined, overlapping=True):
+            row = places[int(starts.searchsorted(start, side="right")) - 1]
+            found.setdefault(self._bodies[number], []).append(row)
+        return found
 
     def _remember(self, rows: Rows, whom: Whom, rule: Rule, field: str, places: Sequence[int]) -> None:
         times = [int(rows.times[row]) for row in places]
@@ -202,29 +210,52 @@ class Rules:
         )
 
 
-def _in_field(rows: Rows, field: str, wanted: Sequence[tuple[str, int]]) -> Iterator[tuple[int, int]]:
-    """Yield row and rule for each value of `field` that holds a text; equal values are looked at once."""
-    if not rows.has(field):
-        return
-    known: dict[str, list[int]] = {}
-    for row, value in enumerate(rows.values(field)):
-        if value is None:
-            continue
-        text = _text(value)
-        numbers = known.get(text)
-        if numbers is None:
-            numbers = known[text] = list({number for part, number in wanted if _holds(text, part)})
-        for number in numbers:
-            yield row, number
+def _wanted(rules: Iterable[Rule], field: str) -> Iterator[str]:
+    for rule in rules:
+        for clause in rule.needs:
+            yield from clause.get(field, ())
+
+
+def _in_field(rows: Rows, field: str, wanted: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which records have a value of `field` that holds one of the texts; equal values are looked at once."""
+    kinds = [kind for kind, _ in rows.columns(field)]
+    if len(kinds) == 1 and kinds[0] in (Kind.LONG, Kind.DOUBLE) and all(part[0] == ">" for part in wanted):
+        return np.asarray(rows.numbers(field) > min(map(_limit, wanted)))
+    codes, texts = _distinct(rows, field)
+    holding = np.array([any(_holds(text[:_LOOKED_AT], part) for part in wanted) for text in texts] + [False])
+    found: NDArray[np.bool_] = holding[codes]
+    return found
+
+
+def _distinct(rows: Rows, field: str) -> tuple[NDArray[Any], list[str]]:
+    """Return for each record the number of its value, -1 for none, and the values as texts."""
+    kinds = [kind for kind, _ in rows.columns(field)]
+    if kinds == [Kind.STRING]:
+        return rows.codes(field)
+    numbers = rows.numbers(field)
+    if kinds == [Kind.LONG] and not (np.abs(numbers) >= _EXACT).any():
+        values, codes = np.unique(numbers, return_inverse=True)
+        codes[np.isnan(numbers)] = -1
+        return codes, [str(int(value)) for value in values if value == value]
+    known: dict[str, int] = {}
+    found = (-1 if value is None else known.setdefault(_text(value), len(known)) for value in rows.values(field))
+    return np.fromiter(found, dtype=np.int32, count=rows.count), list(known)
 
 
 def _holds(text: str, part: str) -> bool:
     if part[0] != ">":
         return part in text
     try:
-        return float(text) > float(part[1:])
+        return float(text) > _limit(part)
     except ValueError:
         return False
+
+
+def _limit(part: str) -> float:
+    try:
+        return float(part[1:])
+    except ValueError:
+        return float("inf")
 
 
 def _counted(
@@ -250,7 +281,7 @@ def _counted(
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return value[:2000] if isinstance(value, str) else str(value)[:2000]
+    return value[:_LOOKED_AT] if isinstance(value, str) else str(value)[:_LOOKED_AT]
 
 
 def _same(own: Sequence[str], group: Sequence[str]) -> bool:

@@ -21,7 +21,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._fold import folded
 from treering.detect._screen import SECRET, places, screened
 from treering.detect._secret_kinds import KINDS
-from treering.detect._texts import ASSISTANT, texts
+from treering.detect._texts import ASSISTANT, is_sent, texts
 from treering.detect._whom import Whom, proof
 from treering.model.finding import MAX_EXCERPT, Entity, Finding, Severity
 from treering.stage.detector import Example
@@ -50,7 +50,6 @@ _SEVERITY = {
     "iban": Severity.LOW,
 }
 """Rule → severity; a secret in an answer is one step worse."""
-_COLUMNS = ("query", "url", "header", "command", "message", "error", "exception", "stack", "config", "env", "payload")
 
 
 class Config(BaseConfig, frozen=True):
@@ -153,15 +152,11 @@ def _places(rows: Rows) -> Iterator[_Place]:
     flags = screened(rows).flags
     for text in texts(rows, lambda source: places(flags(source.column) & SECRET > 0)):
         yield _Place(text.row, text.role, text.field, text.text)
-    for name in rows.names:
-        last = name.rpartition("attributes.")[2].lower()
-        if name == "body" or (name.startswith("attributes.") and any(part in last for part in _COLUMNS)):
-            if "gen_ai." in name:
-                continue
-            held = places(flags(name) & SECRET > 0)
-            for row, value in zip(held, rows.at(name, held), strict=True):
-                if isinstance(value, str):
-                    yield _Place(row, "log", name, value)
+    for name in filter(is_sent, rows.names):
+        held = places(flags(name) & SECRET > 0)
+        for row, value in zip(held, rows.at(name, held), strict=True):
+            if isinstance(value, str):
+                yield _Place(row, "log", name, value)
 
 
 def _findings(rows: Rows, whom: Whom, place: _Place, hits: Sequence[_Hit]) -> Iterator[Finding]:

@@ -12,12 +12,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect import _statistics as statistics
 from treering.detect._evidence import HOST, evidence, named
-from treering.detect._lines import lines
+from treering.detect._grouped import split
+from treering.detect._lines import LONGEST
 from treering.detect._shapes import shapes
 from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from numpy.typing import NDArray
+
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
 
 NAME = "templates"
 ORDER_FREE = False
-_WARN, _ERROR = 13, 17
+_WARN, _ERROR, _MOST_LEVEL = 13, 17, 24
 _MOST_SERVICES = 300
 _MOST_KINDS = 4000
 _KEPT_WINDOWS = 24
@@ -97,47 +101,44 @@ class Templates:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count the lines of a batch; what is new is told at once."""
-        groups: dict[tuple[str, str], list[int]] = {}
-        levels = rows.values("severityNumber")
-        for index, (service, shape) in enumerate(zip(rows.texts("serviceName"), shapes(rows), strict=True)):
-            name = service or ""
-            if shape:
-                groups.setdefault((name, shape), []).append(index)
-            level = levels[index]
-            if isinstance(level, int) and level >= _ERROR:
-                groups.setdefault((name, "errors"), []).append(index)
-        times = rows.times.tolist()
-        found: list[Finding] = []
-        for key, places in groups.items():
-            found += self._count(rows, key, places, times)
-        return found
+        groups: list[tuple[tuple[str, str], NDArray[np.int64]]] = []
+        services, names = rows.codes("serviceName")
+        codes, known = shapes(rows)
+        lines_of = np.flatnonzero(codes >= 0)
+        for part in split(services[lines_of].astype(np.int64) * (len(known) + 1) + codes[lines_of]):
+            places = lines_of[part]
+            groups.append(((_named(names, services[places[0]]), known[codes[places[0]]]), places))
+        failed = np.flatnonzero(rows.numbers("severityNumber") >= _ERROR)
+        for part in split(services[failed]):
+            places = failed[part]
+            groups.append(((_named(names, services[places[0]]), "errors"), places))
+        groups.sort(key=lambda group: int(group[1][0]))
+        return [finding for key, places in groups for finding in self._count(rows, key, places)]
 
-    def _count(
-        self, rows: Rows, key: tuple[str, str], places: Sequence[int], times: Sequence[int]
-    ) -> Iterable[Finding]:
+    def _count(self, rows: Rows, key: tuple[str, str], places: NDArray[np.int64]) -> Iterable[Finding]:
         kind = self._kinds.pop(key, None)
-        first = places[0]
-        service = self._service(key[0], times[first])
+        first, times = int(places[0]), rows.times[places]
+        service = self._service(key[0], int(times[0]))
         is_new = kind is None
         if kind is None:
-            kind = Kind(key[0], key[1], times[first], host=rows.texts(HOST)[first] or "")
+            kind = Kind(key[0], key[1], int(times[0]), host=rows.text(HOST, first) or "")
         self._kinds[key] = kind
         if len(self._kinds) > _MOST_KINDS:
             del self._kinds[next(iter(self._kinds))]
-        for place in places:
-            number = times[place] // self._window_ns
-            kind.counts[number] = kind.counts.get(number, 0) + 1
-            service.last_ns = max(service.last_ns, times[place])
+        windows, counts = np.unique(times // self._window_ns, return_counts=True)
+        for number, count in zip(windows.tolist(), counts.tolist(), strict=True):
+            kind.counts[number] = kind.counts.get(number, 0) + count
+        service.last_ns = max(service.last_ns, int(times.max()))
         before, kind.total = kind.total, kind.total + len(places)
         if is_new or kind.sample is None or len(kind.counts) > _KEPT_WINDOWS + 2:
             self._refresh(rows, kind, first)
         if before < self._config.new <= kind.total and kind.shape != "errors":
-            yield from self._new(kind, service, max(times[place] for place in places))
+            yield from self._new(kind, service, int(times.max()))
 
     def _refresh(self, rows: Rows, kind: Kind, index: int) -> None:
-        kind.sample = evidence(rows, index, "body", lines(rows)[index])
-        level = rows.values("severityNumber")[index]
-        kind.level = level if isinstance(level, int) and not isinstance(level, bool) and 0 <= level <= 24 else 0
+        kind.sample = evidence(rows, index, "body", (rows.text("body", index) or "")[:LONGEST])
+        level = rows.numbers("severityNumber")[index]
+        kind.level = int(level) if 0 <= level <= _MOST_LEVEL else 0
         # Windows that have not been judged yet still need those before them.
         oldest = max(min(max(kind.counts), kind.closed), max(kind.counts) - _MOST_WINDOWS) - _KEPT_WINDOWS
         kind.counts = {number: count for number, count in kind.counts.items() if number >= oldest}
@@ -249,6 +250,10 @@ class Templates:
         held = msgspec.msgpack.decode(state, type=_State)
         self._kinds = {(kind.service, kind.shape): kind for kind in held.kinds}
         self._services = held.services
+
+
+def _named(names: Sequence[str], code: int) -> str:
+    return names[code] if code >= 0 else ""
 
 
 def build(config: Config) -> Templates:

@@ -2,10 +2,12 @@
 
 Refusals close together, a grant that follows them, a collection read by somebody who was refused before or never read
 it, a key that spoke for the first time long after it was made or after a long silence, refused deletions and changes,
-documents of one tenant retrieved for another. A single refusal is nothing. History decides what is usual; at the
-beginning everything is new.
+documents of one tenant retrieved for another. A principal that has kept to few addresses, clients, tenants and
+collections, or never made a backup, is told when it does otherwise; reading that is three times what it ever was for
+three hours; somebody who is shown new documents again and again, many more than others. A single refusal is nothing.
+History decides what is usual; at the beginning everything is new.
 
-Misses: slow reading by a principal that always had access, sharing of keys, stores without an audit trail.
+Misses: theft at the pace that was always usual, sharing of keys from one address, stores without an audit trail.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect import _tenants
-from treering.detect._access import ADMIN, DELETE, DENIED, GRANT, READ, REASON, ROLE, Event, events
+from treering.detect import _access_examples, _tenants
+from treering.detect._access import ADMIN, DELETE, DENIED, EXPORT, GRANT, READ, REASON, ROLE, Event, events
 from treering.detect._fold import folded
+from treering.detect._principals import Collection, Principal, State, more_than_ever, surprises
 from treering.detect._whom import proof, restored
 from treering.model.finding import MAX_EVIDENCE, Entity, Evidence, Finding, Severity
-from treering.stage.detector import Example
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
     from treering.stage.detector import Ask
 
 NAME = "vector_access"
+EXAMPLES = _access_examples.EXAMPLES
 ORDER_FREE = False
 """What a grant or a read means depends on the refusals before it."""
 _S = 1_000_000_000
 _MOST_PRINCIPALS = 5_000
 _MOST_COLLECTIONS = 200
+_FEW = 3
+_DAY_NS, _THREE_NS = 86_400 * _S, 3 * 3600 * _S
 _ATLAS = "mitre-atlas@2026.09:"
 _LLM = ("owasp-llm@2026:LLM09", "owasp-llm@2026:LLM02")
 
@@ -45,6 +50,13 @@ _SAID = {
     "foreign_collection_read": (Severity.HIGH, "AML.T0085", "AML.TA0010"),
     "dormant_principal": (Severity.MEDIUM, "AML.T0012", "AML.TA0004"),
     "forbidden_change": (Severity.HIGH, "AML.T0101", "AML.TA0011"),
+    "new_address": (Severity.LOW, "AML.T0012", "AML.TA0004"),
+    "new_client": (Severity.LOW, "AML.T0012", "AML.TA0004"),
+    "new_tenant": (Severity.MEDIUM, "AML.T0085", "AML.TA0009"),
+    "new_collection": (Severity.LOW, "AML.T0085", "AML.TA0009"),
+    "export": (Severity.MEDIUM, "AML.T0085", "AML.TA0010"),
+    "slow_reading": (Severity.MEDIUM, "AML.T0085", "AML.TA0010"),
+    "scraping": (Severity.MEDIUM, "AML.T0085", "AML.TA0010"),
 }
 """Rule → severity, ATLAS technique and tactic."""
 
@@ -66,32 +78,13 @@ class Config(BaseConfig, frozen=True):
     dormant_days: Annotated[
         float, Meta(gt=0, description="days of silence, or of history before somebody new is unusual")
     ] = 14.0
-
-
-class _Collection(msgspec.Struct):
-    first_ns: int
-    reads: int = 0
-    flagged: bool = False
-    recent: list[int] = []
-
-
-class _Principal(msgspec.Struct):
-    """What is known of one principal."""
-
-    named_ns: int
-    first_ns: int = 0
-    last_ns: int = 0
-    accesses: int = 0
-    allowed: int = 0
-    refused: list[int] = []
-    wanted: dict[str, int] = {}
-    collections: dict[str, _Collection] = {}
-    burst_ns: int = 0
-    burst_end_ns: int = 0
-    granted_ns: int = 0
-    granted: dict[str, int] = {}
-    awake_ns: int = 0
-    unexplained: list[int] = []
+    habit_accesses: Annotated[int, Meta(ge=1, description="accesses after which a principal has habits")] = 100
+    habit_s: Annotated[float, Meta(ge=0, description="seconds after which a principal has habits")] = 3600.0
+    habit_values: Annotated[
+        int, Meta(ge=1, description="addresses, clients, tenants or collections that are few enough to be a habit")
+    ] = 3
+    more: Annotated[float, Meta(gt=1, description="times the usual reads or documents that are scraping")] = 3.0
+    documents: Annotated[int, Meta(ge=10, description="documents shown to one principal that can be scraping")] = 100
 
 
 class _Notice(msgspec.Struct):
@@ -106,13 +99,6 @@ class _Notice(msgspec.Struct):
     start_ns: int = 0
 
 
-class _State(msgspec.Struct):
-    principals: dict[str, _Principal] = {}
-    roles: dict[str, tuple[str, ...]] = {}
-    first_ns: int = 0
-    accesses: int = 0
-
-
 class VectorAccess:
     """Follows each principal's accesses."""
 
@@ -122,7 +108,7 @@ class VectorAccess:
     def __init__(self, config: Config) -> None:
         """Start without history."""
         self._config = config
-        self._state = _State()
+        self._state = State()
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return what the batch shows; several findings of one key fold into one."""
@@ -130,6 +116,13 @@ class VectorAccess:
         for event in events(rows):
             found += self._take(rows, event)
         found += _tenants.foreign_documents(rows, NAME)
+        for scraped in self._state.coverage.look(rows, self._config.documents, self._config.more):
+            event = Event(scraped.row, int(rows.times[scraped.row]), READ, scraped.principal, (scraped.collection,))
+            facts = {"documents": scraped.documents, "usual": scraped.usual}
+            title = f"{scraped.principal} has been shown {scraped.documents} documents of {scraped.collection}"
+            key = (scraped.principal, scraped.collection, str(scraped.first_ns))
+            notice = _Notice("scraping", title, key, event.collections, facts, start_ns=scraped.first_ns)
+            found.append(self._finding(rows, event, notice))
         return folded(found)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
@@ -142,7 +135,7 @@ class VectorAccess:
 
     def restore(self, state: bytes) -> None:
         """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
+        self._state = restored(state, State)
 
     def _take(self, rows: Rows, event: Event) -> list[Finding]:
         state = self._state
@@ -162,23 +155,23 @@ class VectorAccess:
             return self._denied(rows, event, who)
         return self._allowed(rows, event, who)
 
-    def _principal(self, event: Event) -> _Principal:
+    def _principal(self, event: Event) -> Principal:
         known = self._state.principals
-        who = known.pop(event.principal, None) or _Principal(event.at_ns)
+        who = known.pop(event.principal, None) or Principal(event.at_ns)
         known[event.principal] = who
         if len(known) > _MOST_PRINCIPALS:
             del known[next(iter(known))]
         return who
 
-    def _denied(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+    def _denied(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         window_ns = int(self._config.window_s * _S)
         who.refused = [at for at in (*who.refused, event.at_ns) if abs(event.at_ns - at) <= window_ns][-200:]
         if len(who.refused) == 1:
             who.allowed = 0
         for name in event.collections:
             who.wanted[name] = event.at_ns
-        found = []
-        if event.verb in (DELETE, ADMIN):
+        found = self._unlike_itself(rows, event, who)
+        if event.verb in (DELETE, ADMIN, EXPORT):
             found.append(self._forbidden_change(rows, event, who))
         if self._is_burst(event.at_ns, who):
             if not who.burst_end_ns or event.at_ns - who.burst_end_ns > window_ns:
@@ -189,12 +182,12 @@ class VectorAccess:
             found.append(self._burst(rows, event, who))
         return found
 
-    def _is_burst(self, at_ns: int, who: _Principal) -> bool:
+    def _is_burst(self, at_ns: int, who: Principal) -> bool:
         if sum(abs(at_ns - at) <= 10 * _S for at in who.refused) >= self._config.burst:
             return True
         return len(who.refused) >= self._config.slow_burst and len(who.refused) > who.allowed
 
-    def _explained(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+    def _explained(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         """Learn which collection a refusal was about."""
         for name in event.collections:
             if len(who.wanted) < _MOST_COLLECTIONS:
@@ -202,14 +195,14 @@ class VectorAccess:
         in_burst = who.burst_end_ns and abs(event.at_ns - who.burst_end_ns) <= 10 * _S
         return [self._burst(rows, event, who)] if in_burst and event.collections else []
 
-    def _burst(self, rows: Rows, event: Event, who: _Principal) -> Finding:
+    def _burst(self, rows: Rows, event: Event, who: Principal) -> Finding:
         since = who.burst_ns - 10 * _S
         names = tuple(name for name, at in who.wanted.items() if at >= since)
         facts = {"refused": len(who.refused), "window_s": self._config.window_s}
         title, key = f"{event.principal} is refused again and again", (event.principal, str(who.burst_ns))
         return self._finding(rows, event, _Notice("refused_burst", title, key, names, facts, start_ns=who.burst_ns))
 
-    def _granted(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+    def _granted(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         linked = who.burst_end_ns and 0 <= event.at_ns - who.burst_end_ns <= self._config.linked_s * _S
         if not linked:
             return []
@@ -227,11 +220,12 @@ class VectorAccess:
         )
         return [self._finding(rows, event, _Notice("granted_after_refusals", title, key, names, facts, more))]
 
-    def _allowed(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+    def _allowed(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         state, now = self._state, event.at_ns
+        found = self._unlike_itself(rows, event, who)
         if not event.collections:
-            return []
-        found = self._awake(rows, event, who) if event.verb == READ else []
+            return found
+        found += self._awake(rows, event, who) if event.verb == READ else []
         who.allowed += 1
         for name in event.collections:
             if event.verb == READ:
@@ -242,21 +236,47 @@ class VectorAccess:
         state.accesses += 1
         return found
 
-    def _read(self, rows: Rows, event: Event, who: _Principal, name: str) -> list[Finding]:
+    def _settled(self, event: Event, who: Principal) -> bool:
+        """Whether a principal has been there for long enough to have habits."""
+        since_ns = event.at_ns - who.first_ns if who.first_ns else 0
+        return who.accesses >= self._config.habit_accesses and since_ns >= self._config.habit_s * _S
+
+    def _unlike_itself(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
+        """Tell an address, a client or a tenant beside those that a principal kept to, and its first backup."""
+        settled, found = self._settled(event, who), []
+        shown = {"address": event.address, "client": event.client, "tenant": event.tenant}
+        for kind, value in shown.items():
+            if value and surprises(who, kind, value, settled, self._config.habit_values):
+                title = f"{event.principal} comes with a {kind} that it never had: {value[:100]}"
+                key = (event.principal, kind, value[:200])
+                more = (Entity(kind, value[:200]),) if kind != "address" else ()
+                found.append(
+                    self._finding(rows, event, _Notice(f"new_{kind}", title, key, event.collections, {}, more))
+                )
+        if event.verb == EXPORT and event.kind != DENIED and surprises(who, EXPORT, EXPORT, settled, 0):
+            notice = _Notice(
+                "export", f"{event.principal} makes its first backup", (event.principal,), event.collections
+            )
+            found.append(self._finding(rows, event, notice))
+        return found
+
+    def _read(self, rows: Rows, event: Event, who: Principal, name: str) -> list[Finding]:
         now = event.at_ns
         known = who.collections.get(name)
         if known is None:
             if len(who.collections) >= _MOST_COLLECTIONS:
                 return []
-            known = who.collections[name] = _Collection(now)
+            known = who.collections[name] = Collection(now)
             known.flagged = self._is_forced(name, now, who)
+            known.unusual = surprises(who, "collection", name, self._settled(event, who), self._config.habit_values)
         known.reads += 1
         known.recent = [at for at in (*known.recent, now) if abs(now - at) <= 10 * _S][-self._config.bulk_reads :]
         bulk = len(known.recent) >= self._config.bulk_reads and who.first_ns and known.first_ns - who.first_ns > 5 * _S
         if bulk and known.reads <= 2 * self._config.bulk_reads and who.accesses > self._config.bulk_reads:
             known.flagged = True
+        known.flagged = known.flagged or (known.unusual and known.reads >= self._config.bulk_reads)
         if not known.flagged:
-            return []
+            return self._slowly(rows, event, known, name)
         facts = {"reads": known.reads, "first_read_ns": known.first_ns, "refused_before": name in who.wanted}
         title, key = f"{event.principal} reads {name}, which was not its own", (event.principal, name)
         notice = _Notice("foreign_collection_read", title, key, (name,), facts, start_ns=known.first_ns)
@@ -265,14 +285,30 @@ class VectorAccess:
         who.unexplained = []
         return found
 
-    def _is_forced(self, name: str, now: int, who: _Principal) -> bool:
+    def _slowly(self, rows: Rows, event: Event, known: Collection, name: str) -> list[Finding]:
+        """Tell the first reads of a collection that is new to somebody with habits, and hours of much more reading."""
+        key: tuple[str, ...] = (event.principal, name)
+        if known.unusual and known.reads == _FEW:
+            title = f"{event.principal} begins to read {name}"
+            notice = _Notice("new_collection", title, key, (name,), {"reads": known.reads}, start_ns=known.first_ns)
+            return [self._finding(rows, event, notice)]
+        if not (reads := more_than_ever(known, event.at_ns, self._config.more, self._config.bulk_reads)):
+            return []
+        title = f"{event.principal} reads {name} for hours, more than it ever did"
+        day = str(event.at_ns // _DAY_NS)
+        notice = _Notice(
+            "slow_reading", title, (*key, day), (name,), {"reads": reads}, start_ns=event.at_ns - _THREE_NS
+        )
+        return [self._finding(rows, event, notice)]
+
+    def _is_forced(self, name: str, now: int, who: Principal) -> bool:
         """Return whether a first read follows refusals, or a grant that followed refusals."""
         linked_ns = self._config.linked_s * _S
         after_burst = who.burst_end_ns and 0 <= now - who.burst_end_ns <= linked_ns and name in who.wanted
         after_grant = who.granted_ns and 0 <= now - who.granted_ns <= linked_ns and name in who.granted
         return bool(after_burst or after_grant)
 
-    def _awake(self, rows: Rows, event: Event, who: _Principal) -> list[Finding]:
+    def _awake(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         now = event.at_ns
         if not who.awake_ns and self._is_unusual(now, who):
             who.awake_ns = now
@@ -287,7 +323,7 @@ class VectorAccess:
         notice = _Notice("dormant_principal", title, key, event.collections, facts, start_ns=who.awake_ns)
         return [self._finding(rows, event, notice)]
 
-    def _is_unusual(self, now: int, who: _Principal) -> bool:
+    def _is_unusual(self, now: int, who: Principal) -> bool:
         """Return whether this access ends a silence that others of the same history do not have."""
         long_ns = self._config.dormant_days * 86400 * _S
         if who.last_ns:
@@ -304,7 +340,7 @@ class VectorAccess:
         usual = others[len(others) // 2]
         return now - who.named_ns > max(20 * _S, 10 * usual)
 
-    def _forbidden_change(self, rows: Rows, event: Event, who: _Principal) -> Finding:
+    def _forbidden_change(self, rows: Rows, event: Event, who: Principal) -> Finding:
         flagged = [name for name, known in who.collections.items() if known.flagged]
         names = event.collections or tuple(flagged[-1:])
         if not names:
@@ -354,37 +390,3 @@ def _shown(rows: Rows, index: int) -> Evidence:
 def build(config: Config) -> VectorAccess:
     """Return the detector."""
     return VectorAccess(config)
-
-
-_AT = 1_795_000_000 * _S
-
-
-def _line(second: float, user: str, collection: str, *, refused: bool = False, action: str = "R") -> dict[str, object]:
-    resource = f"[Domain: data, Collection: {collection}, Tenant: *, Object: *]"
-    attributes = {
-        "component": "RBAC", "action": "authorize", "user": user, "request_action": action, "source_ip": "192.0.2.7",
-        "permissions": [] if refused else [{"resource": resource, "results": "success"}],
-    }  # fmt: skip
-    body = "authorization denied" if refused else ""
-    return {"@timestamp": int(_AT + second * _S), "body": body, "serviceName": "weaviate", "attributes": attributes}
-
-
-def _reason(second: float, user: str, collection: str) -> dict[str, object]:
-    error = f"rbac: authorization, forbidden action: user '{user}' has insufficient permissions to read_data"
-    attributes = {"action": "requests_total", "class_name": collection, "error": error}
-    return {
-        "@timestamp": int(_AT + second * _S),
-        "body": "unexpected error",
-        "serviceName": "weaviate",
-        "attributes": attributes,
-    }
-
-
-_PROBES = [line for n in range(7) for line in (_line(n, "bot-a", "", refused=True), _reason(n, "bot-a", "Salaries"))]
-_THEFT = [*_PROBES, _line(60, "bot-a", "Salaries")]
-EXAMPLES = (
-    Example("a key is refused again and again", "logs", _PROBES, ["refused_burst"]),
-    Example("then it reads what it was refused", "logs", _THEFT, ["refused_burst", "foreign_collection_read"]),
-    Example("a refused deletion", "logs", [_line(1, "bot-b", "", refused=True, action="D")], ["forbidden_change"]),
-    Example("a single honest refusal", "logs", [_line(n, "bot-a", "Tickets", refused=n == 4) for n in range(9)]),
-)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from arro3.compute import dictionary_encode
 from arro3.core import Array
 
 from treering.model.columns import ARROW, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class _ArrowArray(ctypes.Structure):
@@ -63,6 +66,18 @@ class Texts:
     def value(self, place: int) -> str:
         """Return one value."""
         return bytes(self.data[self.offsets[place] : self.offsets[place + 1]]).decode("utf-8", "replace")
+
+
+def joined(columns: Sequence[Texts]) -> Texts:
+    """Return the values of several columns, one column after the other."""
+    if len(columns) == 1:
+        return columns[0]
+    parts, offsets, at = [], [np.zeros(1, dtype=np.int64)], 0
+    for column in columns:
+        parts.append(column.data[column.offsets[0] : column.offsets[-1]])
+        offsets.append(column.offsets[1:] - column.offsets[0] + at)
+        at += len(parts[-1])
+    return Texts(np.concatenate(parts), np.concatenate(offsets))
 
 
 def floats_from_arrow(array: Array) -> Any:

@@ -102,7 +102,10 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def merged(old: Finding, new: Finding) -> Finding:
-    """Return two findings of equal fingerprint as one: counts added, ranges joined, evidence and entities bounded."""
+    """Return two findings of equal fingerprint as one: counts added, ranges joined, evidence and entities bounded.
+
+    Of too much evidence the oldest half and the newest half stay: how it began and how it is now.
+    """
     evidence = {(item.stream, item.seq, item.source, item.field): item for item in (*old.evidence, *new.evidence)}
     worse = new if new.severity.rank > old.severity.rank else old
     return msgspec.structs.replace(
@@ -114,12 +117,19 @@ def merged(old: Finding, new: Finding) -> Finding:
         noticed_ns=min(old.noticed_ns, new.noticed_ns),
         score=max(old.score, new.score),
         entities=tuple(dict.fromkeys((*old.entities, *new.entities)))[:MAX_ENTITIES],
-        evidence=tuple(evidence.values())[:MAX_EVIDENCE],
+        evidence=_bounded(tuple(evidence.values())),
         techniques=tuple(dict.fromkeys((*old.techniques, *new.techniques))),
         tactic=old.tactic or new.tactic,
         facts={**old.facts, **new.facts},
         count=old.count + new.count,
     )
+
+
+def _bounded(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    if len(evidence) <= MAX_EVIDENCE:
+        return evidence
+    half = MAX_EVIDENCE // 2
+    return evidence[:half] + evidence[half - MAX_EVIDENCE :]
 
 
 def excerpt(text: str, spans: tuple[tuple[int, int], ...] = ()) -> tuple[str, tuple[tuple[int, int], ...]]:

@@ -25,8 +25,22 @@ def _field(physical: str) -> str:
     return logical(split(physical)[0])
 
 
+@lru_cache(1024)
+def _fields(names: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Return the columns in which each field is."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if name not in SYSTEM:
+            found.setdefault(_field(name), []).append(name)
+    return found
+
+
 _MANY = 256
 """Records from which it pays to encode a column by compiled code."""
+
+
+_SINGLE_COSTS = 64
+"""How many values of a column are decoded in the time that it takes to get at a single one."""
 
 
 class Rows:
@@ -40,16 +54,13 @@ class Rows:
         self._first_seq = first_seq
         self._held: dict[str, Sequence[Any]] = {}
         self._texts: dict[str, Sequence[str | None]] = {}
+        self._singles: dict[str, int] = {}
         self._numbers: dict[str, NDArray[np.float64]] = {}
         self._codes: dict[str, tuple[NDArray[np.int32], list[str]]] = {}
 
     @cached_property
-    def _physical(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name in self.batch.data.schema.names:
-            if name not in SYSTEM:
-                found.setdefault(_field(name), []).append(name)
-        return found
+    def _physical(self) -> Mapping[str, list[str]]:
+        return _fields(tuple(self.batch.data.schema.names))
 
     @cached_property
     def times(self) -> NDArray[np.int64]:
@@ -108,6 +119,19 @@ class Rows:
                 held = [value if isinstance(value, str) else None for value in held]
             self._texts[name] = held
         return held
+
+    def value(self, name: str, index: int) -> Any:
+        """Return one record's value of the field, None where it lacks it; for few records of a batch."""
+        if name not in self._held:
+            self._singles[name] = self._singles.get(name, 0) + 1
+            if self._singles[name] * _SINGLE_COSTS <= self.count:
+                return self.at(name, (index,))[0]
+        return self.values(name)[index]
+
+    def text(self, name: str, index: int) -> str | None:
+        """Return one record's value of the field where it is a text, else None; for few records of a batch."""
+        value = self.value(name, index)
+        return value if isinstance(value, str) else None
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return the field's value of each record as a float, NaN where it is no number."""

@@ -8,7 +8,7 @@ from treering.query import printer
 from treering.query.commands.search import Search
 from treering.query.commands.where import Where
 from treering.query.compiler import MAX_ROWS, Compiler
-from treering.query.complete import Completion, Suggestion, completions
+from treering.query.complete import Completion, Data, Known, Suggestion, completions
 from treering.query.explain import explain
 from treering.query.function import Context
 from treering.query.output import render
@@ -95,6 +95,8 @@ def print(pipeline: Pipeline) -> str:  # noqa: A001  the inverse of parse
 
 __all__ = [
     "Completion",
+    "Data",
+    "Known",
     "Pipeline",
     "Suggestion",
     "compile",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import coerce, expressions, lexer, printer
+from treering.query import addresses, coerce, expressions, lexer, printer
 from treering.query.coerce import NUMBERS, sql_cast
 from treering.query.function import Typed
 from treering.query.lexer import Kind
@@ -18,6 +18,8 @@ from treering.query.syntax import Name, Node, Place
 from treering.query.types import Type
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
@@ -44,6 +46,7 @@ NAMES = frozenset(
 )
 _SHORTCUT = re.compile(r"(?:percentile|perc|p)(\d+(?:\.\d+)?)", re.IGNORECASE)
 TAKEN, LISTED = 10, 100
+_QUANTILE = "quantile_disc"
 # The index cannot make these: with one of them, all aggregates of a command are computed row by row.
 LISTS = frozenset({"list", "values"})
 
@@ -162,6 +165,9 @@ def _lower(aggregate: Aggregate, relation: Relation, compiler: Compiler, *, inde
         case "avg":
             return _average(value)
         case "min" | "max":
+            if value.type is Type.IP:
+                edge = exp.Anonymous(this=f"arg_{name}", expressions=[value.sql, addresses.key(value.sql.copy())])
+                return Typed(edge, value.type)
             node = exp.Min if name == "min" else exp.Max
             return Typed(node(this=value.sql), value.type)
         case "percentile" | "median":
@@ -212,10 +218,26 @@ def _percentile(value: Typed, aggregate: Aggregate, *, indexed: bool) -> Typed:
     fraction = min(1.0, percent / 100 + 1e-12)
     sql = value.sql if value.type in NUMBERS else sql_cast(_numeric(value, "percentile"), Type.DOUBLE)
     kind = value.type if value.type in NUMBERS else Type.DOUBLE
-    found: exp.Expression = exp.Anonymous(this="quantile_disc", expressions=[sql, exp.Literal.number(repr(fraction))])
+    found: exp.Expression = exp.Anonymous(this=_QUANTILE, expressions=[sql, exp.Literal.number(repr(fraction))])
     if indexed:
         found = exp.Coalesce(this=found, expressions=[exp.Literal.number(0)])
     return Typed(found, kind)
+
+
+def share_percentiles(selected: Sequence[exp.Expression]) -> None:
+    """Have several percentiles of one value found together, so that the values are collected once."""
+    by_value: dict[exp.Expr, list[exp.Anonymous]] = {}
+    for part in selected:
+        for node in part.find_all(exp.Anonymous):
+            if node.name == _QUANTILE:
+                by_value.setdefault(node.expressions[0], []).append(node)
+    for value, nodes in by_value.items():
+        if len(nodes) < 2:
+            continue
+        listed = exp.Array(expressions=[node.expressions[1].copy() for node in nodes])
+        for place, node in enumerate(nodes, 1):
+            together = exp.Anonymous(this=_QUANTILE, expressions=[value.copy(), listed.copy()])
+            node.replace(exp.Anonymous(this="list_extract", expressions=[together, exp.Literal.number(place)]))
 
 
 def _number(node: Node) -> float:

@@ -28,6 +28,13 @@ _SQL_WORD = (
     rf"|[{_W}]+"
 )
 MAX_WORD = 255
+_JOINS = ".:',;"
+_BEYOND = r"\x{80}-\x{10FFFF}"
+
+
+def has_word(text: str, word: str, prefix: bool) -> bool:
+    """Return whether a text has the word, or one that begins with it."""
+    return any(found == word or (prefix and found.startswith(word)) for found in words(text))
 
 
 def words(text: str) -> list[str]:
@@ -97,8 +104,52 @@ def _row(terms: list[str], slop: int, *, prefix: bool, middle: bool = False) -> 
     return "".join(parts)
 
 
+def _sure(term: str, *, prefix: bool) -> str:
+    """Return the RE2 expression of a word of ASCII between characters of ASCII, or at the ends of the text."""
+    free, joins, other = _beside(term[0])
+    before = rf"(?:^|{free}|(?:^|{other})[{joins}])" if joins else rf"(?:^|{free})"
+    if prefix:
+        return before + term
+    free, joins, other = _beside(term[-1])
+    after = rf"(?:$|{free}|[{joins}](?:$|{other}))" if joins else rf"(?:$|{free})"
+    return before + term + after
+
+
+def _beside(character: str) -> tuple[str, str, str]:
+    """Return what of ASCII ends a word next to `character`, what joins it to others of its kind, and other kinds."""
+    joins, kind = ("", "")
+    if character != "_":
+        joins, kind = (_DIGIT_JOINS, "0-9") if character.isdigit() else (_LETTER_JOINS[:3], "a-z")
+    return rf"[^a-z0-9_{joins}{_BEYOND}]", joins, rf"[^{kind}{_BEYOND}]"
+
+
+def _perhaps(term: str, *, prefix: bool) -> str:
+    """Return the RE2 expression of a word of ASCII next to a character beyond it."""
+    left = rf"[{_BEYOND}][{_JOINS}]?{term}"
+    return left if prefix else rf"{left}|{term}[{_JOINS}]?[{_BEYOND}]"
+
+
+def _has_word(lowered: exp.Expression, term: str, *, prefix: bool) -> exp.Expression:
+    """Return whether lower-case text has a word of ASCII.
+
+    The classes of letters of all scripts take some 14 ms to compile, for each query anew, so that texts are asked for
+    them only where a letter beyond ASCII is next to the word; there the words are counted out.
+    """
+    sure = exp.Literal.string(_sure(term, prefix=prefix))
+    perhaps = exp.Literal.string(_perhaps(term, prefix=prefix))
+    word = exp.Literal.string(term)
+    found: exp.Expression = exp.Anonymous(this="regexp_matches", expressions=[lowered, sure])
+    near = exp.Anonymous(this="regexp_matches", expressions=[lowered.copy(), perhaps])
+    counted = exp.Anonymous(this="ppl_has_word", expressions=[lowered.copy(), word, exp.Boolean(this=prefix)])
+    has = exp.Anonymous(this="contains", expressions=[lowered.copy(), word.copy()])
+    either = exp.Paren(this=exp.Or(this=found, expression=exp.Paren(this=exp.And(this=near, expression=counted))))
+    return exp.Paren(this=exp.And(this=has, expression=either))
+
+
 def matches(lowered: exp.Expression, terms: list[str], *, slop: int = 0, prefix: bool = False) -> exp.Expression:
     """Return whether lower-case text has the words in a row; a cheap search for each word comes first."""
+    if len(terms) == 1 and re.fullmatch(r"[a-z0-9_]+", terms[0]):
+        return _has_word(lowered, terms[0], prefix=prefix)
     pattern = exp.Literal.string(phrase(terms, slop=slop, prefix=prefix))
     test: exp.Expression = exp.Anonymous(this="regexp_matches", expressions=[lowered, pattern])
     for term in terms:

@@ -13,7 +13,7 @@ from treering.stage.store import SortKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from treering.query.relation import Order, Relation, Source
+    from treering.query.relation import Column, Order, Relation, Source
 
 _PARTS = frozenset({"expressions", "from_", "where"})
 _SORTED = frozenset({Type.STRING, Type.TIMESTAMP, Type.BOOLEAN, *coerce.NUMBERS})
@@ -53,18 +53,23 @@ def _looks_around(select: exp.Select) -> bool:
     )
 
 
-def limit(relation: Relation, count: int) -> None:
-    """Tell the scan that only the first rows are needed, when nothing but known conditions came between."""
+def limit(relation: Relation, count: int, per: Sequence[Column] = ()) -> None:
+    """Tell the scan that only the first rows are needed, when nothing but known conditions came between.
+
+    With `per`, of each combination of values.
+    """
     source = relation.sequence.source if relation.sequence is not None else None
     if source is None or source.first is not None or relation.shuffled:
         return
     found = levels(relation.sql, [source])
-    keys = [_key(order, source) for order in relation.order]
-    if found is None or None in keys:
+    keys = [_key(order.column, source, order) for order in relation.order]
+    groups = [_key(column, source) for column in per]
+    if found is None or None in keys or None in groups:
         return
     demands = [where.this for level in found[1] if (where := level.args.get("where"))]
     if all(condition in source.conditions for condition in demands):
         source.first, source.keys = count, tuple(key for key in keys if key is not None)
+        source.per = tuple(key.field for key in groups if key is not None)
 
 
 def only_once(select: exp.Select, sources: Sequence[Source]) -> None:
@@ -72,12 +77,11 @@ def only_once(select: exp.Select, sources: Sequence[Source]) -> None:
     names = [table.name for table in select.find_all(exp.Table)]
     for source in sources:
         if names.count(source.name) != 1:
-            source.first, source.keys = None, ()
+            source.first, source.keys, source.per = None, (), ()
 
 
-def _key(order: Order, source: Source) -> SortKey | None:
-    column = order.column
+def _key(column: Column, source: Source, order: Order | None = None) -> SortKey | None:
     plain = column.source is source and column.field is not None and not column.many and not column.path
     if not plain or column.type not in _SORTED or column.stored in source.composed or column.stored == "_index":
         return None
-    return SortKey(column.stored, order.descending, order.nulls_first)
+    return SortKey(column.stored) if order is None else SortKey(column.stored, order.descending, order.nulls_first)

@@ -6,6 +6,7 @@ instant as an instant, what cannot be converted is null.
 
 from __future__ import annotations
 
+import functools
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -38,9 +39,8 @@ CAST_TYPES = {
     "ip": Type.IP,
     "json": Type.STRING,
 }
-_TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?")
-_DATE = re.compile(r"\d{4,}-\d{1,2}-\d{1,2}")
-_TIMESTAMP = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
+_TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?")
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
 _FORMS = {
     Type.DATE: "yyyy-MM-dd",
     Type.TIME: "HH:mm:ss[.SSSSSSSSS]",
@@ -48,9 +48,19 @@ _FORMS = {
 }
 
 
+@functools.cache
+def _data_type(name: str) -> exp.DataType:
+    return exp.DataType.build(name, dialect="duckdb")
+
+
+def data_type(name: str) -> exp.DataType:
+    """Return the SQL type of one of our names for types; reading each takes as long as a line of a query."""
+    return _data_type(name).copy()
+
+
 def sql_cast(value: exp.Expression, kind: Type | str, *, safe: bool = False) -> exp.Expression:
     """Return `value` cast to the SQL type of `kind`; with `safe`, NULL where that fails."""
-    target = exp.DataType.build(SQL[kind] if isinstance(kind, Type) else kind, dialect="duckdb")
+    target = data_type(SQL[kind] if isinstance(kind, Type) else kind)
     return (exp.TryCast if safe else exp.Cast)(this=value, to=target)
 
 
@@ -83,15 +93,13 @@ def number(text: str, kind: str) -> Typed:
     return Typed(sql_cast(literal, Type.DOUBLE), Type.DOUBLE, float(text))
 
 
-def instant(text: str, kind: Type, now_ns: int) -> Typed:
+def instant(text: str, kind: Type) -> Typed:
     """Return a date, time or timestamp written as text. Raises `UserError` when it names none."""
     body = text.strip()
     if kind is Type.TIME:
         if _TIMESTAMP.fullmatch(body) and ":" in body:
             body = re.split("[ T]", body)[1]
         good = _TIME.fullmatch(body) is not None
-    elif kind is Type.TIMESTAMP and _TIME.fullmatch(body):
-        body, good = f"{today(now_ns)} {body}", True
     else:
         good = _TIMESTAMP.fullmatch(body) is not None
     if not good or not _exists(body, kind):
@@ -158,15 +166,16 @@ def implicit(value: Typed, target: Type, now_ns: int) -> Typed:
     if source is target:
         return value
     if source in NUMBERS and target in NUMBERS:
-        return Typed(sql_cast(value.sql, target), target, value.value)
+        sql = _single(value.sql) if source is Type.FLOAT and target is Type.DOUBLE else value.sql
+        return Typed(sql_cast(sql, target), target, value.value)
     if target in INSTANTS and isinstance(value.value, str) and source is Type.STRING:
-        return instant(value.value, target, now_ns)
+        return instant(value.value, target)
     if target is Type.IP and isinstance(value.value, str):
         return address(value.value)
     return cast(value, target, now_ns)
 
 
-def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: PLR0911  one rule per pair of types
+def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: C901, PLR0911  one rule per pair of types
     """Return `cast(value as target)`: NULL where a row's value has no such form."""
     source, sql = value.type, value.sql
     if source is target or source is Type.UNDEFINED:
@@ -175,6 +184,13 @@ def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: PLR0911  on
         return Typed(text_of(value), Type.STRING)
     if target in INTEGERS:
         return Typed(_to_integer(value, target), target)
+    if target is Type.FLOAT and (source in NUMBERS or source is Type.STRING):
+        # A float travels as the double of its shortest form.
+        return Typed(sql_cast(sql_cast(sql_cast(sql, "REAL", safe=True), "VARCHAR"), target), target)
+    if target is Type.DOUBLE and source is Type.FLOAT:
+        return Typed(sql_cast(_single(sql), target), target)
+    if target is Type.BOOLEAN and source is Type.STRING:
+        return Typed(_to_boolean(sql), target)
     if target is Type.BOOLEAN and source in NUMBERS:
         return Typed(exp.NEQ(this=sql, expression=exp.Literal.number(0)), target)
     if target is Type.TIMESTAMP and source is Type.TIME:
@@ -185,6 +201,21 @@ def cast(value: Typed, target: Type, now_ns: int) -> Typed:  # noqa: PLR0911  on
     if target is Type.IP:
         return Typed(text_of(value), Type.IP)
     return Typed(sql_cast(sql, target, safe=True), target)
+
+
+def _single(value: exp.Expression) -> exp.Expression:
+    return sql_cast(value, "REAL")
+
+
+def _to_boolean(text: exp.Expression) -> exp.Expression:
+    word = exp.Lower(this=exp.Anonymous(this="trim", expressions=[text]))
+    branches = [
+        exp.If(
+            this=exp.In(this=word.copy(), expressions=[exp.Literal.string(w) for w in words]), true=exp.Boolean(this=to)
+        )
+        for words, to in ((("true", "1"), True), (("false", "0"), False))
+    ]
+    return exp.Case(ifs=branches)
 
 
 def _to_integer(value: Typed, target: Type) -> exp.Expression:
@@ -221,7 +252,12 @@ def operand(sql: exp.Expression) -> exp.Expression:
 def explicit(value: Typed, target: Type, now_ns: int) -> Typed:
     """Return `cast(value as target)`. Raises `UserError` when a literal has no such form."""
     if target in INSTANTS and isinstance(value.value, str) and value.type is Type.STRING:
-        return instant(value.value, target, now_ns)
+        return instant(value.value, target)
+    if target is Type.IP:
+        if isinstance(value.value, str):
+            return address(value.value)
+        if value.type not in TEXTS:
+            raise UserError(f"cannot convert {value.type} to ip: only texts and addresses can be one")
     return cast(value, target, now_ns)
 
 

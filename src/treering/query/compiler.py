@@ -11,7 +11,7 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.model.columns import TIME
 from treering.model.schema import FieldType
-from treering.query import chain, coerce, events, groups, instants, naming, output, pushdown
+from treering.query import chain, coerce, counting, events, groups, instants, naming, output, pushdown
 from treering.query.function import Context, Typed
 from treering.query.relation import (
     METADATA,
@@ -238,7 +238,8 @@ class Compiler:
         relation = self.relation(self.pipeline)
         keys = relation.keys() if relation.order or relation.shuffled else []
         chain.limit(relation, rows)
-        return self._finished(relation, output.visible(relation), keys, rows)
+        found = self._finished(relation, output.visible(relation), keys, rows)
+        return replace(found, counts=counting.word(self.pipeline, self) if rows else None)
 
     def records(self, rows: int, *, ascending: bool, after: tuple[int, int] | None) -> Query:
         """Return a query for the stream, `_seq` and `_time` of matching records, by time; `after` is such a pair.
@@ -272,7 +273,7 @@ class Compiler:
         shown = tuple(output.result_column(name, column) for name, column in columns.items())
         chain.only_once(select, self.sources)
         scans = {source.name: scan(source) for source in self.sources}
-        return Query(select, scans, shown, groups=groups.offered(select, self.sources))
+        return Query(select, scans, shown, groups=groups.Offer(select, self.sources))
 
 
 def _beyond(time: Column, sequence: Column, after: tuple[int, int], *, ascending: bool) -> exp.Expression:
@@ -307,10 +308,25 @@ def scan(source: Source) -> Scan:
         scan(source.joined.source)
     tokens = pushdown.every(source.tokens)
     bound = where if newest is not None else None
+    sought = _sought(source)
+    words = tuple(source.sought) if sought else ()
     return Scan(
         source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest,
-        every(source.filters), source.first, source.keys,
+        every(source.filters), source.first, source.keys, source.per, sought, words,
     )  # fmt: skip
+
+
+def _sought(source: Source) -> tuple[str, ...]:
+    """Return the fields that are only looked at for words."""
+    if not source.sought:
+        return ()
+    stored = {
+        ref: name for ref, name in source.used.items() if ref not in source.composed and name in source.schema.fields
+    }
+    seen = {source.used[ref] for ref in source.seen if ref in source.used}
+    for composed in source.composed.values():
+        seen.update(composed.fields)
+    return tuple(dict.fromkeys(name for name in stored.values() if name not in seen))
 
 
 def _asks(condition: exp.Expression | None) -> bool:

@@ -111,6 +111,11 @@ class _Reader:
                 return ANYTHING if column is None or column.many else _one_of(column, [True])
             case Call(name=name, args=(arg,)) if name in _PRESENCE:
                 return self._present(arg, absent=_PRESENCE[name])
+            case Call(name="regexp_match", args=(text, pattern)):
+                return self._regexp(text, pattern)
+            case Call(name="like", args=(text, form, *more)):
+                sensitive = [part.value is True if isinstance(part, Literal) else None for part in more]
+                return ANYTHING if None in sensitive else self._like("like", text, form, any_case=not any(sensitive))
             case Call(name="cidrmatch", args=(Name() as name, Literal(kind="string") as block)):
                 column = self._field(name)
                 return ANYTHING if column is None or column.many else _network(column, block.value)
@@ -186,14 +191,14 @@ class _Reader:
             return None
         return _as_type(node, column, self.compiler.now_ns, negative=negative)
 
-    def _like(self, sign: str, left: Node, right: Node) -> Condition:
+    def _like(self, sign: str, left: Node, right: Node, *, any_case: bool = True) -> Condition:
         column = self._text(left)
         if column is None or not isinstance(right, Literal) or right.kind != "string":
             return ANYTHING
         if sign == "contains":
             return HasForm(column.stored, (ANY, right.value, ANY) if right.value else (ANY,), any_case=True)
         pieces = re.findall(r"\\.|.", right.value, re.DOTALL)
-        return HasForm(column.stored, _parts(pieces, "_", "%"), any_case=True)
+        return HasForm(column.stored, _parts(pieces, "_", "%"), any_case=any_case)
 
     def _regexp(self, left: Node, right: Node) -> Condition:
         column = self._text(left)

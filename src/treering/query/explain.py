@@ -9,7 +9,7 @@ from treering.model.times import format_ns
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from treering.stage.plan import Measured, Operator, Plan, Reading
+    from treering.stage.plan import Measured, Operator, Plan, Reading, Sent
     from treering.stage.store import Query, Scan, Tokens
 
 _UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10))
@@ -28,6 +28,8 @@ def _lines(query: Query, plan: Plan | None, mode: str) -> Iterator[str]:
         yield from (f"  {line}" for line in _scan(scan))
         if plan is not None and name in plan.readings and mode != "simple":
             yield from (f"  {line}" for line in _reading(plan.readings[name]))
+    if plan is not None and mode != "simple":
+        yield from (line for one in plan.sent for line in _sent(one))
     if plan is not None and plan.measured is not None:
         yield from _measured(plan.measured)
     if plan is not None and mode != "simple":
@@ -46,6 +48,8 @@ def _scan(scan: Scan) -> Iterator[str]:
         yield f"before {format_ns(scan.end_ns)}"
     if scan.tokens is not None:
         yield f"words: {words(scan.tokens)}"
+    if scan.sought:
+        yield f"read only where the index has the words in them: {_listed(scan.sought)}"
     if scan.newest is not None:
         yield f"newest {scan.newest} rows"
 
@@ -55,6 +59,14 @@ def _reading(reading: Reading) -> Iterator[str]:
     yield f"reads at most {reading.rows:,}{share} rows, {size(reading.bytes)} of columns"
     memory = f" and {reading.unflushed:,} rows in memory" if reading.unflushed else ""
     yield f"in {reading.files:,} of {reading.all_files:,} files{memory}"
+    if reading.counted_files:
+        yield f"{reading.counted_files:,} files are not read: the index counts {reading.counted_rows:,} rows in them"
+
+
+def _sent(one: Sent) -> Iterator[str]:
+    coming = f"{one.fetched:,} come here" if one.fetched else "none comes here"
+    yield f"asked of {one.to} for {one.scan}: {one.form} of {one.matching:,} documents, {coming}"
+    yield f"  {one.body}"
 
 
 def _measured(found: Measured) -> Iterator[str]:

@@ -9,8 +9,9 @@ computed of groups by the fields they need.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from sqlglot import exp
 
@@ -21,13 +22,11 @@ from treering.stage.condition import ANYTHING, Condition, Constant, Either, Ever
 from treering.stage.store import GroupKey, Groups, Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from treering.query.relation import Source
 
 ROWS = " rows"
 _PARTS = frozenset({"expressions", "from_", "where", "group", "having"})
-_GROUPED = frozenset({Type.STRING, Type.BOOLEAN, Type.IP, Type.DOUBLE, *coerce.INTEGERS})
+_GROUPED = frozenset({Type.STRING, Type.BOOLEAN, Type.IP, *coerce.NUMBERS})
 _MOST_KEYS = 8
 _MOST_NODES = 2_000
 # Functions of single values that stand around aggregates.
@@ -39,6 +38,34 @@ _SCALAR = frozenset(
 
 class _Unfit(Exception):  # noqa: N818  it says what is so
     """The rows themselves are needed."""
+
+
+class Offer(Sequence[Groups]):
+    """What `offered` finds, looked for when somebody asks: most stores read rows."""
+
+    def __init__(self, select: exp.Select, sources: Sequence[Source]) -> None:
+        """Look in `select` over `sources` when asked."""
+        self._select, self._sources = select, tuple(sources)
+        self._found: tuple[Groups, ...] | None = None
+
+    def _all(self) -> tuple[Groups, ...]:
+        if self._found is None:
+            self._found = offered(self._select, self._sources)
+        return self._found
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, place: int) -> Groups: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Groups]: ...
+
+    def __getitem__(self, place: int | slice) -> Groups | Sequence[Groups]:
+        """Return one of them."""
+        return self._all()[place]
 
 
 def offered(select: exp.Select, sources: Sequence[Source]) -> tuple[Groups, ...]:
@@ -95,10 +122,10 @@ class _Maker:
         self.metrics[ROWS] = Metric(ROWS, "rows")
         conditions = self._enter(below)
         group = select.args.get("group")
-        named = [part.name for part in group.expressions] if group is not None else []
-        if not all(name.isdecimal() for name in named):
+        ordinals = [part.name for part in group.expressions] if group is not None else []
+        if not all(map(str.isdecimal, ordinals)) or not all(isinstance(part, exp.Alias) for part in select.expressions):
             raise _Unfit
-        places = {int(name) - 1 for name in named}
+        places = {int(name) - 1 for name in ordinals}
         wheres = [self._inlined(where.this) for where in [select.args.get("where")] if where is not None]
         made: dict[int, exp.Expression] = {}
         for place in places:

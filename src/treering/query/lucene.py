@@ -6,6 +6,7 @@ value; a value that a field's type cannot have matches nothing. No field means a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ipaddress
 import re
@@ -131,13 +132,33 @@ class Lowering:
             case Range():
                 return any_of([self._range(query, column) for column in self.columns(query.field)])
             case Words():
-                texts, others = _parted(self.columns(query.field), together=_of_one_word(query))
-                tests = [self._text_words(query, text) for text in texts]
-                return any_of([*tests, *(self._words(query, column) for column in others)])
+                with self._seeking(query):
+                    texts, others = _parted(self.columns(query.field), together=_of_one_word(query))
+                    tests = [self._text_words(query, text) for text in texts]
+                    return any_of([*tests, *(self._words(query, column) for column in others)])
             case Wildcard():
-                texts, others = _parted(self.columns(query.field), together=query.pattern.strip("*") != "")
-                tests = [_text_wildcard(query, text) for text in texts]
-                return any_of([*tests, *(self._wildcard(query, column) for column in others)])
+                with self._seeking(query):
+                    texts, others = _parted(self.columns(query.field), together=query.pattern.strip("*") != "")
+                    tests = [_text_wildcard(query, text) for text in texts]
+                    return any_of([*tests, *(self._wildcard(query, column) for column in others)])
+
+    @contextlib.contextmanager
+    def _seeking(self, query: Words | Wildcard) -> Iterator[None]:
+        """Tell the scan that its fields are looked at only for the words of `query`, if it has words."""
+        from treering.query import pushdown
+
+        sequence = self.relation.sequence
+        source = sequence.source if sequence is not None else None
+        tokens = pushdown.of_query(query, self) if source is not None and query.field is None else None
+        if source is None or tokens is None or source.seeking:
+            yield
+            return
+        source.sought.append(tokens)
+        source.seeking = True
+        try:
+            yield
+        finally:
+            source.seeking = False
 
     def columns(self, field: str | None) -> list[Column]:
         """Return the columns that a query over `field` asks."""

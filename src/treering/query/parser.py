@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
+import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from treering.core import registry
@@ -208,7 +210,11 @@ class Parser:
         search = commands()["search"]
         following = self.peek(Mode.SEARCH)
         known = commands().get(following.value.lower()) if following.kind is Kind.WORD else None
-        return search if known is None or known is search else None
+        if known is None or known is search:
+            return search
+        # Some commands are also what people search for: `ad clicked` is words, `ad time_field='t'` the command.
+        opens: re.Pattern[str] | None = getattr(sys.modules[known.__module__], "OPENS", None)
+        return None if opens is None or opens.match(self.text, following.start) else search
 
     def _command(self) -> Command:
         following = self.peek()

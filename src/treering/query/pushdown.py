@@ -14,7 +14,8 @@ from sqlglot import exp
 from treering.model import times
 from treering.query import analyzer, conditions, instants, naming, relevance
 from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
-from treering.query.syntax import Between, Binary, In, Literal, Name, Node, Relevance
+from treering.query.required import required
+from treering.query.syntax import Between, Binary, Call, In, Literal, Name, Node, Relevance
 from treering.query.types import Type
 from treering.stage.store import Tokens
 
@@ -29,6 +30,10 @@ STAMP = "@timestamp"
 _PIECE = re.compile(r"[a-z0-9_\u0080-\U0010ffff]+")
 # A text that a number, a truth value, a date or an address could equal: in a field of those it is not an indexed word.
 _VALUE = re.compile(r"[-+.:/0-9a-fA-FTZx]+|true|false|now.*", re.IGNORECASE)
+
+_MINDS_NO_CASE = re.compile(r"\(\?\w*i")
+# Where case is not minded, `s` also means a letter that has no other case in the index (U+017F).
+_OTHER_CASES = re.compile(r"[sS\u0080-\U0010ffff]")
 
 
 def absorb(relation: Relation, node: Node, condition: exp.Expression, compiler: Compiler) -> None:
@@ -132,8 +137,6 @@ def _is_stamp(node: Node) -> bool:
 
 def _instant(node: Node, now_ns: int) -> int | None:
     """Return the instant of a literal, also inside timestamp(…); None when it is none."""
-    from treering.query.syntax import Call
-
     if isinstance(node, Call) and node.name == "timestamp" and len(node.args) == 1:
         node = node.args[0]
     if not isinstance(node, Literal) or node.kind not in {"string", "timestamp", "date"}:
@@ -156,6 +159,10 @@ def _tokens(relation: Relation, node: Node, compiler: Compiler) -> Tokens | None
             return _parts(relation, name, pieces, compiler)
         case In(operand=Name() as name, negated=False) if all(_is_text(item) for item in node.items):
             return either([_equal(relation, name, item.value, compiler) for item in node.items])  # type: ignore[attr-defined]
+        case Binary(op="regexp", left=Name() as name, right=Literal(kind="string") as value):
+            return matching(relation, name, value.value, compiler)
+        case Call(name="regexp_match" | "regex_match", args=(Name() as name, Literal(kind="string") as value)):
+            return matching(relation, name, value.value, compiler)
         case Relevance():
             from treering.query.lucene import Lowering
 
@@ -163,6 +170,29 @@ def _tokens(relation: Relation, node: Node, compiler: Compiler) -> Tokens | None
             return of_query(relevance.query_of(node), Lowering(relation, compiler, fields))
         case _:
             return None
+
+
+def matching(relation: Relation, name: Name, pattern: str, compiler: Compiler) -> Tokens | None:
+    """Return what words a text in which a regular expression is found cannot do without, or None."""
+    column = _field(relation, name, compiler)
+    if column is None:
+        return None
+    branches = required(pattern)
+    if _MINDS_NO_CASE.search(pattern):
+        branches = [[part for run in runs for part in _OTHER_CASES.split(run)] for runs in branches]
+    return either([_of_runs(runs, column.stored) for runs in branches])
+
+
+def _of_runs(runs: Iterable[str], field: str) -> Tokens | None:
+    """Return the words of runs of characters: whole ones between other characters, parts at the ends of a run."""
+    found: list[Tokens] = []
+    for run in runs:
+        low = run.lower()
+        for piece in _PIECE.finditer(low):
+            whole = piece.start() > 0 and piece.end() < len(low)
+            if whole or len(piece[0]) > 2:
+                found.append(Tokens("token" if whole else "substring", piece[0], field))
+    return every(found)
 
 
 def _is_text(node: Node) -> bool:
@@ -229,7 +259,7 @@ def pieces(text: str) -> list[str]:
 
 def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
     field = _only(query.field, lowering)
-    if query.fuzzy or query.least or (field is None and _VALUE.fullmatch(query.text)):
+    if query.fuzzy or query.least or (field is None and _is_value(query, lowering)):
         return None
     if _elsewhere(query.field, lowering):
         return None
@@ -243,6 +273,15 @@ def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
         return None
     # A keyword field is asked for the whole text, which holds all words; a text field for any of them.
     return every(words) if query.quoted or query.operator == "and" else either(words)
+
+
+def _is_value(query: Words, lowering: Lowering) -> bool:
+    """Whether a field that holds no texts could have this value: then it is not an indexed word there."""
+    from treering.query.counting import may_equal
+
+    if _VALUE.fullmatch(query.text) is None:
+        return False
+    return any(may_equal(query.text, column, lowering) for column in lowering.columns(query.field))
 
 
 def _of_wildcard(query: Wildcard, lowering: Lowering) -> Tokens | None:

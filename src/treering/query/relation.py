@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from treering.query import addresses
 from treering.query.function import Typed
 from treering.query.types import Type
 from treering.stage.condition import ANYTHING
@@ -57,7 +58,8 @@ class Source:
 
     `used` maps the SQL column of each needed field to the field; `select` is filled from it at the end. `composed` are
     columns made of several fields or of none, under names that no field has; `joined` is what they need beside the
-    scan's own rows, and such a scan `follows` the one it is joined to.
+    scan's own rows, and such a scan `follows` the one it is joined to. `seen` are those of `used` that something else
+    needs than a search for the words `sought`, during which `seeking` holds.
     """
 
     name: str
@@ -73,9 +75,19 @@ class Source:
     newest: int | None = None
     first: int | None = None
     keys: tuple[SortKey, ...] = ()
+    per: tuple[str, ...] = ()
     composed: dict[str, Composed] = field(default_factory=dict)
     joined: Joined | None = None
     follows: Source | None = None
+    seen: set[str] = field(default_factory=set)
+    sought: list[Tokens] = field(default_factory=list)
+    seeking: bool = False
+
+    def use(self, ref: str, stored: str) -> None:
+        """Have the scan read a field as the SQL column `ref`."""
+        self.used[ref] = stored
+        if not self.seeking:
+            self.seen.add(ref)
 
     def demand(self, condition: exp.Expression, meaning: Condition = ANYTHING) -> None:
         """Take in a condition that every wanted row satisfies, and what it means where that has a form of ours."""
@@ -106,7 +118,7 @@ class Column:
     def raw(self) -> exp.Expression:
         """The SQL column, or the member of a JSON column at `path`; using it makes the scan read it."""
         if self.source is not None:
-            self.source.used[self.ref] = self.stored
+            self.source.use(self.ref, self.stored)
         if self.path:
             # A flat object of texts has whole paths as its names.
             path = self.path.replace('"', "")
@@ -128,7 +140,8 @@ class Order:
 
     def sql(self) -> exp.Ordered:
         """Return the key as SQL."""
-        return exp.Ordered(this=self.column.raw, desc=self.descending, nulls_first=self.nulls_first)
+        value = addresses.key(self.column.raw) if self.column.type is Type.IP else self.column.raw
+        return exp.Ordered(this=value, desc=self.descending, nulls_first=self.nulls_first)
 
 
 @dataclass(frozen=True, slots=True)

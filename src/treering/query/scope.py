@@ -156,7 +156,7 @@ class Scope:
             case "boolean":
                 return Typed(exp.Boolean(this=node.value), Type.BOOLEAN, node.value)
             case "date" | "time" | "timestamp":
-                return coerce.instant(node.value, Type(node.kind), self.compiler.now_ns)
+                return coerce.instant(node.value, Type(node.kind))
             case _:
                 return coerce.number(node.value, node.kind)
 

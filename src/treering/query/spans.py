@@ -132,7 +132,9 @@ def _time(value: Typed, amount: float, unit: str) -> Typed:
     if unit in _MONTHS:
         if value.type is Type.TIME:
             raise UserError("a time of day has no months")
-        return _months(value, max(1, round(amount * _MONTHS[unit])))
+        # A cast to a date would round the last nanoseconds of a day up.
+        day = _time(value, 1, "d") if value.type is Type.TIMESTAMP else value
+        return _months(day, max(1, round(amount * _MONTHS[unit])))
     step = round(amount * (_WEEK_NS if unit == "w" else _FIXED_NS[unit]))
     stamp = coerce.instant_ns(value)
     origin = _MONDAY_NS if unit == "w" else 0

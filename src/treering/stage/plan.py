@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Reading:
     """What one scan reads of what its streams have: files, rows in them at most, and bytes of the columns needed.
 
-    `rows` counts `unflushed` ones, which are in memory and have no bytes.
+    `rows` counts `unflushed` ones, which are in memory and have no bytes. Of `counted_files` the index knows by itself
+    that `counted_rows` of their rows are in the answer.
     """
 
     files: int
@@ -24,6 +25,8 @@ class Reading:
     all_rows: int
     unflushed: int
     bytes: int
+    counted_files: int = 0
+    counted_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,30 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes to another engine for a scan, in that engine's language, to the places `to`.
+
+    `form` is "documents", "first documents" or "groups"; `matching` documents are asked for, of which `fetched` come
+    here at most.
+    """
+
+    scan: str
+    to: str
+    form: str
+    body: str
+    matching: int
+    fetched: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Readings by the name of their scan, the engine's steps, and with a measurement what came of it."""
+    """Readings by the name of their scan, the engine's steps, with a measurement what came of it, and what is sent."""
 
     engine: str
     readings: dict[str, Reading]
     operators: tuple[Operator, ...]
     measured: Measured | None = None
+    sent: tuple[Sent, ...] = ()
 
 
 @runtime_checkable

@@ -57,12 +57,14 @@ class Scan:
     exactly these columns, typed by the mapping (see `treering.query.types`), NULL where a record lacks them. `_id`,
     `_seq`, `_time` and `_index` can be asked for by name. `start_ns` (included) and `end_ns` (excluded) bound `_time`.
     With `newest` set, only the rows with the greatest `_time` are needed: the store may stop once it has that many that
-    satisfy `where`, an expression over the scan's own columns.
+    satisfy `where`, an expression over the scan's own columns. The fields in `sought` are looked at only for the words
+    of `sought_for`: where none of those words can be in such a field, it may be NULL.
 
     `filter` is what the query demands of a row, for stores with a query language of their own (see
-    `treering.stage.condition`): rows for which it is not true are not needed. It is
-    `ANYTHING` where nothing is said. With `first` set, of the rows for which
-    it is true only that many are needed, the first ones in the order of `keys` and then of `_seq`.
+    `treering.stage.condition`): rows for which it is not true are not needed. It is `ANYTHING` where nothing is
+    said. With `first` set, of the rows for which it is true only that many are needed, the first ones in the order of
+    `keys` and then of `_seq`; with `per`, so many of each combination of the values of these fields, and none that
+    lacks one of them.
     """
 
     streams: tuple[str, ...]
@@ -75,6 +77,9 @@ class Scan:
     filter: Condition = ANYTHING
     first: int | None = None
     keys: tuple[SortKey, ...] = ()
+    per: tuple[str, ...] = ()
+    sought: tuple[str, ...] = ()
+    sought_for: tuple[Tokens, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,18 @@ class ResultColumn:
     type: str
     json: bool = False
     optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, and the fields of a scan in which it is looked for: in `texts` among the words, in `wholes` as the value.
+
+    It is one lower-case run of ASCII letters, digits and underscores, and a word of Lucene's standard analyzer.
+    """
+
+    text: str
+    texts: frozenset[str]
+    wholes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +164,16 @@ class Groups:
 class Query:
     """A query ready to run: an SQL syntax tree over the tables that `scans` name; `groups` may take their place.
 
-    `text` is what a person wrote, where a person did.
+    `text` is what a person wrote, where a person did. With `counts` the answer is one number, that of the rows of the
+    only scan that have the word in one of its fields: a store that keeps counts need not look at the rows.
     """
 
     sql: exp.Query
     scans: Mapping[str, Scan]
     columns: tuple[ResultColumn, ...]
     text: str = ""
-    groups: tuple[Groups, ...] = ()
+    groups: Sequence[Groups] = ()
+    counts: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)

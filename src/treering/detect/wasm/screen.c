@@ -30,7 +30,7 @@ typedef unsigned long long u64;
 #define UNKNOWN 1u
 
 /* What is said of a text; `screen.py` has the same numbers. */
-enum { USER = 1, OTHER = 2, SECRET = 4, LINK = 8, TAG = 16, SAID_USER = 32, SAID_TOOL = 64, SAID_SYSTEM = 128, ODD = 256 };
+enum { USER = 1, OTHER = 2, SECRET = 4, LINK = 8, TAG = 16, SAID_USER = 32, SAID_TOOL = 64, SAID_SYSTEM = 128, ODD = 256, LEETED = 512 };
 /* What has to stand around the literal of a secret. */
 enum { NAMED = 1, RUN = 2, BEARER = 4, CARD = 8, IBAN = 16 };
 /* Kinds of bytes. */
@@ -342,7 +342,11 @@ static void step(Reading *r, u32 one, u32 as, u32 fast)
     r->state = next_state[r->state << shift | classes[one]];
     r->twin = as ? next_state[before << shift | classes[as]] : before;
     if (r->twin == r->state) r->twin = NOTHING;
-    else if (r->twin >= first_out) note(r->twin);
+    else if (r->twin >= first_out) {
+        const Out *out = outs + (r->twin - first_out);
+        for (u32 w = 0; w < WORDS; w++) flags |= out->near[w] ? LEETED : 0;
+        note(r->twin);
+    }
     digits += (kinds[one] & DIGIT) >> 1;
     if (r->state >= first_out) ended(r, r->state, fast);
 }
@@ -422,25 +426,35 @@ static u32 look(const u8 *text, u32 size, u32 json)
     return !json || !(quotes & 1);
 }
 
-/* Says of each of `count` texts, which end at `ends` (and begin where the one before ends), what to look at.
+/* What `screen` is to look at: `count` texts, each ends at one of `ends` and begins where the one before ends.
  *
- * `json`: whether every text is JSON; otherwise those that begin as a list or an object may be. Returns how many pages of
- * characters it does not know. */
-EXPORT(screen) u32 screen(const u8 *texts, const u32 *ends, u32 count, u32 json, u16 *found)
+ * `json`: whether every text is JSON; otherwise those that begin as a list or an object may be. */
+typedef struct {
+    const u8 *texts;
+    const u32 *ends;
+    u32 count, json;
+    u16 *found;
+} Task;
+
+/* Says of each text what to look at; returns how many pages of characters it does not know. */
+EXPORT(screen) u32 screen(const Task *task)
 {
     asking = 0;
-    for (u32 row = 0, start = 0; row < count; start = ends[row], row++) {
-        const u8 *text = texts + start;
-        u32 size = ends[row] - start;
+    for (u32 row = 0, start = 0; row < task->count; start = task->ends[row], row++) {
+        const u8 *text = task->texts + start;
+        u32 size = task->ends[row] - start;
         flags = digits = wanted = beyond = 0;
-        for (u32 w = 0; w < WORDS; w++) near[0][w] = also[0][w] = near[1][w] = also[1][w] = 0;
-        u32 is_json = size && (json || text[0] == '[' || text[0] == '{');
-        if (is_json) is_json = look(text, size, 1);
-        if (!is_json) look(text, size, 0);
-        turn();
-        if (digits >= FEW_DIGITS && is_numbers(text, size, is_json)) flags |= ODD;
-        if ((wanted & CARD && (digits >= CARD_DIGITS || beyond)) || (wanted & IBAN && (digits >= 2 || beyond))) flags |= SECRET;
-        found[row] = (u16)flags;
+        if (size) {
+            for (u32 w = 0; w < WORDS; w++) near[0][w] = also[0][w] = near[1][w] = also[1][w] = 0;
+            u32 is_json = task->json || text[0] == '[' || text[0] == '{';
+            if (is_json) is_json = look(text, size, 1);
+            if (!is_json) look(text, size, 0);
+            turn();
+            if (digits >= FEW_DIGITS && is_numbers(text, size, is_json)) flags |= ODD;
+            if ((wanted & CARD && (digits >= CARD_DIGITS || beyond)) || (wanted & IBAN && (digits >= 2 || beyond)))
+                flags |= SECRET;
+        }
+        task->found[row] = (u16)flags;
     }
     return asking;
 }

@@ -112,8 +112,7 @@ def _row_total(summed: Mapping[str, Column]) -> Typed:
     kind = Type.BIGINT if all(column.type in coerce.INTEGERS for column in summed.values()) else Type.DOUBLE
     total: exp.Expression = exp.Literal.number(0)
     for column in summed.values():
-        value = exp.Coalesce(this=sql_cast(column.raw, kind), expressions=[exp.Literal.number(0)])
-        total = exp.Add(this=total, expression=value)
+        total = exp.Add(this=total, expression=sql_cast(column.raw, kind))
     return Typed(sql_cast(exp.Paren(this=total), kind), kind)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import aggregates, printer
+from treering.query import aggregates, chain, printer
 from treering.query.lexer import Kind
 from treering.query.relation import Order, aliased, named
 from treering.query.scope import Scope
@@ -53,6 +53,8 @@ class Dedup:
         values = [scope.column(name).raw for name in self.names]
         missing = [exp.Paren(this=exp.Is(this=value.copy(), expression=exp.Null())) for value in values]
         partition = list(values)
+        if not self.consecutive and not self.keep_empty:
+            chain.limit(relation, self.count, [scope.column(name) for name in self.names])
         if self.consecutive:
             relation, run = self._runs(relation, compiler, values)
             partition.append(run)

@@ -27,6 +27,7 @@ Example:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from treering.query.syntax import Node, Place
 
 NAMES = ("diff",)
+OPENS = re.compile(r"diff\s*(?:$|[|\[]|\w+\s*=)", re.IGNORECASE)
 TIME, TOP, MOST, ALPHA = "@timestamp", 20, 1000, "0.05"
 
 

@@ -2,6 +2,13 @@
 
 `simple` says what is read, `standard` also the engine's steps, `cost` also estimates of rows and bytes, `extended` also
 the SQL. `analyze`, which OpenSearch lacks, runs the query and says what each step took.
+
+Arguments:
+    standard: how much is said: simple, standard, cost, extended or analyze; standard if not said
+    query: a whole query
+
+Example:
+    explain cost source=logs | where severityText = 'ERROR' | stats count() by serviceName
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from treering.query.syntax import Place
 
 NAMES = ("kmeans", "ad", "ml")
+OPENS = re.compile(r"(?:kmeans|ad|ml)\s*(?:$|[|\]]|\w+\s*=)", re.IGNORECASE)
 _KMEANS: dict[str, float | str] = {"centroids": 2, "iterations": 10, "distance_type": "EUCLIDEAN"}
 _FOREST: dict[str, float | str] = {
     "number_of_trees": 30, "sample_size": 256, "output_after": 32, "training_data_size": 0,

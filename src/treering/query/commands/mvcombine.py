@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from treering.query import output, printer, windows
+from treering.query import lexer, output, printer, windows
 from treering.query.aggregates import printed
 from treering.query.coerce import sql_cast
-from treering.query.commands.stats import grouped
+from treering.query.commands.stats import grouped, hashed
 from treering.query.function import Typed
 from treering.query.relation import Order
 from treering.query.scope import Scope, column_value
@@ -34,18 +34,21 @@ _FIRST = "first row"
 
 @dataclass(frozen=True, slots=True)
 class Mvcombine:
-    """The field."""
+    """The field, and what the engine's multivalue form joins by; the answer is a list whatever that is."""
 
     name: Name
+    delimiter: str = ""
 
     def print(self) -> str:
         """Return the command as PPL."""
-        return f"mvcombine {printer.expression(self.name)}"
+        option = f" delim={lexer.quote(self.delimiter)}" if self.delimiter else ""
+        return f"mvcombine {printer.expression(self.name)}{option}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Group by all other fields; groups come in the order of their first rows."""
+        """Group by all other fields; groups come in the order of a hash table."""
         value = Scope(relation, compiler).typed(self.name)
-        shown = [name for name in output.visible(relation) if name != self.name.name]
+        every = list(output.visible(relation))
+        shown = [name for name in every if name != self.name.name]
         relation, number = windows.numbered(relation, compiler)
         keys = [(name, _key(column_value(relation.columns[name]))) for name in shown]
         item = printed(value)
@@ -55,8 +58,10 @@ class Mvcombine:
         found = grouped(relation, compiler, [(self.name.name, combined), (_FIRST, first)], keys, [])
         columns = dict(found.columns)
         order = Order(columns.pop(_FIRST))
-        names = [name for name in (*shown, self.name.name) if name in columns]
-        return replace(found.ordered([order]), columns={name: columns[name] for name in names})
+        kept = {name: columns[name] for name in dict.fromkeys([*every, self.name.name]) if name in columns}
+        found = replace(found, columns=kept)
+        ends = [kept[name] for name in shown if name in kept]
+        return hashed(found, ends, order.column, compiler) or found.ordered([order])
 
 
 def _key(value: Typed) -> Typed:
@@ -65,4 +70,5 @@ def _key(value: Typed) -> Typed:
 
 def parse(parser: Parser) -> Mvcombine:
     """Read what follows `mvcombine`."""
-    return Mvcombine(parser.field())
+    name = parser.field()
+    return Mvcombine(name, parser.take().value if parser.option("delim") else "")

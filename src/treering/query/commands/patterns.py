@@ -140,7 +140,10 @@ class Patterns:
         bodies = sql_cast(column_value(body).sql, "VARCHAR")
         # The first ones: the engine keeps no more of them.
         first = sql(
-            "arg_min(:x, :n, CAST(:k AS BIGINT))", x=bodies, n=relation.sequence.raw, k=literal(max(1, self.samples))
+            "arg_min(:x, :n, CAST(:k AS BIGINT))",
+            x=bodies,
+            n=relation.sequence.raw,
+            k=literal(max(SAMPLES, self.samples)),
         )
         present = relation.where(aggregates.present(column.raw))
         samples = Typed(sql_cast(sql("to_json(:x)", x=first), Type.ARRAY), Type.ARRAY, element=Type.STRING)
@@ -148,12 +151,18 @@ class Patterns:
         key = (TEMPLATE, Typed(column.raw, Type.STRING))
         found = grouped(present, compiler, values, [*keys, key], [])
         held = found.columns
-        common = exp.Anonymous(this="ppl_common", expressions=[sql_cast(held["sample_logs"].raw, "VARCHAR")])
-        found = compiler.extended(found, {self.column: Typed(common, Type.STRING)})
+        logs = held["sample_logs"]
+        common = exp.Anonymous(this="ppl_common", expressions=[sql_cast(logs.raw, "VARCHAR")])
+        shown = sql("to_json(list_slice(CAST(:x AS JSON[]), 1, :n))", x=logs.raw, n=literal(self.samples))
+        values_shown = {
+            self.column: Typed(common, Type.STRING),
+            "sample_logs": Typed(shown, Type.ARRAY, element=Type.STRING),
+        }
+        found = compiler.extended(found, values_shown)
         names = [*(name for name, _ in keys), self.column, "pattern_count", TEMPLATE, "sample_logs"]
-        shown = found.with_columns({name: found.columns[name] for name in names})
+        chosen = found.with_columns({name: found.columns[name] for name in names})
         order = [*found.order[: len(keys)], Order(held["pattern_count"], descending=True), found.order[-1]]
-        return shown.ordered(order)
+        return chosen.ordered(order)
 
     def _label(self, text: exp.Expression) -> exp.Expression:
         pattern = regexes.check(self.pattern)

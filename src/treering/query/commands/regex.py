@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import coerce, lexer, operators, printer
+from treering.query import coerce, lexer, operators, printer, pushdown
 from treering.query.lexer import Kind
 from treering.query.scope import Scope
+from treering.query.syntax import Binary, Literal, Unary
 from treering.query.types import Type
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
     from treering.query.relation import Relation
-    from treering.query.syntax import Name
+    from treering.query.syntax import Name, Node
 
 NAMES = ("regex",)
 
@@ -57,7 +58,11 @@ class Regex:
             found = operators.regexp(value, coerce.string(self.pattern)).sql
         except UserError as error:
             raise UserError(error.message, hint=error.hint, where=where) from error
-        return relation.where(exp.Not(this=exp.Paren(this=found)) if self.negated else found)
+        condition: exp.Expression = exp.Not(this=exp.Paren(this=found)) if self.negated else found
+        if relation.plain:
+            node: Node = Binary("regexp", self.name, Literal(self.pattern, "string"))
+            pushdown.absorb(relation, Unary("not", node) if self.negated else node, condition, compiler)
+        return relation.where(condition)
 
 
 def parse(parser: Parser) -> Regex:

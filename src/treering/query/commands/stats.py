@@ -102,15 +102,18 @@ def _hashed(
     found = grouped(relation, compiler, [*values, (_FIRST, first)], keys, required)
     columns = dict(found.columns)
     earliest = columns.pop(_FIRST)
-    ends = [column_value(column) for column in list(columns.values())[len(values) :]]
+    return hashed(replace(found, columns=columns), list(columns.values())[len(values) :], earliest, compiler)
+
+
+def hashed(relation: Relation, keys: Sequence[Column], first: Column, compiler: Compiler) -> Relation | None:
+    """Return groups in the order of a hash table of their keys, those of one bucket by `first`; None without hashes."""
     total = exp.Window(this=exp.Count(this=exp.Star()))
-    place = hashorder.bucket(ends, total, start=1)
+    place = hashorder.bucket([column_value(key) for key in keys], total, start=1)
     if place is None:
         return None
     ref = compiler.fresh()
-    sql = found.wrapped(aliased(place, ref))
-    order = (Order(Column(ref, Type.BIGINT)), Order(earliest))
-    return replace(found, sql=sql, columns=columns, order=order, unasked=True)
+    order = (Order(Column(ref, Type.BIGINT)), Order(first))
+    return replace(relation, sql=relation.wrapped(aliased(place, ref)), order=order, unasked=True)
 
 
 def printed(aggregates: Sequence[Aggregate], groups: Sequence[Group]) -> str:
@@ -141,6 +144,7 @@ def grouped(
         columns[unique(name, columns)] = column
         if index >= len(values):
             order.append(Order(column))
+    aggregates.share_percentiles(selected)
     source = relation.wrapped()
     for index in required:
         source = source.where(aggregates.present(keys[index][1].sql), copy=False)

@@ -17,6 +17,7 @@ Example:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from treering.query.syntax import Place
 
 NAMES = ("trace",)
+# What makes it the command where a search could stand: one word with a digit, or a text between quotes.
+OPENS = re.compile(
+    r"trace\s+(?:(?:'[^']*'|\"[^\"]*\"|[\w.-]*\d[\w.-]*)\s*(?:$|[|\]])|\S+\s+(?:spans|logs)\s*=)", re.IGNORECASE
+)
 MOST = 10_000
 SPANS, LOGS = ("spans",), ("logs",)
 RESULT = {

@@ -145,9 +145,7 @@ def _reduce(args: Sequence[Any], context: Context) -> Typed:
     for _ in range(2):  # the step may widen the total once: INT to BIGINT or to DOUBLE
         result = body.lower([Typed(_parameter(total), kind), Typed(_parameter(item), element_type(array))])
         kind = coerce.common([kind, result.type]) or result.type
-    values = sql_cast(items(array), f"{SQL[kind]}[]")
-    step = _node(sql_cast(result.sql, kind), total, item)
-    folded = exp.Anonymous(this="list_reduce", expressions=[values, step, sql_cast(start.sql, kind)])
+    folded = _folded(array, body, sql_cast(start.sql, kind), kind)
     plain = coerce.common([start.type, element_type(array)])
     if kind is Type.BIGINT and plain is Type.INT:  # sums of INTs inside a lambda are not widened
         kind = plain
@@ -156,6 +154,25 @@ def _reduce(args: Sequence[Any], context: Context) -> Typed:
         return found
     last = _lambda("reduce", args[3], 1).lower([found])
     return typed(kind, ":x", x=last) if kind is Type.INT and last.type is Type.BIGINT else last
+
+
+def _folded(array: Typed, body: Lambda, start: exp.Expression, kind: Type) -> exp.Expression:
+    """Fold with list_reduce, which wants items and total of one type: each is a struct of both."""
+    total, item = (_parameter(name) for name in body.names)
+    of_item = element_type(array)
+    entry = sql_cast(sql("{'t': NULL, 'i': :v}", v=_parameter("each")), f"STRUCT(t {SQL[kind]}, i {SQL[of_item]})")
+    values = _over("list_transform", items(array), _node(entry, "each"))
+    before, current = (
+        exp.Anonymous(this="struct_extract", expressions=[x, literal(k)]) for x, k in ((total, "t"), (item, "i"))
+    )
+    result = body.lower([Typed(before, kind), Typed(current, of_item)])
+    step = sql_cast(
+        sql("{'t': :r, 'i': NULL}", r=sql_cast(result.sql, kind)), f"STRUCT(t {SQL[kind]}, i {SQL[of_item]})"
+    )
+    first = sql_cast(sql("{'t': :s, 'i': NULL}", s=start), f"STRUCT(t {SQL[kind]}, i {SQL[of_item]})")
+    node = _node(step, *body.names)
+    reduced = exp.Anonymous(this="list_reduce", expressions=[values, node, first])
+    return exp.Anonymous(this="struct_extract", expressions=[reduced, literal("t")])
 
 
 def _mvindex(array: Typed, start: Typed, end: Typed | None = None) -> Typed:
@@ -168,7 +185,9 @@ def _mvindex(array: Typed, start: Typed, end: Typed | None = None) -> Typed:
     one, last = (
         typed(Type.BIGINT, "CASE WHEN :i < 0 THEN :n + :i + 1 ELSE :i + 1 END", i=i, n=size) for i in (start, end)
     )
-    cut = typed(Type.ARRAY, "to_json(list_slice(:x, :a, :b))", x=items(array), a=one, b=last)
+    # A range that ends beyond the array is empty.
+    slice_ = "to_json(CASE WHEN :b <= len(:x) THEN list_slice(:x, :a, :b) ELSE [] END)"
+    cut = typed(Type.ARRAY, slice_, x=items(array), a=one, b=last)
     return Typed(cut.sql, Type.ARRAY, element=array.element)
 
 
@@ -204,7 +223,9 @@ def _mvjoin(array: Typed, by: Typed) -> Typed:
 
 
 def _split(text: Typed, by: Typed) -> Typed:
-    template = "regexp_extract_all(:t, '(?s).')" if by.value == "" else "string_split(:t, :s)"
+    """Split; of an empty text nothing is left."""
+    parts = "regexp_extract_all(:t, '(?s).')" if by.value == "" else "string_split(:t, :s)"
+    template = f"CASE WHEN :t = '' THEN [] ELSE {parts} END"
     return as_array(sql(template, t=text.sql, s=by.sql), Type.STRING)
 
 

@@ -9,13 +9,13 @@ from treering.query.function import Function, Typed
 from treering.query.template import call
 from treering.query.types import Type
 
-_BITS = {0, 224, 256, 384, 512}
+_BITS = {224, 256, 384, 512}
 
 
 def _sha2(text: Typed, bits: Typed) -> Typed:
     if isinstance(bits.value, int) and bits.value not in _BITS:
         raise UserError(f"sha2 takes 224, 256, 384 or 512 bits, not {bits.value}")
-    if bits.value in {0, 256}:
+    if bits.value == 256:
         return call("sha256", Type.STRING, text)
     return call("ppl_sha2", Type.STRING, text, sql_cast(bits.sql, Type.BIGINT))
 

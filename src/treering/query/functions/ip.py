@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from treering.core.errors import UserError
+from treering.query import coerce
 from treering.query.arguments import takes
 from treering.query.function import Function, Typed
 from treering.query.template import call
@@ -19,6 +20,8 @@ def _cidrmatch(address: Typed, network: Typed) -> Typed:
         ipaddress.ip_network(network.value, strict=False)
     except ValueError:
         raise UserError(f"{network.value!r} is not a network such as '10.0.0.0/8'") from None
+    if isinstance(address.value, str):
+        coerce.address(address.value)
     return call("ppl_in_network", Type.BOOLEAN, address, network)
 
 

@@ -10,6 +10,7 @@ from treering.core.errors import UserError
 from treering.query.arguments import takes
 from treering.query.coerce import sql_cast
 from treering.query.function import Function, Typed
+from treering.query.native.hashes import text_hash
 from treering.query.native.json import steps
 from treering.query.template import call, literal, typed
 from treering.query.types import Type
@@ -60,8 +61,21 @@ def _extract(document: Typed, *paths: Typed) -> Typed:
 def _object(*pairs: Typed) -> Typed:
     if len(pairs) % 2:
         raise UserError("json_object takes pairs of a key and a value")
-    nodes = [node for key, value in zip(pairs[::2], pairs[1::2], strict=True) for node in (_key(key), _value(value))]
+    both = zip(pairs[::2], pairs[1::2], strict=True)
+    nodes = [node for key, value in _members(list(both)) for node in (_key(key), _value(value))]
     return call("json_object", Type.STRING, *nodes)
+
+
+def _members(pairs: list[tuple[Typed, Typed]]) -> list[tuple[Typed, Typed]]:
+    """Members come as a hash map of Java gives them where their names are written out; of a name's values, the last."""
+    named = {key.value: (key, value) for key, value in pairs}
+    if not all(isinstance(name, str) for name in named):
+        return pairs
+    size = 16
+    while len(named) > 0.75 * size:
+        size *= 2
+    hashes = {name: text_hash(name) for name in named}
+    return [named[name] for name in sorted(named, key=lambda n: (hashes[n] ^ hashes[n] >> 16) & (size - 1))]
 
 
 def _key(value: Typed) -> exp.Expression:

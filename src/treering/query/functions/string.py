@@ -84,7 +84,12 @@ def _compare(left: Typed, right: Typed) -> Typed:
 
 
 def _join(separator: Typed, *args: Typed) -> Typed:
-    return call("concat_ws", T, separator, *args)
+    """Join with the separator; a null anywhere gives null, other than concat_ws of the engine."""
+    joined = functools.reduce(
+        lambda a, b: exp.DPipe(this=exp.DPipe(this=a, expression=separator.sql.copy()), expression=b),
+        (arg.sql for arg in args),
+    )
+    return typed(T, "CASE WHEN :s IS NOT NULL THEN :j END", s=separator, j=exp.Paren(this=joined))
 
 
 def _text(name: str, template: str) -> Function:

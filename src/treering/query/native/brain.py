@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from treering.query.native import Native
+from treering.query.native.hashes import text_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,9 +46,13 @@ _SPACES = re.compile(r"[ \t\n\v\f\r]+")
 @functools.lru_cache(maxsize=65_536)
 def tokens(text: str) -> Tokens:
     """Return the words of a line, what is surely variable masked."""
+    return tuple(_SPACES.split(_masked(text).replace(",", " ").replace("+", " ").strip("".join(map(chr, range(33))))))
+
+
+def _masked(text: str) -> str:
     for pattern, name in _MASKS:
         text = pattern.sub(name, text)
-    return tuple(_SPACES.split(text.replace(",", " ").replace("+", " ").strip("".join(map(chr, range(33))))))
+    return text
 
 
 @dataclass(slots=True)
@@ -116,11 +121,8 @@ def _merged(texts: Sequence[str], told: dict[str, Any]) -> list[Pattern]:
 
 
 def _slot(text: str, slots: int) -> int:
-    """Return where java.util.HashMap keeps a text among `slots` (OpenJDK, HashMap.hash; String.hashCode)."""
-    number = 0
-    units = text.encode("utf-16-be", "surrogatepass")
-    for high, low in zip(units[::2], units[1::2], strict=True):
-        number = (number * 31 + (high << 8 | low)) & 0xFFFFFFFF
+    """Return where java.util.HashMap keeps a text among `slots`."""
+    number = text_hash(text)
     return (number ^ number >> 16) & (slots - 1)
 
 
@@ -202,7 +204,7 @@ def variables_of(pattern: str, variable: re.Pattern[str], texts: Iterable[str]) 
 
 def common(samples: str) -> str:
     """Return what a JSON list of texts of one kind have in common, word by word, the rest as `<*>`."""
-    lines = [tokens(text) for text in json.loads(samples) if text is not None]
+    lines = [_REPEATED.sub(VARIABLE, _masked(text)).split() for text in json.loads(samples) if text is not None]
     if not lines:
         return ""
     if len({len(line) for line in lines}) > 1:

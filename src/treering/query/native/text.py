@@ -11,7 +11,7 @@ import re
 import zlib
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
-from treering.query import regexes
+from treering.query import analyzer, regexes
 from treering.query.native import Native
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -42,7 +42,9 @@ def number(text: str, base: int) -> float | None:
     try:
         if base == 10 and "." in text:
             return float(text)
-        return float(int(text, base)) if re.fullmatch(r"[+-]?[0-9A-Za-z]+", text) else None
+        digits = text.lstrip("+-").lower()
+        prefixed = digits.startswith("0") and digits[1:2] in {"x", "b", "o"} and base <= int(digits[1], 36)
+        return float(int(text, base)) if re.fullmatch(r"[+-]?[0-9A-Za-z]+", text) and not prefixed else None
     except ValueError:
         return None
 
@@ -147,6 +149,7 @@ def in_network(address: str, network: str) -> bool:
 
 
 NATIVES = (
+    Native("ppl_has_word", analyzer.has_word, ("VARCHAR", "VARCHAR", "BOOLEAN"), "BOOLEAN"),
     Native("ppl_conv", conv, ("VARCHAR", "BIGINT", "BIGINT"), "VARCHAR"),
     Native("ppl_crc32", lambda text: zlib.crc32(text.encode()), ("VARCHAR",), "BIGINT"),
     Native("ppl_sha2", digest, ("VARCHAR", "BIGINT"), "VARCHAR"),

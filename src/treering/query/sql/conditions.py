@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from treering.query import pushdown
+from treering.query.relation import Order
 from treering.query.syntax import Binary, In, Literal, Name
+from treering.query.types import Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +41,33 @@ def hint(select: exp.Select, tables: Sequence[Table], compiler: Compiler) -> Non
         for table in tables:
             if table.relation is not None and (node := _node(part, table.alias)) is not None:
                 pushdown.hint(table.relation, node, compiler)
+
+
+_ANYTHING_ELSE = ("where", "joins", "group", "having", "qualify", "distinct", "with_")
+
+
+def newest(select: exp.Select, tables: Sequence[Table]) -> None:
+    """Tell the only stream's scan that the newest rows suffice, where no more than these are asked for."""
+    order, limit, offset = (select.args.get(name) for name in ("order", "limit", "offset"))
+    relation = tables[0].relation if len(tables) == 1 else None
+    if relation is None or not isinstance(order, exp.Order) or any(select.args.get(name) for name in _ANYTHING_ELSE):
+        return
+    if len(order.expressions) != 1 or not order.expressions[0].args.get("desc"):
+        return
+    counts = [part.expression for part in (limit, offset) if part is not None]
+    key = order.expressions[0].this
+    if limit is None or not isinstance(key, exp.Column) or not all(_is_count(count) for count in counts):
+        return
+    if any(node for each in select.expressions for node in each.find_all(exp.AggFunc, exp.Window, exp.Query)):
+        return
+    stamp = relation.find(key.name) if key.table == tables[0].alias else None
+    if stamp is not None and stamp.type is Type.TIMESTAMP:
+        ordered = replace(relation, order=(Order(stamp, descending=True),), plain=True)
+        pushdown.newest(ordered, sum(int(count.name) for count in counts))
+
+
+def _is_count(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and not node.is_string and node.name.isdecimal()
 
 
 def _parts(node: exp.Expr) -> Iterator[exp.Expr]:

@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 from treering.core.errors import UserError, Where
 from treering.query.sql import allowed
 
-MOST = 100_000
+MOST, DEEPEST = 100_000, 150
 
 
 class Streams(DuckDB):
@@ -50,7 +50,19 @@ def _only_select(tree: exp.Expr, text: str) -> None:
     if not isinstance(tree, allowed.QUERIES):
         word = text.split(None, 1)[0][:40].upper() if text.split() else ""
         raise UserError(f"{word} is not a SELECT", hint="SQL here only reads: SELECT … FROM <stream>")
+    if _deeper(tree, DEEPEST):
+        raise UserError(f"the statement is nested deeper than {DEEPEST} levels", hint="for many values write IN (…)")
     allowed.check(tree, text)
+
+
+def _deeper(tree: exp.Expr, most: int) -> bool:
+    """Whether a tree has more than `most` levels; a chain of AND has as many as conditions."""
+    level = [tree]
+    for _ in range(most):
+        level = [child for node in level for child in node.iter_expressions()]
+        if not level:
+            return False
+    return True
 
 
 def _syntax(error: SqlglotError, text: str) -> UserError:

@@ -85,6 +85,7 @@ class Resolver:
         for part in _own(node):
             self._part(part, tables, known, outer, (aliases, shared))
         conditions.hint(node, tables, self.compiler)
+        conditions.newest(node, tables)
         # Not copied: scans inside are filled in later.
         named = [
             each if isinstance(each, exp.Alias) else exp.Alias(this=each, alias=exp.to_identifier(name, quoted=True))

@@ -18,13 +18,12 @@ from treering.query.sql.reading import read
 from treering.query.sql.scopes import Resolver
 from treering.query.syntax import Pipeline
 from treering.query.types import Type
-from treering.stage.store import Query, ResultColumn
+from treering.stage.store import Query, ResultColumn, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from treering.model.schema import StreamSchema
-    from treering.stage.store import Scan
 
 _KINDS = {
     "BOOLEAN": Type.BOOLEAN, "TINYINT": Type.TINYINT, "SMALLINT": Type.SMALLINT, "INTEGER": Type.INT,
@@ -46,6 +45,7 @@ class Statement:
 
     def kinds(self) -> Query:
         """Return a query for one row: what the engine calls the type of each column. It reads nothing."""
+        empty = {name: Scan(each.streams, each.fields, 0, 0) for name, each in self.scans.items()}
         places = [_place(index) for index in range(len(self.names))]
         none = self._from([exp.column(place) for place in places]).limit(0, copy=False)
         one = exp.Subquery(this=exp.Select(expressions=[exp.alias_(exp.Literal.number(1), "one")])).as_(
@@ -55,7 +55,7 @@ class Statement:
         cells = [aliased(exp.Anonymous(this="typeof", expressions=[exp.column(place)]), place) for place in places]
         select = exp.Select(expressions=cells).from_(one, copy=False)
         select.set("joins", [join])
-        return Query(select, self.scans, tuple(ResultColumn(name, "string") for name in self.names))
+        return Query(select, empty, tuple(ResultColumn(name, "string") for name in self.names))
 
     def query(self, kinds: Sequence[str | None]) -> Query:
         """Return the statement as a query, given the types that `kinds` answered."""

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from treering.core.errors import Bug
 from treering.model.columns import ID, REST, SEQUENCE, TIME, of_sender
-from treering.store.duckdb import arrow, ids, index, memtable, relation, segment
+from treering.store.duckdb import arrow, ids, index, memtable, merging, relation, segment
 from treering.store.duckdb.catalog import matching
 from treering.store.duckdb.manifest import Segment, side
 from treering.store.duckdb.names import interned, union
@@ -116,7 +116,7 @@ def _write(
     extra = 0
     if all("tokens" in item.traits for item in items) or len(seqs) >= segment.LEAST_INDEXED:
         traits.add("tokens")
-        words = _words(cursor, folder, items)
+        words = _words(cursor, folder, items, counted=not len(dead))
         extra += segment.beside(folder / side(file, "tokens"), lambda target: target.write_bytes(index.pack(words)))
     if any("ids" in item.traits for item in items):
         traits.add("ids")
@@ -159,7 +159,9 @@ def _sequence(cursor: duckdb.DuckDBPyConnection, path: Path, rows: int, dead: An
     return seqs
 
 
-def _words(cursor: duckdb.DuckDBPyConnection, folder: Path, items: Sequence[Segment]) -> index.Content:
+def _words(
+    cursor: duckdb.DuckDBPyConnection, folder: Path, items: Sequence[Segment], *, counted: bool
+) -> index.Content:
     """Return the token index of several segments: theirs merged, built for those that are too small to have one."""
     parts = []
     for item in items:
@@ -171,7 +173,7 @@ def _words(cursor: duckdb.DuckDBPyConnection, folder: Path, items: Sequence[Segm
             query = exp.select("*").from_(relation.files([str(folder / item.file)]))
             held = segment.words(Table.from_arrow(cursor.sql(query.sql(dialect="duckdb"))))
         parts.append(held)
-    return index.merged(parts, BLOCK_ROWS)
+    return merging.merged(parts, BLOCK_ROWS, counted=counted)
 
 
 def expired(view: StreamView, config: Config, now_ns: int) -> list[Segment]:

@@ -31,7 +31,7 @@ from treering.store.duckdb.memtable import Generation
 from treering.store.duckdb.ownership import Lock
 from treering.store.duckdb.reserve import Reserve
 from treering.store.duckdb.scan import Scanner
-from treering.store.duckdb.statement import check, seen, streams, text
+from treering.store.duckdb.statement import check, counted, seen, streams, text
 from treering.store.duckdb.upkeep import Upkeep
 from treering.store.duckdb.wal import Disk, Log
 
@@ -180,12 +180,14 @@ class DuckdbStore:
         """Answer a query. Raises `UserError` at a limit or a value the query cannot handle."""
         started = time.thread_time()
         with self._catalog.pinned(streams(query)) as views, self._connection.cursor() as cursor:
-            scanner = Scanner(cursor, self._catalog, self._lookup)
+            total, skipped = counted(query, views, self._catalog, self._lookup)
+            scanner = Scanner(cursor, self._catalog, self._lookup, skipped)
             try:
                 with running.guarded(cursor, limits, cancel):
                     tables = {name: scanner.table(scan, seen(scan, views)) for name, scan in query.scans.items()}
                     check(scanner.bytes, limits)
                     rows = running.fetch(cursor, text(query, tables), limits)
+                    rows = [(row[0] + total,) for row in rows] if skipped else rows
             except running.Unreadable as error:
                 if not self._quarantine(scanner.segments):
                     raise Bug(f"the embedded engine cannot read its files: {error}") from error

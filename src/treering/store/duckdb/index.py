@@ -1,9 +1,10 @@
 """The file of a token index: written once, read a few pages at a time.
 
 Exact tokens are found by the upper 32 bits of their hash: sorted, the first 16 bits as counts per value, the others as
-an array. Each points to one block or to a row of a table of block sets. Parts of tokens are found in a compressed list
-of the texts. Tokens that look like identifiers may be left out of that list when they are many; then the blocks that
-hold such tokens stay in every answer about parts of tokens that could be in one.
+an array. Each points to one block and column, or to a row of a table of sets of both. Parts of tokens are found in a
+compressed list of the texts. Tokens that look like identifiers may be left out of that list when they are many; then
+the blocks that hold such tokens stay in every answer about parts of tokens that could be in one. Of words that many
+rows have, their number is told.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import numpy as np
 from treering.store.duckdb.tokens import LONGEST, Vocabulary, hash_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-MAGIC = b"treering tokens1"
+MAGIC = b"treering tokens2"
+_OLDER = b"treering tokens1"
 _BUCKETS = 1 << 16
 _PLAIN_BELOW = 32_768
 # Identifiers take more room in the list of texts than searching for parts of them is worth.
@@ -29,10 +30,28 @@ _IDENTIFIER = 12
 _HEX_IDENTIFIER = 8
 _IDENTIFIER_BYTES_PER_ROW = 6
 _HEX = frozenset(b"0123456789abcdef")
+# Counts that are kept: of words in this share of the rows, and so many of the most frequent ones.
+_COUNTED_SHARE, _MOST_COUNTED = 4096, 8192
+_BITS = 64
+_MIX = 0x6A09E667F3BCC909
+
+
+class Outdated(ValueError):  # noqa: N818  it says what the file is
+    """The file is a token index of an earlier form."""
+
+
+class Tally(msgspec.Struct, frozen=True, array_like=True):
+    """In how many rows a word stands by physical column; `sole` when it is in no other column."""
+
+    rows: dict[str, int]
+    sole: bool
 
 
 class Header(msgspec.Struct, frozen=True):
-    """Where the sections are: name to offset and length in bytes; `width` is the size of a posting."""
+    """Where the sections are: name to offset and length in bytes; `width` is the size of a posting.
+
+    A set of blocks has `words` 64-bit words; another one for the columns comes after it.
+    """
 
     blocks: int
     words: int
@@ -43,9 +62,10 @@ class Header(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """An index in memory. `masks` and `listed_masks` have a row of 64-bit words for each token.
+    """An index in memory. `masks` and `listed_masks` have a row of 64-bit words for each token, its columns last.
 
-    `prints` are sorted; `listed` are texts in the order of their first eight bytes, newlines before and after each.
+    `prints` are sorted; `listed` are texts in the order of their first eight bytes, newlines before and after each;
+    `tallies` are of words that many rows have.
     """
 
     prints: Any
@@ -55,6 +75,7 @@ class Content:
     special: Any
     first_seqs: Any
     rows: Any
+    tallies: dict[str, Tally]
 
 
 LONG, HEX, MIXED = range(3)
@@ -64,7 +85,7 @@ def content(vocabulary: Vocabulary) -> Content:
     """Return the index of a segment's vocabulary."""
     found = vocabulary.found
     tokens, masks = found.tokens(), found.masks()
-    special = np.zeros((3, found.words), dtype=np.uint64)
+    special = np.zeros((3, found.words + 1), dtype=np.uint64)
     special[LONG] = found.longer()
     lengths, digits = tokens["length"], tokens["digits"]
     hexes = tokens["hexes"] == lengths
@@ -80,11 +101,28 @@ def content(vocabulary: Vocabulary) -> Content:
     places = np.flatnonzero(listed)
     places = places[np.argsort(tokens["order"][places])]
     lines = found.lines(places, int(lengths[places].sum(dtype=np.int64)))
-    prints, order = _sorted((tokens["hash"] >> np.uint64(32)).astype(np.uint32))
-    return Content(prints, masks[order], lines, masks[places], special, vocabulary.first_seqs, vocabulary.rows)
+    prints, order = sorted_prints((tokens["hash"] >> np.uint64(32)).astype(np.uint32))
+    sets, listed_sets = masks[order], masks[places]
+    tallies = _tallies(vocabulary)
+    return Content(prints, sets, lines, listed_sets, special, vocabulary.first_seqs, vocabulary.rows, tallies)
 
 
-def _sorted(prints: Any) -> tuple[Any, Any]:
+def _tallies(vocabulary: Vocabulary) -> dict[str, Tally]:
+    """Return the counts of the words that are in the most rows."""
+    found = vocabulary.found
+    tallies = found.tallies()
+    tallies = tallies[tallies["rows"] >= int(vocabulary.rows.sum()) // _COUNTED_SHARE]
+    tallies = tallies[np.argsort(-tallies["rows"].astype(np.int64), kind="stable")[:_MOST_COUNTED]]
+    places, back = np.unique(tallies["token"], return_inverse=True)
+    tokens = found.tokens()[places]
+    lines = found.lines(places, int(tokens["length"].sum(dtype=np.int64))).decode("ascii").split("\n")[1:-1]
+    rows: list[dict[str, int]] = [{} for _ in lines]
+    for place, column, count in zip(back.tolist(), tallies["column"].tolist(), tallies["rows"].tolist(), strict=True):
+        rows[place][vocabulary.columns[column]] = count
+    return {text: Tally(held, not many) for text, held, many in zip(lines, rows, tokens["many"].tolist(), strict=True)}
+
+
+def sorted_prints(prints: Any) -> tuple[Any, Any]:
     """Return fingerprints in order, and where each was."""
     # Sorting numbers that carry their place in the low bits is several times faster than argsort.
     both = (prints.astype(np.uint64) << np.uint64(32)) | np.arange(len(prints), dtype=np.uint64)
@@ -94,9 +132,9 @@ def _sorted(prints: Any) -> tuple[Any, Any]:
 
 def pack(held: Content) -> bytes:
     """Return the bytes of an index file."""
-    blocks, words = len(held.rows), held.special.shape[1]
+    blocks, words = len(held.rows), held.special.shape[1] - 1
     table, posts, listed_posts = _postings(held, blocks)
-    width = np.uint16 if blocks + len(table) < 1 << 16 else np.uint32
+    width = np.uint16 if blocks * _BITS + len(table) < 1 << 16 else np.uint32
     sections: dict[str, bytes] = {
         "first_seqs": held.first_seqs.astype("<i8").tobytes(),
         "rows": held.rows.astype("<i8").tobytes(),
@@ -105,6 +143,7 @@ def pack(held: Content) -> bytes:
         "posts": posts.astype(width).tobytes(),
         "listed": bytes(cramjam.zstd.compress(held.listed, 3)),
         "listed_posts": bytes(cramjam.zstd.compress(listed_posts.astype(width).tobytes(), 1)),
+        "tallies": bytes(cramjam.zstd.compress(msgspec.msgpack.encode(held.tallies), 3)),
     }
     if len(held.prints) < _PLAIN_BELOW:
         sections["prints"] = held.prints.astype("<u4").tobytes()
@@ -126,32 +165,67 @@ def _laid_out(header: Header, sections: dict[str, bytes]) -> bytes:
 
 
 def _postings(held: Content, blocks: int) -> tuple[Any, Any, Any]:
-    """Return the table of block sets, and for each token its block, or `blocks` plus its row in the table."""
+    """Return the table of sets, and for each token its block and column, or `blocks` * 64 plus its row in the table."""
     both = np.concatenate((held.masks, held.listed_masks))
-    counts = np.bitwise_count(both).sum(axis=1)
-    single = counts == 1
+    columns = both[:, -1]
+    single = (np.bitwise_count(both[:, :-1]).sum(axis=1) == 1) & (np.bitwise_count(columns) == 1)
     posts = np.zeros(len(both), dtype=np.int64)
-    for word in range(both.shape[1]):
+    for word in range(both.shape[1] - 1):
         bits = both[:, word]
         here = single & (bits != 0)
-        posts[here] = 64 * word + np.bitwise_count(bits[here] - np.uint64(1)).astype(np.int64)
+        posts[here] = _BITS * (_BITS * word + _place(bits[here])) + _place(columns[here])
     several = both[~single]
-    if several.shape[1] == 1:
-        table, back = np.unique(several[:, 0], return_inverse=True)
-    else:
-        table, back = np.unique(several, axis=0, return_inverse=True)
-    posts[~single] = blocks + back.reshape(-1)
-    return table, posts[: len(held.masks)], posts[len(held.masks) :]
+    first, back = _alike(several)
+    posts[~single] = _BITS * blocks + back
+    return several[first], posts[: len(held.masks)], posts[len(held.masks) :]
+
+
+def _place(bits: Any) -> Any:
+    """Return which bit is set in numbers with one."""
+    return np.bitwise_count(bits - np.uint64(1)).astype(np.int64)
+
+
+def _alike(sets: Any) -> tuple[Any, Any]:
+    """Return where each distinct row of `sets` stands first, and for each row which of those it is."""
+    # Told apart by a hash of 64 bits, as tokens are: sorting whole rows takes ten times as long.
+    key = np.zeros(len(sets), dtype=np.uint64)
+    for word in range(sets.shape[1]):
+        key = (key ^ sets[:, word]) * np.uint64(_MIX)
+        key ^= key >> np.uint64(29)
+    _, first, back = np.unique(key, return_index=True, return_inverse=True)
+    return first, back.reshape(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Where a token may be: blocks as bits, and columns as bits of `tokens.bit_of`."""
+
+    blocks: int
+    columns: int
+
+    def __or__(self, other: Hits) -> Hits:
+        """Return where either may be."""
+        return Hits(self.blocks | other.blocks, self.columns | other.columns)
+
+
+NOWHERE, ALL_COLUMNS = Hits(0, 0), (1 << _BITS) - 1
+
+
+def _hits(row: Any) -> Hits:
+    return Hits(int.from_bytes(row[:-1].tobytes(), "little"), int(row[-1]))
 
 
 class Index:
     """An index file, mapped into memory."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file. Raises `OSError` or `ValueError` when it is not one."""
+        """Open the file. Raises `OSError` or `ValueError` when it is not one, `Outdated` when it is an old one."""
         self._data = np.memmap(path, dtype=np.uint8, mode="r")
         start = len(MAGIC) + 8
-        if bytes(self._data[: len(MAGIC)]) != MAGIC:
+        magic = bytes(self._data[: len(MAGIC)])
+        if magic == _OLDER:
+            raise Outdated(f"{path} is a token index of an earlier form")
+        if magic != MAGIC:
             raise ValueError(f"{path} is no token index")
         size = int.from_bytes(bytes(self._data[len(MAGIC) : start]), "little")
         self.header = msgspec.msgpack.decode(bytes(self._data[start : start + size]), type=Header)
@@ -159,9 +233,10 @@ class Index:
         self.rows = self._section("rows", "<i8")
         self.full = (1 << self.header.blocks) - 1
         words = self.header.words
-        self.special = self._section("special", "<u8").reshape(3, words)
-        self._table = self._section("table", "<u8").reshape(-1, words)
+        self.special = self._section("special", "<u8").reshape(3, words + 1)
+        self._table = self._section("table", "<u8").reshape(-1, words + 1)
         self._posts = self._section("posts", f"<u{self.header.width}")
+        self._tallies: dict[str, Tally] | None = None
         self._plain = "prints" in self.header.sections
         if self._plain:
             self._prints = self._section("prints", "<u4")
@@ -175,13 +250,14 @@ class Index:
         offset, length = self.header.sections[name]
         return self._data[offset : offset + length].view(kind)
 
-    def _blocks(self, post: int) -> int:
-        if post < self.header.blocks:
-            return 1 << post
-        return int.from_bytes(self._table[post - self.header.blocks].tobytes(), "little")
+    def _sets(self, post: int) -> Hits:
+        block, column = divmod(post, _BITS)
+        if block < self.header.blocks:
+            return Hits(1 << block, 1 << column)
+        return _hits(self._table[post - self.header.blocks * _BITS])
 
-    def token(self, print_: int) -> int:
-        """Return the blocks (as bits) that may hold the token with this fingerprint."""
+    def token(self, print_: int) -> Hits:
+        """Return where the token with this fingerprint may be."""
         if self._plain:
             low, high = np.searchsorted(self._prints, np.array([print_, print_ + 1], dtype=np.int64))
             places = list(range(int(low), int(high)))
@@ -191,19 +267,19 @@ class Index:
             first = int(self._groups[bucket >> 8]) + int(self._counts[group:bucket].sum(dtype=np.int64))
             inside = self._lower[first : first + int(self._counts[bucket])]
             places = (np.flatnonzero(inside == (print_ & 0xFFFF)) + first).tolist()
-        found = 0
+        found = NOWHERE
         for place in places:
-            found |= self._blocks(int(self._posts[place]))
+            found |= self._sets(int(self._posts[place]))
         return found
 
-    def part(self, text: bytes, *, prefix: bool) -> int:
-        """Return the blocks (as bits) that may hold a token that contains `text`, or begins with it."""
-        found = 0 if prefix else self._special(LONG)
-        found |= self._special(MIXED)
+    def part(self, text: bytes, *, prefix: bool) -> Hits:
+        """Return where a token that contains `text`, or begins with it, may be."""
+        found = NOWHERE if prefix else _hits(self.special[LONG])
+        found |= _hits(self.special[MIXED])
         if set(text) <= _HEX:
-            found |= self._special(HEX)
-        if found == self.full:
-            return found
+            found |= _hits(self.special[HEX])
+        if found.blocks == self.full:
+            return Hits(found.blocks, ALL_COLUMNS)
         listed = self._unpacked("listed")
         needle = b"\n" + text if prefix else text
         position = listed.find(needle)
@@ -211,14 +287,19 @@ class Index:
             return found
         posts = np.frombuffer(self._unpacked("listed_posts"), dtype=f"<u{self.header.width}")
         ends = np.flatnonzero(np.frombuffer(listed, dtype=np.uint8) == 10)
-        while position >= 0 and found != self.full:
+        while position >= 0:
             place = int(np.searchsorted(ends, position + prefix)) - 1
-            found |= self._blocks(int(posts[place]))
+            found |= self._sets(int(posts[place]))
+            if found.blocks == self.full:
+                return Hits(found.blocks, ALL_COLUMNS)
             position = listed.find(needle, int(ends[place + 1]))
         return found
 
-    def _special(self, kind: int) -> int:
-        return int.from_bytes(self.special[kind].tobytes(), "little")
+    def tally(self, word: str) -> Tally | None:
+        """Return in how many rows `word` stands, where that is known."""
+        if self._tallies is None:
+            self._tallies = msgspec.msgpack.decode(self._unpacked("tallies"), type=dict[str, Tally])
+        return self._tallies.get(word)
 
     def _unpacked(self, name: str) -> bytes:
         offset, length = self.header.sections[name]
@@ -234,86 +315,19 @@ class Index:
             upper = np.repeat(np.arange(_BUCKETS, dtype=np.uint32) << np.uint32(16), self._counts)
             prints = upper | self._lower
         masks = self._masks(self._posts)
-        return Content(prints, masks, listed, self._masks(posts), self.special, self.first_seqs, self.rows)
+        tallies: dict[str, Tally] = msgspec.msgpack.decode(self._unpacked("tallies"), type=dict[str, Tally])
+        return Content(prints, masks, listed, self._masks(posts), self.special, self.first_seqs, self.rows, tallies)
 
     def _masks(self, posts: Any) -> Any:
         blocks, words = self.header.blocks, self.header.words
-        single = np.zeros((blocks, words), dtype=np.uint64)
-        places = np.arange(blocks)
-        single[places, places >> 6] = np.uint64(1) << (places & 63).astype(np.uint64)
+        places = np.arange(blocks * _BITS)
+        block, column = places // _BITS, places % _BITS
+        single = np.zeros((len(places), words + 1), dtype=np.uint64)
+        single[places, block >> 6] = np.uint64(1) << (block & 63).astype(np.uint64)
+        single[places, words] = np.uint64(1) << column.astype(np.uint64)
         return np.concatenate((single, self._table))[posts]
 
 
 def fingerprint(token: bytes) -> int:
     """Return the fingerprint of a token, at most 64 bytes of which count."""
     return hash_of(token[:LONGEST]) >> 32
-
-
-def merged(parts: Sequence[Content], least_rows: int) -> Content:
-    """Return the index of several segments one after another; blocks of fewer rows than `least_rows` are joined."""
-    rows = np.concatenate([part.rows for part in parts])
-    first_seqs = np.concatenate([part.first_seqs for part in parts])
-    joined = np.zeros(len(rows), dtype=np.int64)
-    block, size = 0, 0
-    for place, count in enumerate(rows.tolist()):
-        if place and size + count > least_rows:
-            block, size = block + 1, 0
-        joined[place] = block
-        size += count
-    new = np.flatnonzero(np.concatenate(([True], joined[1:] != joined[:-1])))
-    words = -(-len(new) // 64)
-    bases = np.cumsum([0, *(len(part.rows) for part in parts)])
-    moves = [joined[base : base + len(part.rows)] for part, base in zip(parts, bases, strict=False)]
-    prints, masks = _union(
-        [(part.prints, _moved(part.masks, move, words)) for part, move in zip(parts, moves, strict=True)]
-    )
-    listed, listed_masks = _lists(
-        [(part.listed, _moved(part.listed_masks, move, words)) for part, move in zip(parts, moves, strict=True)]
-    )
-    special = np.zeros((3, words), dtype=np.uint64)
-    for part, move in zip(parts, moves, strict=True):
-        special |= _moved(part.special, move, words)
-    return Content(prints, masks, listed, listed_masks, special, first_seqs[new], np.add.reduceat(rows, new))
-
-
-def _moved(masks: Any, move: Any, words: int) -> Any:
-    """Return block sets with every block at its new place."""
-    result = np.zeros((len(masks), words), dtype=np.uint64)
-    if int(move[-1]) - int(move[0]) == len(move) - 1:
-        up, by = divmod(int(move[0]), 64)
-        for word in range(masks.shape[1]):
-            if up + word < words:
-                result[:, up + word] |= masks[:, word] << np.uint64(by)
-            if by and up + word + 1 < words:
-                result[:, up + word + 1] |= masks[:, word] >> np.uint64(64 - by)
-        return result
-    for old, new in enumerate(move.tolist()):
-        bit = (masks[:, old >> 6] >> np.uint64(old & 63)) & np.uint64(1)
-        result[:, new >> 6] |= bit << np.uint64(new & 63)
-    return result
-
-
-def _lists(parts: Sequence[tuple[bytes, Any]]) -> tuple[bytes, Any]:
-    """Return the texts of several lists as one, and their block sets."""
-    places: dict[bytes, int] = {}
-    sources: list[int] = []
-    for listed, masks in parts:
-        sources += [places.setdefault(word, len(places)) for word in listed.split(b"\n")[1 : len(masks) + 1]]
-    masks = np.concatenate([masks for _, masks in parts])
-    joined = np.zeros((len(places), masks.shape[1]), dtype=np.uint64)
-    np.bitwise_or.at(joined, np.array(sources, dtype=np.int64), masks)
-    words = list(places)
-    first = [int.from_bytes(word[:8].ljust(8, b"\0"), "big") for word in words]
-    order = np.argsort(np.array(first, dtype=np.uint64))
-    return b"\n".join([b"", *(words[place] for place in order.tolist()), b""]), joined[order]
-
-
-def _union(parts: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
-    prints = np.concatenate([prints for prints, _ in parts])
-    masks = np.concatenate([masks for _, masks in parts])
-    prints, order = _sorted(prints)
-    masks = masks[order]
-    if not len(prints):
-        return prints, masks
-    new = np.flatnonzero(np.concatenate(([True], prints[1:] != prints[:-1])))
-    return prints[new], np.bitwise_or.reduceat(masks, new, axis=0)

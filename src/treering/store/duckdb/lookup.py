@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from treering.model.columns import SYSTEM, Kind
 from treering.query.types import MAPPING, Type
-from treering.store.duckdb.index import Index, fingerprint
+from treering.store.duckdb.index import ALL_COLUMNS, NOWHERE, Hits, Index, Outdated, Tally, fingerprint
 from treering.store.duckdb.manifest import side
 from treering.store.duckdb.text import fold
 from treering.store.duckdb.tokens import LONGEST
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from treering.store.duckdb.manifest import Segment
 
 Spans = tuple[tuple[int, int], ...]
+Memory = dict[tuple[Index, str, bool], Hits]
 _OPEN_FILES = 512
 _TEXTS = {Kind.STRING, Kind.JSON}
 # Above this share of blocks a list of ranges costs more than it saves.
@@ -43,10 +44,37 @@ class Lookup:
         self._open: OrderedDict[str, Index] = OrderedDict()
         self._lock = threading.Lock()
 
-    def ranges(self, items: Sequence[Segment], tokens: Tokens, schema: StreamSchema) -> list[Spans | None]:
-        """Return, for each segment, the ranges of `_seq` whose rows can satisfy `tokens`; None stands for all."""
-        question = _Question(schema)
+    def ranges(
+        self, items: Sequence[Segment], tokens: Tokens, schema: StreamSchema, memory: Memory
+    ) -> list[Spans | None]:
+        """Return, for each segment, the ranges of `_seq` whose rows can satisfy `tokens`; None stands for all.
+
+        `memory` is what questions of one query have found, and begins empty.
+        """
+        question = _Question(schema, memory)
         return [self._ranges(item, tokens, question) for item in items]
+
+    def columns(
+        self, items: Sequence[Segment], tokens: Sequence[Tokens], schema: StreamSchema, memory: Memory
+    ) -> int | None:
+        """Return the columns of `items`, as bits of `bit_of`, in which words of `tokens` can be; None: in all."""
+        question, found = _Question(schema, memory), 0
+        for item in items:
+            index = self._index(item)
+            columns = None if index is None else question.columns(index, item, tokens)
+            if columns is None:
+                return None
+            found |= columns
+        return found
+
+    def tally(self, item: Segment, word: str) -> Tally | None:
+        """Return in how many rows of the segment `word` stands, where that is known."""
+        index = self._index(item)
+        if index is None:
+            return None
+        if not index.token(fingerprint(word.encode())).blocks:
+            return _NOT_THERE
+        return index.tally(word)
 
     def _ranges(self, item: Segment, tokens: Tokens, question: _Question) -> Spans | None:
         index = self._index(item)
@@ -76,6 +104,8 @@ class Lookup:
                 return held
         try:
             held = Index(self._folder / side(item.file, "tokens"))
+        except Outdated:  # until it is merged
+            return None
         except (OSError, ValueError, KeyError) as error:
             name = side(item.file, "tokens")
             self.trouble[name] = f"cannot read {name}: {error}"
@@ -87,10 +117,14 @@ class Lookup:
         return held
 
 
+_NOT_THERE = Tally({}, sole=True)
+
+
 class _Question:
     """Asks the indexes of several segments for the same words."""
 
-    def __init__(self, schema: StreamSchema) -> None:
+    def __init__(self, schema: StreamSchema, memory: Memory) -> None:
+        self._memory = memory
         self._schema = schema
         self._prints: dict[str, int] = {}
         # The value of a `constant_keyword` is in no record.
@@ -113,7 +147,30 @@ class _Question:
             return index.full
         if (known := self._by_field(index, item, tokens.field, text)) is not None:
             return known
-        return self._of_one(index, tokens.op, text)
+        return self._of_one(index, tokens.op, text).blocks
+
+    def columns(self, index: Index, item: Segment, tokens: Sequence[Tokens]) -> int | None:
+        """Return the columns, as bits, in which any of the words can be; None where the index cannot tell."""
+        found = 0
+        for part in tokens:
+            if part.op in {"and", "or"}:
+                columns = self.columns(index, item, part.parts)
+            else:
+                text = fold(part.text)
+                known = part.op in {"token", "prefix", "substring"} and _ONE_TOKEN.fullmatch(text)
+                numeric = OF_NUMBERS.fullmatch(text) and _has_unindexed(item, part.field, self._schema)
+                columns = self._of_each(index, part.op, text) if known and not numeric else None
+            if columns is None:
+                return None
+            found |= columns
+        return found
+
+    def _of_each(self, index: Index, op: str, text: str) -> int:
+        """Return the columns of the runs of a text; it is in no others."""
+        found = 0
+        for place, run in enumerate(runs := _RUNS.findall(text)):
+            found |= self._of_run(index, op, run, place == 0, place == len(runs) - 1).columns
+        return found
 
     def _by_field(self, index: Index, item: Segment, asked: str | None, text: str) -> int | None:
         """Return the blocks where the index need not or cannot be asked."""
@@ -127,32 +184,36 @@ class _Question:
             return index.full
         return None
 
-    def _of_one(self, index: Index, op: str, text: str) -> int:
-        """Return the blocks that can have a token, or a token with a part; a text in two scripts is several tokens."""
-        runs = _RUNS.findall(text)
-        found = index.full
-        for place, run in enumerate(runs):
-            left = place == 0 and op == "substring"
-            right = place == len(runs) - 1 and op != "token"
-            if run.isascii() and not left and not right:
-                found &= self._exact(index, run)
-            else:
-                found &= _part(index, run, prefix=run.isascii() and not left)
-            if not found:
-                break
-        return found
+    def _of_one(self, index: Index, op: str, text: str) -> Hits:
+        """Return where a token can be, or a token with a part; a text in two scripts is several tokens."""
+        blocks, columns = index.full, 0
+        for place, run in enumerate(runs := _RUNS.findall(text)):
+            found = self._of_run(index, op, run, place == 0, place == len(runs) - 1)
+            blocks, columns = blocks & found.blocks, columns | found.columns
+            if not blocks:
+                return NOWHERE
+        return Hits(blocks, columns)
 
-    def _exact(self, index: Index, run: str) -> int:
+    def _of_run(self, index: Index, op: str, run: str, first: bool, last: bool) -> Hits:
+        left, right = first and op == "substring", last and op != "token"
+        if run.isascii() and not left and not right:
+            return self._exact(index, run)
+        prefix = run.isascii() and not left
+        if (known := self._memory.get((index, run, prefix))) is None:
+            known = self._memory[index, run, prefix] = _part(index, run, prefix=prefix)
+        return known
+
+    def _exact(self, index: Index, run: str) -> Hits:
         if run not in self._prints:
             self._prints[run] = fingerprint(run.encode())
         return index.token(self._prints[run])
 
 
-def _part(index: Index, run: str, *, prefix: bool) -> int:
+def _part(index: Index, run: str, *, prefix: bool) -> Hits:
     data = run.encode("utf-8", "surrogatepass")
     if prefix:
         return index.part(data[:LONGEST], prefix=True)
-    return index.full if len(data) > LONGEST else index.part(data, prefix=False)
+    return Hits(index.full, ALL_COLUMNS) if len(data) > LONGEST else index.part(data, prefix=False)
 
 
 def _has_unindexed(item: Segment, field: str | None, schema: StreamSchema) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,17 +40,19 @@ def plan(
     measure: bool,
 ) -> Plan:
     """Return how `query` is answered over `views`; with `measure` it is."""
-    scanner = Scanner(cursor, catalog, lookup)
+    total, skipped = statement.counted(query, views, catalog, lookup)
+    scanner = Scanner(cursor, catalog, lookup, skipped)
     tables: dict[str, exp.Query] = {}
     readings: dict[str, Reading] = {}
     for name, scan in query.scans.items():
         held = statement.seen(scan, views)
         tables[name] = scanner.table(scan, held)
-        readings[name] = _reading(cursor, catalog.folder, scanner.reads, held)
+        found = _reading(cursor, catalog.folder, scanner.reads, held)
+        readings[name] = replace(found, counted_files=len(skipped), counted_rows=total)
     sql = statement.text(query, tables)
     if measure:
         return Plan("DuckDB", readings, *_measured(cursor, sql))
-    return Plan("DuckDB", readings, _estimated(cursor, sql))
+    return Plan("DuckDB", readings, estimated(cursor, sql))
 
 
 def _reading(
@@ -85,7 +88,7 @@ def _column_bytes(cursor: duckdb.DuckDBPyConnection, paths: list[str], columns: 
     return {path: int(size) for path, size in cursor.execute(query.sql(dialect="duckdb")).fetchall()}
 
 
-def _estimated(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Operator, ...]:
+def estimated(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Operator, ...]:
     """Return the engine's steps for `sql`."""
     (row,) = cursor.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
     return _operators(msgspec.json.decode(row[1]))

@@ -37,12 +37,16 @@ _JSON_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of one stream that can stand in FROM, the physical columns it has, and what bounds its rows."""
+    """A piece of one stream that can stand in FROM, the physical columns it has, and what bounds its rows.
+
+    The fields in `absent` need not be read: what is looked for is not in them.
+    """
 
     stream: str
     source: exp.Expression
     columns: Collection[str]
     where: tuple[exp.Expr, ...] = ()
+    absent: Collection[str] = ()
 
 
 def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
@@ -50,7 +54,12 @@ def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
     fields = types(scan.fields, schema)
     selects: list[exp.Select] = []
     for part in parts:
-        columns = [exp.alias_(logical.column(f, part.columns, part.stream), f.name, quoted=True) for f in fields]
+        columns = [
+            exp.alias_(
+                logical.column(f, () if f.name in part.absent else part.columns, part.stream), f.name, quoted=True
+            )
+            for f in fields
+        ]
         select = exp.select(*(columns or [_nothing()])).from_(part.source)
         for bound in (*_time_bounds(scan), *part.where):
             select = select.where(bound)

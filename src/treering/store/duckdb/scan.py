@@ -11,22 +11,24 @@ from arro3.core import Table
 from sqlglot import exp
 
 from treering.model.columns import REST, SEQUENCE, TIME
+from treering.query.types import MAPPING, Type
 from treering.store.duckdb import arrow, relation
 from treering.store.duckdb.catalog import StreamView, unknown
 from treering.store.duckdb.manifest import Segment
 from treering.store.duckdb.relation import Part
 from treering.store.duckdb.tail_words import may_hold
+from treering.store.duckdb.tokens import bit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     import duckdb
 
-    from treering.model.schema import StreamSchema
+    from treering.model.schema import FieldType, StreamSchema
     from treering.stage.store import Scan
     from treering.store.duckdb.catalog import Catalog
-    from treering.store.duckdb.lookup import Lookup
+    from treering.store.duckdb.lookup import Lookup, Memory, Spans
     from treering.store.duckdb.memtable import Run
 
 # Beyond this many pieces, one reader that unites by name is faster to plan than one SELECT for each.
@@ -55,8 +57,12 @@ class Read:
 class Scanner:
     """Builds the tables of one query on its cursor."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, catalog: Catalog, lookup: Lookup) -> None:
-        """Register what is in memory on `cursor`."""
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, catalog: Catalog, lookup: Lookup, skipped: Collection[str] = ()
+    ) -> None:
+        """Register what is in memory on `cursor`; the segments whose files are `skipped` are left out."""
+        self._skipped = skipped
+        self._memory: Memory = {}
         self.rows = 0
         self.bytes = 0
         self.segments: list[Segment] = []
@@ -84,8 +90,14 @@ class Scanner:
         return relation.table(scan, schema, self._parts(scan, schema, chosen))
 
     def _choose(self, scan: Scan, view: StreamView, schema: StreamSchema) -> Chosen:
-        inside = [item for item in view.segments if not item.damage and _overlaps(scan, item.min_ns, item.max_ns)]
-        matches = self._lookup.ranges(inside, scan.tokens, schema) if scan.tokens is not None else [None] * len(inside)
+        inside = [
+            item
+            for item in view.segments
+            if not item.damage and item.file not in self._skipped and _overlaps(scan, item.min_ns, item.max_ns)
+        ]
+        matches: list[Spans | None] = [None] * len(inside)
+        if scan.tokens is not None:
+            matches = self._lookup.ranges(inside, scan.tokens, schema, self._memory)
         kept = tuple((item, spans) for item, spans in zip(inside, matches, strict=True) if spans is None or spans)
         runs = [run for run in view.runs if _overlaps(scan, run.first_ns, run.last_ns)]
         if scan.tokens is not None:
@@ -96,12 +108,12 @@ class Scanner:
         wanted = relation.physical(relation.types(scan.fields, schema))
         parts: list[Part] = []
         for item in chosen:
-            parts += self._segment_parts(item, wanted)
+            parts += self._segment_parts(item, wanted, scan, schema)
             if item.runs:
                 parts.append(self._memory_part(item, wanted))
         return parts
 
-    def _segment_parts(self, chosen: Chosen, wanted: Sequence[str]) -> list[Part]:
+    def _segment_parts(self, chosen: Chosen, wanted: Sequence[str], scan: Scan, schema: StreamSchema) -> list[Part]:
         view = chosen.view
         pieces = [
             list(group)
@@ -125,9 +137,23 @@ class Scanner:
                     relation.selected(source, [*wanted, *_for_filter(where, wanted)], columns, rest, alike=alike),
                     columns | rest | {TIME},
                     tuple(where),
+                    self._absent(items, scan, schema),
                 )
             )
         return parts
+
+    def _absent(self, items: Sequence[Segment], scan: Scan, schema: StreamSchema) -> frozenset[str]:
+        """Return the fields of `scan` that are only looked at for words which none of `items` has in them."""
+        if not scan.sought:
+            return frozenset()
+        holders = self._lookup.columns(items, scan.sought_for, schema, self._memory)
+        if holders is None:
+            return frozenset()
+        own = {name for item in items for name in item.columns.members if holders >> bit_of(name) & 1}
+        if holders >> bit_of(REST) & 1:
+            own |= {name for item in items for name in item.rest.members}
+        fields = [field for name in scan.sought if (field := schema.get(name)) is not None]
+        return frozenset(field.name for field in fields if _is_text(field) and own.isdisjoint(field.physical))
 
     def _memory_part(self, chosen: Chosen, wanted: Sequence[str]) -> Part:
         runs = chosen.runs
@@ -168,6 +194,11 @@ class Scanner:
         if scan.where is not None:
             query = query.where(scan.where.copy())
         return [row[0] for row in self._cursor.execute(query.sql(dialect="duckdb")).fetchall()]
+
+
+def _is_text(field: FieldType) -> bool:
+    """Whether all that queries see in the field is in the token index, numbers apart."""
+    return MAPPING.get(field.type, Type.STRING) is Type.STRING and "value" not in field.options
 
 
 def _read(chosen: Chosen, columns: tuple[str, ...]) -> Read:

@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
+from treering.store.duckdb import counting
 from treering.store.duckdb.catalog import matching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from treering.stage.store import Limits, Query, Scan
-    from treering.store.duckdb.catalog import StreamView
+    from treering.store.duckdb.catalog import Catalog, StreamView
+    from treering.store.duckdb.lookup import Lookup
+
+
+def counted(query: Query, views: Sequence[StreamView], catalog: Catalog, lookup: Lookup) -> tuple[int, frozenset[str]]:
+    """Return how many rows the answer of a query that counts a word has for sure, and the files that can be skipped."""
+    if query.counts is None or len(query.scans) != 1:
+        return 0, frozenset()
+    (scan,) = query.scans.values()
+    held = seen(scan, views)
+    return counting.known(query.counts, scan, held, catalog.schema(held), lookup) if held else (0, frozenset())
 
 
 def check(size: int, limits: Limits) -> None:

@@ -2,11 +2,13 @@
 
 A token is a run of ASCII letters, digits and underscores, or of letters beyond ASCII, folded to lower case and cut at
 64 bytes; from U+3000 on, where scripts do without spaces, each letter is one. All columns of text are indexed as one:
-which blocks (of 2048 rows) hold a token in any of them.
+which blocks (of 2048 rows) hold a token in any of them, and which columns do somewhere. Of words that are in many rows
+the index also tells in how many rows of which column.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ BLOCK_ROWS = 2048
 LONGEST = 64
 # Odd numbers without structure: the fractional digits of square roots of primes (as in SHA-512, FIPS 180-4).
 _FACTORS = (0x6A09E667F3BCC909, 0xBB67AE8584CAA73B, 0xA54FF53A5F1D36F1)
+_ASCII_CASE = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _64_BITS = (1 << 64) - 1
 
 
@@ -40,13 +43,28 @@ def hash_of(token: bytes) -> int:
     return value ^ value >> 29
 
 
+# Columns of their own bit in a set of columns; the others share the rest.
+_OWN = ("body:s", "traceId:s", "spanId:s", "parentSpanId:s", "serviceName:s", "severityText:s", "name:s", "message:s")
+
+
+def bit_of(column: str) -> int:
+    """Return the bit that stands for a physical column in a set of columns; several columns may share one."""
+    if column in _OWN:
+        return _OWN.index(column)
+    return len(_OWN) + zlib.crc32(column.encode()) % (64 - len(_OWN))
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """All tokens of a segment; the sequence number of the first row of each block, and how many rows it has."""
+    """All tokens of a segment; the sequence number of the first row of each block, and how many rows it has.
+
+    `columns` are the physical columns by the number under which `found` counts their rows.
+    """
 
     found: Words
     first_seqs: Any
     rows: Any
+    columns: tuple[str, ...]
 
 
 def build(table: Table) -> Vocabulary:
@@ -55,23 +73,24 @@ def build(table: Table) -> Vocabulary:
     count = len(seqs)
     blocks = -(-count // BLOCK_ROWS)
     found = Words(blocks, BLOCK_ROWS)
-    for texts, rows in _columns(table):
-        found.add(texts, rows)
+    names = tuple(table.schema.names)
+    for column, texts, rows, counted in _columns(table):
+        found.add(texts, rows, column, bit_of(names[column]), counted=counted)
     rows_of = np.minimum(BLOCK_ROWS, count - np.arange(blocks) * BLOCK_ROWS)
-    return Vocabulary(found, seqs[::BLOCK_ROWS].copy(), rows_of.astype(np.int64))
+    return Vocabulary(found, seqs[::BLOCK_ROWS].copy(), rows_of.astype(np.int64), names)
 
 
-def _columns(table: Table) -> Iterator[tuple[Texts, Any]]:
-    """Yield the values of each column of text with the rows they are in."""
+def _columns(table: Table) -> Iterator[tuple[int, Texts, Any, bool]]:
+    """Yield the number of each column of text, its values, the rows they are in, and whether those can be counted."""
     everything = np.arange(table.num_rows)
-    for name in table.schema.names:
+    for column, name in enumerate(table.schema.names):
         if name == REST or name.endswith(f":{Kind.JSON.value}"):
-            yield _json(table.column(name).combine_chunks())
+            yield column, *_json(table.column(name).combine_chunks()), False
         elif name.endswith(f":{Kind.STRING.value}"):
             texts = from_arrow(table.column(name).combine_chunks())
-            yield texts, everything
+            yield column, texts, everything, True
             if len(texts.data) and int(texts.data.max()) >= 128:
-                yield _folded(texts)
+                yield column, *_folded(texts), False
 
 
 def _json(array: Any) -> tuple[Texts, Any]:
@@ -88,7 +107,13 @@ def _json(array: Any) -> tuple[Texts, Any]:
 
 
 def _folded(texts: Texts) -> tuple[Texts, Any]:
-    """Return the values that have letters beyond ASCII, in lower case."""
+    """Return the values that have letters beyond ASCII with another case, in lower case."""
     places = np.flatnonzero(texts.data >= 128)
-    rows = np.unique(np.searchsorted(texts.offsets, places, side="right") - 1)
-    return from_strings([fold(texts.value(row)) for row in rows.tolist()]), rows
+    rows = np.unique(np.searchsorted(texts.offsets, places, side="right") - 1).tolist()
+    values = [texts.value(row) for row in rows]
+    other = [(row, fold(value)) for row, value in zip(rows, values, strict=True) if fold(value) != _ascii_folded(value)]
+    return from_strings([value for _, value in other]), np.array([row for row, _ in other], dtype=np.int64)
+
+
+def _ascii_folded(text: str) -> str:
+    return text.translate(_ASCII_CASE)

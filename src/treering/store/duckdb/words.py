@@ -1,4 +1,4 @@
-"""The words of a segment and their blocks, found by a small WebAssembly program.
+"""The words of a segment, their blocks, columns and rows, found by a small WebAssembly program.
 
 Cutting text into tokens is a loop over bytes with a hash table, five times faster compiled (`wasm/words.c`) than as
 steps over whole arrays.
@@ -27,16 +27,18 @@ _TOKEN = np.dtype(
         ("length", "u1"),
         ("digits", "u1"),
         ("hexes", "u1"),
-        ("unused", "u1"),
+        ("many", "u1"),
+        ("counting", "<u4", 4),
     ]
 )
+_TALLY = np.dtype([("token", "<u4"), ("column", "<u4"), ("rows", "<u4")])
 
 
 class Words:
     """Collects distinct tokens and the blocks of rows they are in.
 
     `tokens()` are in order of first appearance: `hash`, `length`, `digits` and `hexes` (how many bytes are digits, and
-    hexadecimal), `order` (sorts as the first eight bytes do).
+    hexadecimal), `order` (sorts as the first eight bytes do), `many` (1 for one in several columns; of `tallies`).
     """
 
     def __init__(self, blocks: int, block_rows: int) -> None:
@@ -50,16 +52,20 @@ class Words:
         self._room = self._call("room_for", 0)
         self._size = 0
 
-    def add(self, texts: Texts, rows: Any) -> None:
-        """Take in `texts`, which are those of `rows` (ascending)."""
+    def add(self, texts: Texts, rows: Any, column: int = 0, bit: int = 0, *, counted: bool = True) -> None:
+        """Take in `texts` of a column, which are those of `rows` (ascending).
+
+        `bit` (0 to 63) stands for the column in the sets of columns; without `counted` no rows are told of its tokens.
+        """
         first, offsets = 0, texts.offsets
         while first < len(rows):
             last = int(np.searchsorted(offsets, offsets[first] + _PIECE_BYTES, side="right")) - 1
             last = min(max(last, first + 1), len(rows))
-            self._piece(texts.data[offsets[first] : offsets[last]], offsets[first : last + 1], rows[first:last])
+            about = column, bit, int(counted)
+            self._piece(texts.data[offsets[first] : offsets[last]], offsets[first : last + 1], rows[first:last], about)
             first = last
 
-    def _piece(self, data: Any, offsets: Any, rows: Any) -> None:
+    def _piece(self, data: Any, offsets: Any, rows: Any, about: tuple[int, int, int]) -> None:
         count = len(rows)
         numbers = np.concatenate((offsets - offsets[0], rows)).astype("<u4")
         after = -(-(len(data) + _BEYOND) // 8) * 8
@@ -70,7 +76,7 @@ class Words:
         room[: len(data)] = data
         room[after:] = numbers.view(np.uint8)
         ends = self._room + after
-        self._call("add", self._room, ends, ends + 4 * (count + 1), count, self._block_rows)
+        self._call("add", self._room, ends, ends + 4 * (count + 1), count, self._block_rows, *about)
 
     def tokens(self) -> Any:
         """Return what is known of each token as a structured array."""
@@ -78,13 +84,22 @@ class Words:
         return self._bytes(self._call("found_tokens"), count * _TOKEN.itemsize).view(_TOKEN)
 
     def masks(self) -> Any:
-        """Return for each token the blocks it is in, as bits of `words` 64-bit words."""
-        count = self._call("found")
-        return self._bytes(self._call("found_masks"), count * self.words * 8).view("<u8").reshape(count, self.words)
+        """Return for each token the blocks it is in, as bits of `words` 64-bit words, and one word for its columns."""
+        count, words = self._call("found"), self.words + 1
+        return self._bytes(self._call("found_masks"), count * words * 8).view("<u8").reshape(count, words)
+
+    def tallies(self) -> Any:
+        """Return, as the last thing asked, `token` (its place), `column` and the `rows` that have it there as a word.
+
+        A word as Lucene's standard analyzer finds it. Left out are those of fewer than eight rows and those where only
+        Unicode's tables would tell.
+        """
+        count = self._call("tally_all")
+        return self._bytes(self._call("found_tallies"), count * _TALLY.itemsize).view(_TALLY)
 
     def longer(self) -> Any:
         """Return the blocks that hold a token too long to be told from others that begin like it."""
-        return self._bytes(self._call("found_longer"), self.words * 8).view("<u8")
+        return self._bytes(self._call("found_longer"), (self.words + 1) * 8).view("<u8")
 
     def lines(self, places: Any, size: int) -> bytes:
         """Return the texts of the tokens at `places`, `size` bytes together, with newlines before and after each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import msgspec
 from treering.core.errors import Bug, Permanent, Retryable
 from treering.store.duckdb import arrow
 from treering.store.opensearch import documents
-from treering.store.opensearch.cluster import LENIENT, named
+from treering.store.opensearch.cluster import LENIENT, named, parts
 from treering.store.opensearch.columns import ROOT
 from treering.store.opensearch.foreign import is_foreign
 from treering.store.opensearch.writing import Item, Writer
@@ -50,7 +50,9 @@ class Appender:
     recent: Recent
     clock: Clock
     dirty: threading.Event
-    doomed: list[Item]
+    doomed: list[Item] = field(default_factory=list)
+    sweeping: threading.Lock = field(default_factory=threading.Lock)
+    refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]]) -> int:
         """Make all rows durable and the deletions done, and return the number of the first row.
@@ -116,29 +118,30 @@ class Appender:
 
     def freshen(self) -> None:
         """Let searches see everything that was written by this process."""
-        if not self.dirty.is_set():
-            return
-        self.dirty.clear()
-        try:
-            aliases = [stream.alias for stream in self.state.streams.values()]
-            if aliases:
-                path = f"/{named(*aliases)}/_refresh"
-                self.cluster.call("POST", path, None, LENIENT)
-        except BaseException:
-            self.dirty.set()
-            raise
+        with self.refreshing:  # who comes second must wait for the first
+            if not self.dirty.is_set():
+                return
+            self.dirty.clear()
+            try:
+                for part in parts([stream.alias for stream in self.state.streams.values()]):
+                    self.cluster.call("POST", f"/{part}/_refresh", None, LENIENT)
+            except BaseException:
+                self.dirty.set()
+                raise
 
     def _take_back(self, items: Sequence[Item]) -> None:
-        self.doomed += [Item(item.index, item.id, b"", op="delete") for item in items]
+        with self.sweeping:
+            self.doomed += [Item(item.index, item.id, b"", op="delete") for item in items]
         with contextlib.suppress(Retryable, Permanent):
             self.sweep()
 
     def sweep(self) -> None:
         """Delete what is left of appends that were refused. Raises `Retryable` when that cannot be done now."""
-        if self.doomed:
-            gone = list(self.doomed)
-            self.writer.send(gone)
-            del self.doomed[: len(gone)]
+        if not self.doomed:
+            return
+        with self.sweeping:
+            self.writer.send(self.doomed)
+            self.doomed.clear()
 
 
 def _item(index: str, data: RecordBatch, place: int, first: int, document: dict[str, Any]) -> Item:

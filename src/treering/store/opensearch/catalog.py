@@ -9,7 +9,7 @@ import msgspec
 from treering.model import mapping as mappings
 from treering.stage.store import StreamInfo
 from treering.store.duckdb.catalog import matching, unknown
-from treering.store.opensearch.cluster import LENIENT, named
+from treering.store.opensearch.cluster import LENIENT, parts
 from treering.store.opensearch.columns import ROOT
 from treering.store.opensearch.foreign import Foreign, time_of
 from treering.store.opensearch.target import Target
@@ -96,12 +96,12 @@ class Catalog:
         return infos
 
     def _sizes(self, streams: Sequence[Known]) -> dict[str, int]:
-        names = named(*(stream.alias for stream in streams))
-        told = self._cluster.call("GET", f"/{names}/_stats/store", None, LENIENT)
         sizes: dict[str, int] = {}
-        for index, about in told.get("indices", {}).items():
-            name = self._state.stream_of(index)
-            sizes[name] = sizes.get(name, 0) + about["total"]["store"]["size_in_bytes"]
+        for part in parts([stream.alias for stream in streams]):
+            told = self._cluster.call("GET", f"/{part}/_stats/store", None, LENIENT)
+            for index, about in told.get("indices", {}).items():
+                name = self._state.stream_of(index)
+                sizes[name] = sizes.get(name, 0) + about["total"]["store"]["size_in_bytes"]
         return sizes
 
     def _their_infos(self, pattern: str) -> list[StreamInfo]:

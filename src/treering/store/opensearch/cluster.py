@@ -18,7 +18,7 @@ from treering.core.errors import Permanent, Retryable, UserError
 from treering.store.opensearch import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.store.opensearch.config import Config
 
@@ -27,6 +27,7 @@ _REST_S = 5.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _KEPT_CONNECTIONS = 8
+_LONGEST_PATH = 3000
 _SNIFF_S = 60.0
 
 
@@ -61,8 +62,21 @@ class Node:
         self.host = parts.hostname
         self.port = parts.port or (443 if self.https else 9200)
         self.path = parts.path.rstrip("/")
-        self.idle: deque[http.client.HTTPConnection] = deque(maxlen=_KEPT_CONNECTIONS)
+        self.idle: deque[http.client.HTTPConnection] = deque()
         self.resting_until = 0.0
+
+    def keep(self, connection: http.client.HTTPConnection, *, usable: bool) -> None:
+        """Use a connection again, or close it."""
+        if usable and len(self.idle) < _KEPT_CONNECTIONS:
+            self.idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self.idle.pop().close()
 
 
 class Cluster:
@@ -176,7 +190,7 @@ class Cluster:
     def _rest(self, node: Node, error: Exception) -> None:
         node.resting_until = time.monotonic() + _REST_S
         self.trouble[node.url] = _said(error)
-        node.idle.clear()
+        node.close()
 
     def _exchange(
         self, node: Node, method: str, target: str, text: bytes | None, headers: Mapping[str, str]
@@ -194,10 +208,7 @@ class Cluster:
                 if kept and not isinstance(error, TimeoutError):
                     continue  # the node closed it while it was idle
                 raise
-            if answer.will_close:
-                connection.close()
-            else:
-                node.idle.append(connection)
+            node.keep(connection, usable=not answer.will_close)
             return answer.status, found, _seconds(answer.getheader("Retry-After"))
 
     def _connection(self, node: Node) -> tuple[http.client.HTTPConnection, bool]:
@@ -212,13 +223,24 @@ class Cluster:
     def close(self) -> None:
         """Close the idle connections."""
         for node in self._nodes:
-            while node.idle:
-                node.idle.pop().close()
+            node.close()
 
 
 def named(*names: str) -> str:
     """Return index names as a part of a path."""
     return quote(",".join(names), safe=",*-_.~")
+
+
+def parts(names: Sequence[str]) -> Iterator[str]:
+    """Yield index names as parts of paths, as many at a time as nodes take in one line (4,096 bytes)."""
+    part: list[str] = []
+    for name in names:
+        if part and len(named(*part, name)) > _LONGEST_PATH:
+            yield named(*part)
+            part = []
+        part.append(name)
+    if part:
+        yield named(*part)
 
 
 def _encoded(body: Any) -> tuple[bytes | None, dict[str, str]]:

@@ -47,10 +47,16 @@ class Columns:
         self.lock = threading.Lock()
         self._objects: set[str] = set()
         self._most = most
-        for name, kind in known:
+        self.know(known)
+
+    def know(self, known: Iterable[tuple[str, str]]) -> bool:
+        """Take in columns with what they made of their paths (empty: nothing); returns whether any is new."""
+        fresh = [(name, kind) for name, kind in known if name not in self.order]
+        for name, kind in fresh:
             self.order[name] = kind
             if kind:
                 self._claim(path_of(split(name)[0]), Kind(kind))
+        return bool(fresh)
 
     def _claim(self, path: str, kind: Kind) -> None:
         self.kinds[path] = kind
@@ -68,12 +74,16 @@ class Columns:
             self._claim(path, items or kind)
         return True
 
-    def forget(self, names: Iterable[str], paths: Iterable[str]) -> None:
+    def claimed(self, names: Iterable[str]) -> list[str]:
+        """Return the paths whose kind these columns decided."""
+        return [path_of(split(name)[0]) for name in names if self.order[name]]
+
+    def forget(self, names: Iterable[str]) -> None:
         """Take back what was added and could not be made known."""
         for name in names:
-            del self.order[name]
-        for path in paths:
-            del self.kinds[path]
+            if self.order.pop(name):
+                del self.kinds[path_of(split(name)[0])]
+        self._objects = {above for path in self.kinds for above in _above(path)}
 
     def _is_free(self, pointer: str, path: str) -> bool:
         if not _can_be_named(pointer) or path in self._objects:

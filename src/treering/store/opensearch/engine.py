@@ -20,7 +20,7 @@ from treering.store.duckdb.catalog import unknown
 from treering.store.opensearch import foreign
 from treering.store.opensearch.appending import Appender, id_of
 from treering.store.opensearch.catalog import Catalog
-from treering.store.opensearch.cluster import LENIENT, Cluster, named
+from treering.store.opensearch.cluster import LENIENT, Cluster, parts
 from treering.store.opensearch.columns import ROOT
 from treering.store.opensearch.config import Config
 from treering.store.opensearch.numbering import Numbering, Recent
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from treering.core.clock import Clock
     from treering.model.schema import StreamSchema
+    from treering.stage.plan import Plan
     from treering.stage.store import Scan, StreamInfo
     from treering.store.duckdb.ownership import Lock
     from treering.store.opensearch.target import Target
@@ -61,29 +62,29 @@ class OpenSearchStore:
         self._catalog = Catalog(self._cluster, self._config, self._state)
         self._puller = Puller(self._cluster, elastic=self._version.get("distribution") != "opensearch")
         self._connection = running.connect(self._config.threads, self._config.engine_memory_bytes, None)
-        self._reader = Reader(self._catalog, self._puller, self._config, self._connection)
+        self.reader = Reader(self._catalog, self._puller, self._config, self._connection)
         newest = self._greatest()
         self._numbering, self._recent = Numbering(self._state.block, newest), Recent(newest)
         self._appender = Appender(
             self._cluster, self._state, Writer(self._cluster, self._config, self._remake), self._numbering,
-            self._recent, clock or SystemClock(), threading.Event(), [],
+            self._recent, clock or SystemClock(), threading.Event(),
         )  # fmt: skip
         self._keeper = Keeper(self._cluster, self._state, self._config, clock or SystemClock())
         self._keeper.start()
 
     def _greatest(self) -> int:
-        aliases = [stream.alias for stream in self._state.streams.values()]
-        if not aliases:
-            return -1
-        path = f"/{named(*aliases)}"
-        self._cluster.call("POST", f"{path}/_refresh", None, LENIENT)
-        body = {
-            "size": 1,
-            "sort": [{f"{ROOT}.seq": {"order": "desc", "unmapped_type": "long"}}],
-            "_source": [f"{ROOT}.seq"],
-        }
-        hits = self._cluster.call("POST", f"{path}/_search", body, LENIENT)["hits"]["hits"]
-        return int(hits[0]["_source"][ROOT]["seq"]) if hits else -1
+        for part in parts([stream.alias for stream in self._state.streams.values()]):
+            self._cluster.call("POST", f"/{part}/_refresh", None, LENIENT)
+        return max(self._edges("desc", {"match_all": {}}), default=-1)
+
+    def _edges(self, order: str, query: dict[str, Any]) -> list[int]:
+        """Return the first number in an order of the records that match, of some groups of streams."""
+        sort = [{f"{ROOT}.seq": {"order": order, "unmapped_type": "long"}}]
+        body = {"size": 1, "query": query, "sort": sort, "_source": [f"{ROOT}.seq"]}
+        found: list[dict[str, Any]] = []
+        for part in parts([stream.alias for stream in self._state.streams.values()]):
+            found += self._cluster.call("POST", f"/{part}/_search", body, LENIENT)["hits"]["hits"]
+        return [int(hit["_source"][ROOT]["seq"]) for hit in found]
 
     def _remake(self, index: str) -> None:
         stream = self._state.streams.get(self._state.stream_of(index))
@@ -144,7 +145,16 @@ class OpenSearchStore:
     def run(self, query: Query, limits: Limits, cancel: threading.Event | None = None) -> Result:
         """Answer a query. Raises `UserError` at a limit or a value the query cannot handle."""
         self._appender.freshen()
-        return self._reader.run(query, limits, cancel)
+        return self.reader.run(query, limits, cancel)
+
+    def plan(
+        self, query: Query, limits: Limits, *, measure: bool = False, cancel: threading.Event | None = None
+    ) -> Plan:
+        """Return what of `query` goes to the cluster and what runs here; with `measure` also what that took."""
+        from treering.store.opensearch.planning import plan
+
+        self._appender.freshen()
+        return plan(self.reader, query, limits, measure=measure, cancel=cancel)
 
     def create(self, stream: str, mapping: Mapping[str, Any]) -> None:
         """Create an empty stream with an OpenSearch mapping. Raises `UserError` when it exists."""
@@ -215,7 +225,7 @@ class OpenSearchStore:
             names = {stream.name for stream in ours}
             return last, _joined(batch for batch in self._recent.after(after_seq, last) if batch.stream in names)
         self._appender.freshen()
-        first = self._first_after(after_seq)
+        first = min(self._edges("asc", {"range": {f"{ROOT}.seq": {"gt": after_seq}}}), default=None)
         last = newest if first is None else min(first - 1 + most, newest)
         query = {"range": {f"{ROOT}.seq": {"gt": after_seq, "lte": last}}}
         found: list[Batch] = []
@@ -224,15 +234,6 @@ class OpenSearchStore:
             pages = self._puller.pages(target, query, None, budget)
             found += [Batch(target.stream, rows_of(page, target)) for page in pages]
         return last, _joined(found)
-
-    def _first_after(self, seq: int) -> int | None:
-        aliases = [stream.alias for stream in self._state.streams.values()]
-        body = {
-            "size": 1, "query": {"range": {f"{ROOT}.seq": {"gt": seq}}}, "_source": [f"{ROOT}.seq"],
-            "sort": [{f"{ROOT}.seq": {"order": "asc", "unmapped_type": "long"}}],
-        }  # fmt: skip
-        hits = self._puller.search(",".join(aliases), body) if aliases else []
-        return int(hits[0]["_source"][ROOT]["seq"]) if hits else None
 
     def health(self) -> Mapping[str, Any]:
         """Return rows, bytes, nodes and what is wrong, for `treering doctor`."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = frozenset({"byte", "short", "integer", "long", "double", "float", "half_float"})
 _OF_KIND = {Kind.LONG: "long", Kind.DOUBLE: "double", Kind.BOOLEAN: "boolean", Kind.TIME: "date_nanos"}
+_RUNS = f"{ROOT}.words"
 _STANDARD = (None, "standard", "default")
 # Options with which the index says something else than the document.
 _BENT = ("null_value", "normalizer", "search_analyzer", "script", "ignore_malformed", "coerce")
@@ -26,9 +27,10 @@ _BENT = ("null_value", "normalizer", "search_analyzer", "script", "ignore_malfor
 class Indexed:
     """A field in the index.
 
-    `type` is that of the index, "keyword" for texts; `whole` is where whole texts are found and `words` where the
-    words of the standard analyzer are. In some documents the value may be `elsewhere`: not in the index under its path.
-    `lists` says that some documents may hold several values, `kind` what the field is to PPL.
+    `type` is that of the index, "keyword" for texts; `whole` is where whole texts are found, `words` where the words of
+    the standard analyzer are, and `runs` where those of all fields are: runs of ASCII letters, digits and `_`. In some
+    documents the value may be `elsewhere`: not in the index under its path. `lists` says that some documents may hold
+    several values, `kind` what the field is to PPL.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Indexed:
     words: str | None = None
     elsewhere: Mapping[str, Any] | None = None
     lists: bool = False
+    runs: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -84,7 +87,7 @@ class Fields:
             return Indexed(field.name, kind, _OF_KIND[held], path, elsewhere=elsewhere, lists=lists)
         analysed = path in TEXTS
         whole = f"{path}.keyword" if analysed else path
-        return Indexed(field.name, kind, "keyword", path, whole, path if analysed else None, elsewhere, lists)
+        return Indexed(field.name, kind, "keyword", path, whole, path if analysed else None, elsewhere, lists, _RUNS)
 
 
 def _of_others(field: FieldType, target: Target) -> Indexed | None:

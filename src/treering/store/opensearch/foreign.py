@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from treering.model.columns import Kind, escape
 from treering.model.mapping import fields
-from treering.store.opensearch.cluster import LENIENT, Refused, named
+from treering.store.opensearch.cluster import LENIENT, Refused, named, parts
 from treering.store.opensearch.target import Target
 
 if TYPE_CHECKING:
@@ -94,10 +94,8 @@ class Foreign:
 
     def mappings(self, indexes: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """Return the mappings of indexes."""
-        if not indexes:
-            return {}
-        told = self._cluster.call("GET", f"/{named(*indexes)}/_mapping", None, LENIENT)
-        return {index: about["mappings"] for index, about in told.items()}
+        told = [self._cluster.call("GET", f"/{part}/_mapping", None, LENIENT) for part in parts(indexes)]
+        return {index: about["mappings"] for found in told for index, about in found.items()}
 
     def targets(self, index: str) -> list[Target]:
         """Return how an index is searched, shard by shard: documents have numbers only within theirs."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Beyond it, groups are hardly fewer than documents and cost OpenSearch more.
 MOST = 100_000
+# So many documents a group, in the first page of groups, are worth asking for the others.
+_LEAST = 4
 
 
 def planned(
@@ -56,6 +58,8 @@ def _rows(made: Plan, query: dict[str, Any], target: Target, puller: Puller, bud
     answer, read = puller.aggregations(target, made.body(query), {})
     budget.spend(read)
     rows, after = made.read(answer)
+    if after is not None and _count(made, rows) < _LEAST * len(rows):
+        raise Inexact("groups are hardly fewer than documents")
     if after is not None:
         with puller.point(target) as point:
             rows, after, answer = [], None, {}
@@ -71,8 +75,12 @@ def _rows(made: Plan, query: dict[str, Any], target: Target, puller: Puller, bud
     return rows
 
 
+def _count(made: Plan, rows: Sequence[list[Any]]) -> int:
+    place = len(made.groups.keys) + next(n for n, metric in enumerate(made.groups.metrics) if metric.kind == "rows")
+    return sum(row[place] for row in rows)
+
+
 def _check_total(made: Plan, rows: Sequence[list[Any]], total: int) -> None:
     """A document with several values is in several groups."""
-    place = len(made.groups.keys) + next(n for n, metric in enumerate(made.groups.metrics) if metric.kind == "rows")
-    if sum(row[place] for row in rows) != total:
+    if _count(made, rows) != total:
         raise Inexact("some documents hold several values of a key")

@@ -22,6 +22,8 @@ PAGE = 10_000
 _MILLI = 1_000_000
 # Sums of whole numbers are made as doubles, which hold them exactly up to here.
 _WHOLE = float(1 << 53)
+# PPL's float is a double here: an answer shows 6.2 where a record says so.
+_REALS = frozenset({Type.FLOAT, Type.DOUBLE})
 _MAPPED = "::ffff:"
 
 
@@ -36,7 +38,7 @@ class Plan:
     groups: Groups
     sources: tuple[Mapping[str, Any], ...]
     metrics: Mapping[str, Any]
-    checks: Mapping[str, Any]
+    checks: dict[str, Any]
     kinds: Mapping[str, Type]
 
     def body(self, query: Mapping[str, Any], after: Any = None) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Plan:
             return value.lower().removeprefix(_MAPPED)
         if kind in coerce.INTEGERS:
             return int(value)
-        return float(value) if kind is Type.DOUBLE else value
+        return float(value) if kind in _REALS else value
 
     def _metric(self, metric: Metric, place: int, bucket: Mapping[str, Any]) -> Any:
         if metric.kind == "rows":
@@ -114,7 +116,7 @@ def plan(groups: Groups, fields: Fields, schema: StreamSchema, *, own: bool) -> 
     kinds: dict[str, Type] = {}
     for place, key in enumerate(groups.keys):
         field = fields.get(key.field)
-        source = None if field is None or not field.complete else _source(key, field)
+        source = None if field is None or not field.complete else source_of(key, field)
         if source is None:
             return None
         sources.append({f"k{place}": source})
@@ -136,11 +138,12 @@ def plan(groups: Groups, fields: Fields, schema: StreamSchema, *, own: bool) -> 
     return Plan(groups, tuple(sources), metrics, checks, kinds)
 
 
-def _source(key: GroupKey, field: Indexed) -> Mapping[str, Any] | None:
+def source_of(key: GroupKey, field: Indexed) -> Mapping[str, Any] | None:
+    """Return the source of a composite aggregation for a key, or None where its values are not those of the field."""
     if key.step is None:
         path = field.whole if field.type == "keyword" else field.path
         same = field.type == "keyword" and field.kind in {Type.STRING, Type.IP}
-        same |= field.type == "double" and field.kind is Type.DOUBLE
+        same |= field.type == "double" and field.kind in _REALS
         same |= field.type in {"boolean", "ip"} and field.kind.value == field.type
         same |= _all_fit(field)
         return {"terms": {"field": path, "missing_bucket": True}} if same and path is not None else None
@@ -152,7 +155,7 @@ def _source(key: GroupKey, field: Indexed) -> Mapping[str, Any] | None:
         if key.origin:
             about["offset"] = f"+{key.origin // _MILLI}ms"
         return {"date_histogram": about}
-    if key.origin or not (_all_fit(field) or (field.type == "double" and field.kind is Type.DOUBLE)):
+    if key.origin or not (_all_fit(field) or (field.type == "double" and field.kind in _REALS)):
         return None
     return {"histogram": about | {"interval": key.step}}
 
@@ -167,7 +170,7 @@ def _aggregation(metric: Metric, field: Indexed) -> Mapping[str, Any] | None:
     if metric.kind == "count":
         same = field.type in {"keyword", "boolean", "ip", "date", "date_nanos", "double", "float"} or _all_fit(field)
         return {"filter": {"exists": {"field": field.path}}} if same else None
-    number = _all_fit(field) or (field.kind is Type.DOUBLE and field.type in {"double", "long"})
+    number = _all_fit(field) or (field.kind in _REALS and field.type in {"double", "long"})
     return {"stats": {"field": field.path}} if number else None
 
 

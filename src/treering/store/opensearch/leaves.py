@@ -30,6 +30,8 @@ _WORD = re.compile(r"[a-z0-9_]+")
 _PLAIN = re.compile(r"[a-z0-9_.,;:'\u00df-\u00f6\u00f8-\u024f\u03ac-\u03ce\u0430-\u045f\u4e00-\u9fff]+")
 # Capital letters beyond ASCII whose lower case is an ASCII letter.
 _FOREIGN = {"i": "\u0130", "k": "\u212a"}
+# So much of a run of letters is in the index (see `state.LONGEST_WORD`).
+_LONGEST_RUN = 200
 _LONGEST_PATTERN = 900
 _MOST_GAPS = 12
 _MOST_VALUES = 60_000
@@ -241,8 +243,10 @@ def _stamp(ns: int) -> str:
 
 
 def _words(condition: HasWords, field: Indexed) -> Found | None:
-    if field.words is None or field.kind is not Type.STRING:
+    if field.kind is not Type.STRING:
         return None
+    if field.words is None:
+        return _runs(condition, field)
     if not all(_PLAIN.fullmatch(word) for word in condition.words):
         return None
     *before, last = condition.words
@@ -255,6 +259,20 @@ def _words(condition: HasWords, field: Indexed) -> Found | None:
         exact = not condition.phrase or not before
         return Found(queries[0] if len(queries) == 1 else {"bool": {"filter": queries}}, exact)
     return Found({"bool": {"should": queries, "minimum_should_match": condition.least}})
+
+
+def _runs(condition: HasWords, field: Indexed) -> Found | None:
+    """Ask for the letters of the words among those of all fields."""
+    if field.runs is None:
+        return None
+    *before, last = [_WORD.findall(word) for word in condition.words]
+    asked: list[Dsl] = [{"term": {field.runs: run[:_LONGEST_RUN]}} for word in before for run in word]
+    asked += [{"prefix" if condition.prefix else "term": {field.runs: run[:_LONGEST_RUN]}} for run in last]
+    if not asked or not all([*before, last]) or 1 < condition.least < len(condition.words):
+        return None
+    if condition.phrase or condition.least >= len(condition.words):
+        return Found(asked[0] if len(asked) == 1 else {"bool": {"filter": asked}}, exact=False)
+    return Found(_any(asked), exact=False)
 
 
 def _word_form(condition: HasForm, field: Indexed) -> Found | None:

@@ -15,7 +15,7 @@ from treering.store.opensearch.dsl import number_of
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from treering.stage.store import Limits
     from treering.store.opensearch.cluster import Cluster
@@ -84,9 +84,7 @@ class Puller:
         told = self._cluster.call("POST", f"/{named(target.indexes)}/_count", {"query": query}, LENIENT)
         return int(told["count"])
 
-    def aggregations(
-        self, target: Target, body: dict[str, Any], point: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], int]:
+    def aggregations(self, target: Target, body: dict[str, Any], point: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """Return the answer to a search without hits, at a point in time if one is given, and its size in bytes."""
         if point:
             found = self._cluster.raw("POST", "/_search", body | dict(point))
@@ -136,29 +134,35 @@ class Puller:
         order = list(order) or [number_of(target)]
         if newest:
             order = [{target.time: {"order": "desc", "missing": "_last", "numeric_type": "long"}}, *order]
-        body: dict[str, Any] = {"query": query, "sort": order, "track_total_hits": False}
-        if fields is not None:
-            body["_source"] = _includes(target, fields)
-        if not target.own:
-            body["seq_no_primary_term"] = True
+        body = _body(target, query, order, fields)
         size = min(newest, FIRST_PAGE) if newest else FIRST_PAGE
         if most is not None:
             size, few = min(max(most, 1), FIRST_PAGE), few or most <= FIRST_PAGE
         point_in_time = contextlib.nullcontext(_NO_POINT) if few or newest else self.point(target)
         with point_in_time as point:
-            while True:
-                budget.check()
-                hits, read = self._page(target, body | point | {"size": size})
-                budget.spend(read)
-                if hits:
-                    yield hits
-                if most is not None:
-                    most -= len(hits)
-                if len(hits) < size or most == 0:
-                    return
-                body["search_after"] = hits[-1]["sort"]
-                size = max(100, min(_LARGEST_PAGE, _PAGE_BYTES * size // max(read, 1), size * 4))
-                size = size if most is None else min(size, most)
+            yield from self._walk(target, body | point, size, most, budget)
+
+    def includes(self, target: Target, fields: Sequence[str]) -> list[str] | bool:
+        """Return what of a document is needed for `fields`."""
+        return _includes(target, fields)
+
+    def _walk(
+        self, target: Target, body: dict[str, Any], size: int, most: int | None, budget: Budget
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield page after page, the first one of `size` hits, of at most `most` hits together."""
+        while True:
+            budget.check()
+            hits, read = self._page(target, body | {"size": size})
+            budget.spend(read)
+            if hits:
+                yield hits
+            if most is not None:
+                most -= len(hits)
+            if len(hits) < size or most == 0:
+                return
+            body["search_after"] = hits[-1]["sort"]
+            size = max(100, min(_LARGEST_PAGE, _PAGE_BYTES * size // max(read, 1), size * 4))
+            size = size if most is None else min(size, most)
 
     def _page(self, target: Target, body: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
         if "pit" in body:
@@ -190,6 +194,15 @@ class Puller:
             with contextlib.suppress(Refused):
                 body = {"id": point} if self._elastic else {"pit_id": [point]}
                 self._cluster.call("DELETE", f"/{path}", body, patience_s=0)
+
+
+def _body(target: Target, query: Any, order: list[Any], fields: Sequence[str] | None) -> dict[str, Any]:
+    body: dict[str, Any] = {"query": query, "sort": order, "track_total_hits": False}
+    if fields is not None:
+        body["_source"] = _includes(target, fields)
+    if not target.own:
+        body["seq_no_primary_term"] = True
+    return body
 
 
 def _includes(target: Target, fields: Sequence[str]) -> list[str] | bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.core.errors import Permanent, UserError
-from treering.store.opensearch.cluster import Refused, named
+from treering.core.errors import Permanent, Retryable, UserError
+from treering.store.opensearch.cluster import Refused, named, parts
 from treering.store.opensearch.columns import ROOT, Columns
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from treering.store.opensearch.config import Config
 
 BLOCK = 1 << 20
+_NAME = re.compile(r'(?!\.\.?$)[^-_+.\s\\/*?"<>|,#:A-Z][^\s\\/*?"<>|,#:A-Z]*')
+_LONGEST_NAME = 200
 _PAGE = 10_000
 _PRIORITY = 200
 # A run of ASCII letters, digits and underscores, or of characters beyond ASCII, in lower case: `stage.store.Tokens`.
@@ -135,6 +138,11 @@ class State:
 
     def declare(self, stream: str, mapping: Mapping[str, Any], *, new: bool) -> Known:
         """Keep a stream's mapping. Raises `UserError` when it is to be `new` and exists, or cannot have the name."""
+        if not _NAME.fullmatch(stream) or len(stream.encode()) > _LONGEST_NAME:
+            raise UserError(
+                f"{stream!r} cannot be the name of an index",
+                hint=r'lower case, at most 200 bytes, none of \ / * ? " < > | , # : or a space, no - _ + . first',
+            )
         with self._lock:
             body = self._template(stream, mapping)
             try:
@@ -144,7 +152,7 @@ class State:
             except Refused as refused:
                 if new and "already exists" in refused.reason:
                     raise UserError(f"stream {stream!r} exists") from refused
-                raise UserError(f"cannot have a stream {stream!r}: {refused.reason}") from refused
+                raise Retryable(f"cannot have a stream {stream!r}: {refused.reason}") from refused
             held = self.streams.get(stream)
             columns = held.columns if held is not None else Columns(self._config.fields)
             self.streams[stream] = Known(stream, self.alias(stream), mapping, columns)
@@ -168,7 +176,8 @@ class State:
             "template": {
                 "aliases": {alias: {}},
                 "settings": settings,
-                "mappings": {"dynamic": False, "properties": {ROOT: _OWN}},
+                # An index that OpenSearch made itself, since ours was deleted, knows no fields: see `index`.
+                "mappings": {"dynamic": "strict", "properties": {ROOT: _OWN}},
             },
         }
 
@@ -183,36 +192,55 @@ class State:
                 raise Permanent(error.message) from error
 
     def index(self, stream: Known, day: str) -> str:
-        """Return the index of a day, created now when it was not there."""
+        """Return the index of a day, created now when it was not there. Raises `Retryable` when it cannot be."""
         name = f"{self._config.prefix}{stream.name}-{day}"
         with self._lock:
             held = self._indexes.setdefault(stream.name, set())
             if name not in held:
                 with stream.columns.lock:
                     properties = stream.columns.properties(stream.columns.kinds)
-                self._create(name, {"mappings": {"properties": properties}} if properties else None)
-                if properties:  # it may have been there with fewer
-                    self._cluster.call("PUT", f"/{named(name)}/_mapping", {"properties": properties})
+                mapping = {"dynamic": False, "properties": properties}
+                try:
+                    self._create(name, {"mappings": mapping})
+                    # It may have been there with fewer.
+                    self._cluster.call("PUT", f"/{named(name)}/_mapping", mapping)
+                except Refused as refused:  # too many shards, an index with the alias's name: not the records' fault
+                    raise Retryable(f"cannot have the index {name}: {refused.reason}", retry_after_s=10) from refused
                 held.add(name)
         return name
 
     def learn(self, stream: Known, index: str, names: Iterable[str], items: Mapping[str, Kind]) -> None:
         """Keep columns that are new, durably, and have `index` take them in."""
-        columns = stream.columns
-        if all(name in columns.order for name in names):
+        columns, wanted = stream.columns, list(names)
+        if all(name in columns.order for name in wanted):
             return
         with columns.lock:
-            before = len(columns.kinds), len(columns.order)
-            fresh = [name for name in names if columns.add(name, items.get(name))]
-            paths = list(columns.kinds)[before[0] :]
+            order = len(columns.order)
+            fresh = self._mapped(stream, index, wanted, items)
             try:
-                self._keep(stream.name, before[1], [(name, columns.order[name]) for name in fresh])
-                if paths:
-                    properties = columns.properties(paths)
-                    self._cluster.call("PUT", f"/{named(index)}/_mapping", {"properties": properties})
+                self._keep(stream.name, order, [(name, columns.order[name]) for name in fresh])
             except BaseException:
-                columns.forget(fresh, paths)
+                columns.forget(fresh)
                 raise
+
+    def _mapped(self, stream: Known, index: str, names: list[str], items: Mapping[str, Kind]) -> list[str]:
+        """Add columns, mapped in `index` as far as it takes them; returns those that are new."""
+        columns = stream.columns
+        for _ in range(2):
+            fresh = [name for name in names if columns.add(name, items.get(name))]
+            properties = columns.properties(columns.claimed(fresh))
+            try:
+                if properties:
+                    self._cluster.call("PUT", f"/{named(index)}/_mapping", {"properties": properties})
+            except BaseException as error:
+                columns.forget(fresh)
+                if not isinstance(error, Refused):
+                    raise
+                # Another process had records with these fields first.
+                columns.know(self._columns_of().get(stream.name, ()))
+            else:
+                return fresh
+        return [name for name in names if columns.know([(name, "")])]
 
     def _keep(self, stream: str, order: int, fresh: list[tuple[str, str]]) -> None:
         lines = bytearray()
@@ -255,8 +283,8 @@ class State:
             self._indexes.pop(stream, None)
             if held is None:
                 return False
-            if found := [name for name in self.indexes(held) if name.startswith(f"{self._config.prefix}{stream}-")]:
-                self._cluster.call("DELETE", f"/{named(*found)}")
+            for part in parts([name for name in self.indexes(held) if self.stream_of(name) == stream]):
+                self._cluster.call("DELETE", f"/{part}")
             query = {"query": {"term": {"stream": stream}}}
             self._cluster.call("POST", f"/{named(self._index)}/_refresh")
             while hits := self._cluster.call("POST", f"/{named(self._index)}/_search", query | {"size": _PAGE})["hits"][

@@ -22,6 +22,8 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _MOST_OF_A_REQUEST = 10_000
 _TOO_LARGE = 413
+# There is no index, or one that OpenSearch made in its place without the fields of the stream.
+_UNMADE = frozenset({"index_not_found_exception", "strict_dynamic_mapping_exception"})
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ class Writer:
         reason = str((error.get("caused_by") or {}).get("reason") or error.get("reason") or f"status {status}")[:300]
         if status in AGAIN:
             return reason
-        if error.get("type") == "index_not_found_exception":
+        if error.get("type") in _UNMADE:
             self._missing(item.index)
             return reason
         if status == 403:

@@ -1,4 +1,5 @@
-/* Cuts texts into tokens and remembers which blocks each token is in: the inner loop of the token index.
+/* Cuts texts into tokens and remembers which blocks and columns each token is in, and in how many rows of a column it
+ * stands as a word: the inner loop of the token index.
  *
  * What a token is says `tokens.py`, whose `hash_of` gives the same numbers. Freestanding C: the only memory is what
  * `take` cuts from WebAssembly's linear memory, which grows and goes away as a whole.
@@ -16,27 +17,41 @@ typedef unsigned long long u64;
 #define LONGEST 64u
 #define CHUNK (1u << 20)
 
+#define FEWEST 8u
+
 enum { NONE, ASCII, BEYOND, ALONE }; /* between tokens; a letter of ASCII; another; one that is a token by itself */
+enum { MANY = 1, UNSURE = 2 };       /* a token in several columns; one whose rows are not known in this column */
+enum { WORD, PART, PERHAPS };        /* a word of Lucene's; a part of one; next to letters that only Unicode's tables know */
 
 typedef struct {
     u64 hash;
     u64 order; /* the first eight bytes as a number, so that numbers are sorted as texts are */
     u32 text;
-    u8 length, digits, hexes, unused;
+    u8 length, digits, hexes, flags;
+    u32 rows, last; /* how many rows of `column` have it as a word, and which one was the last */
+    u32 column, unused;
 } Token;
+
+typedef struct { u32 token, column, rows; } Tally;
 
 extern u8 __heap_base;
 static u32 top, arena, arena_end;
-static u32 words;            /* 64-bit words of a set of blocks */
+static u32 words;            /* 64-bit words of a set of blocks, and one more for the columns */
 static Token *tokens;        /* in order of first appearance */
-static u64 *masks;           /* `words` for each token: the blocks it is in */
+static u64 *masks;           /* `words` for each token: the blocks it is in, and bits of its columns */
+static Tally *tallies;       /* of columns that a token was in before the one it was seen in last */
+static u32 tallied, tally_room;
+static u32 column, counting; /* the column at hand, and whether its rows are counted */
+static u64 column_bit;
+static u32 row, weight;      /* the row at hand, and for how many rows like it it stands */
+static u32 unreal;           /* numbers for rows that stand for others, counted down */
 static u32 *slots;           /* hash table: number of a token, plus one */
 static u32 count, room;
 static u64 *longer;          /* the blocks that hold a token longer than LONGEST */
 static u8 kinds[256];
 
 #define SEEN 256u
-static struct { u64 key; const u8 *text; u32 length; } seen[SEEN]; /* texts of this call of `add`: many repeat */
+static struct { u64 key; const u8 *text; u32 length, more; } seen[SEEN]; /* texts of this call of `add`: many repeat */
 
 static u32 take(u32 size) {
     u32 start = (top + 15u) & ~15u;
@@ -62,9 +77,9 @@ static void grow(void) {
     tokens = all, masks = sets, slots = table, room = more;
 }
 
-EXPORT(begin) void begin(u32 mask_words) {
+EXPORT(begin) void begin(u32 block_words) {
     top = (u32)&__heap_base;
-    words = mask_words;
+    words = block_words + 1, unreal = 0xFFFFFFFEu;
     for (u32 i = 0; i < 256; i++) {
         u8 letter = (u8)(i | 32);
         u8 ascii = (letter >= 'a' && letter <= 'z' && i < 128) || (i >= '0' && i <= '9') || i == '_';
@@ -125,28 +140,79 @@ static u32 place(u64 value) {
     return at;
 }
 
-static void put(const u8 *text, u32 length, u32 block) {
+/* Keeps what was counted of a token in the column it was in before. */
+static void tally(u32 number, Token *token) {
+    if (!(token->flags & UNSURE) && token->rows >= FEWEST) {
+        if (tallied == tally_room) {
+            u32 more = tally_room ? tally_room * 2 : 1024;
+            Tally *all = (Tally *)take(more * sizeof(Tally));
+            __builtin_memcpy(all, tallies, tallied * sizeof(Tally));
+            tallies = all, tally_room = more;
+        }
+        tallies[tallied++] = (Tally){number, token->column, token->rows};
+    }
+    token->flags = MANY, token->rows = 0, token->last = 0xFFFFFFFFu, token->column = column;
+}
+
+static void put(const u8 *text, u32 length, u32 block, u8 as) {
     u64 bit = 1ull << (block & 63);
-    if (length > LONGEST) longer[block >> 6] |= bit, length = LONGEST;
+    if (length > LONGEST) longer[block >> 6] |= bit, longer[words - 1] |= column_bit, length = LONGEST, as = PERHAPS;
     u64 value = hash(text, length);
     u32 at = place(value);
     if (!slots[at]) {
         if (count == room) grow(), at = place(value);
-        describe(&tokens[count], value, text, length);
+        Token *fresh = &tokens[count];
+        describe(fresh, value, text, length);
+        fresh->column = column, fresh->last = 0xFFFFFFFFu;
         slots[at] = ++count;
     }
-    masks[(slots[at] - 1) * words + (block >> 6)] |= bit;
+    u32 number = slots[at] - 1;
+    u64 *mask = &masks[number * words];
+    mask[block >> 6] |= bit, mask[words - 1] |= column_bit;
+    Token *token = &tokens[number];
+    if (token->column != column) tally(number, token);
+    if (as == PERHAPS || !counting) token->flags |= UNSURE;
+    else if (as == WORD && token->last != row) token->last = row, token->rows += weight;
 }
 
-static void split(const u8 *text, const u8 *end, u32 block) {
+static u8 is_digit(u8 byte) { return byte >= '0' && byte <= '9'; }
+static u8 is_letter(u8 byte) { return (u8)((byte | 32) - 'a') < 26; }
+
+/* Whether a token goes on beyond `near`, the byte next to its `edge`: by Unicode's text segmentation a full stop, a colon
+ * and an apostrophe join letters, a full stop, a comma, a semicolon and an apostrophe digits. `far` comes after `near`. */
+static u8 joined(u8 edge, u8 near, u8 far) {
+    if (near >= 128) return PERHAPS;
+    u8 letter = is_letter(edge), digit = is_digit(edge);
+    u8 joins = (near == '.' || near == '\'') ? letter | digit : near == ':' ? letter : (near == ',' || near == ';') ? digit : 0;
+    if (!joins) return WORD;
+    if (far >= 128) return PERHAPS;
+    return (letter ? is_letter(far) : is_digit(far)) ? PART : WORD;
+}
+
+static void split(const u8 *begin, const u8 *end, u32 block) {
+    const u8 *text = begin;
     while (text < end) {
         u8 kind = kinds[*text];
         const u8 *start = text++;
         if (kind == NONE) continue;
         if (kind == ALONE) kind = BEYOND;
         while (text < end && kinds[*text] == kind) text++;
-        put(start, (u32)(text - start), block);
+        u8 as = kind == ASCII ? WORD : PERHAPS;
+        if (kind == ASCII && start > begin) as = joined(*start, start[-1], start - 1 > begin ? start[-2] : ' ');
+        if (as == WORD && kind == ASCII && text < end) as = joined(text[-1], *text, text + 1 < end ? text[1] : ' ');
+        put(start, (u32)(text - start), block, as);
     }
+}
+
+/* Counts the words of a text for the rows that repeated it. */
+static void settle(u32 at, u32 block) {
+    if (!seen[at].more) return;
+    row = unreal--, weight = seen[at].more, seen[at].more = 0;
+    split(seen[at].text, seen[at].text + seen[at].length, block);
+}
+
+static void settle_all(u32 block) {
+    for (u32 at = 0; at < SEEN; at++) settle(at, block), seen[at].length = 0;
 }
 
 static u8 same(const u8 *one, const u8 *other, u32 length) {
@@ -159,28 +225,49 @@ static u8 same(const u8 *one, const u8 *other, u32 length) {
 }
 
 /* Whether the same text was here before; of two that take turns in one place it may not be noticed. */
-static u8 repeats(const u8 *text, u32 length) {
+static u8 repeats(const u8 *text, u32 length, u32 block) {
     u64 key = length < 8 ? load(text) & ((1ull << (8 * length)) - 1) : load(text) * 3 + load(text + length - 8);
     key = (key + length) * 0x6A09E667F3BCC909ull;
     u32 at = (u32)(key >> 56);
-    if (seen[at].key == key && seen[at].length == length && same(seen[at].text, text, length)) return 1;
+    if (seen[at].key == key && seen[at].length == length && same(seen[at].text, text, length)) {
+        seen[at].more++;
+        return 1;
+    }
+    settle(at, block);
     seen[at].key = key, seen[at].text = text, seen[at].length = length;
     return 0;
 }
 
-/* Takes in `number` texts one after another: text i of row rows[i], which ascend, ends where ends[i + 1] says. Eight
- * bytes beyond the last one may be read. */
-EXPORT(add) void add(const u8 *data, const u32 *ends, const u32 *rows, u32 number, u32 block_rows) {
+/* Takes in `number` texts of a column, one after another: text i of row rows[i], which ascend, ends where ends[i + 1]
+ * says. Eight bytes beyond the last one may be read. `bit` stands for the column in the set of a token; its rows are
+ * counted if `counted`. */
+EXPORT(add) void add(const u8 *data, const u32 *ends, const u32 *rows, u32 number, u32 block_rows, u32 of, u32 bit,
+                     u32 counted) {
     u32 block = 0, next = 0;
+    column = of, column_bit = 1ull << (bit & 63), counting = counted;
     for (u32 i = 0; i < number; i++) {
         if (rows[i] >= next) {
+            settle_all(block);
             block = rows[i] / block_rows, next = (block + 1) * block_rows;
-            for (u32 k = 0; k < SEEN; k++) seen[k].length = 0;
         }
         const u8 *text = data + (ends[i] - ends[0]);
         u32 length = ends[i + 1] - ends[i];
-        if (length && !repeats(text, length)) split(text, text + length, block);
+        if (!length || repeats(text, length, block)) continue;
+        row = rows[i], weight = 1;
+        split(text, text + length, block);
     }
+    settle_all(block);
+}
+
+/* Closes the count of every token; then `found_tallies` are all there are. */
+EXPORT(tally_all) u32 tally_all(void) {
+    column = 0xFFFFFFFFu;
+    for (u32 i = 0; i < count; i++) {
+        u8 flags = tokens[i].flags & MANY;
+        tally(i, &tokens[i]);
+        tokens[i].flags = flags;
+    }
+    return tallied;
 }
 
 /* Writes the tokens whose numbers are `chosen`, each after a newline, and returns where they end. */
@@ -199,3 +286,4 @@ EXPORT(found) u32 found(void) { return count; }
 EXPORT(found_tokens) u32 found_tokens(void) { return (u32)tokens; }
 EXPORT(found_masks) u32 found_masks(void) { return (u32)masks; }
 EXPORT(found_longer) u32 found_longer(void) { return (u32)longer; }
+EXPORT(found_tallies) u32 found_tallies(void) { return (u32)tallies; }

@@ -1,0 +1,83 @@
+"""What is known of principals of vector databases, and what they have kept to so far.
+
+A principal that has kept to few addresses, clients, tenants or collections for long enough surprises with another one;
+one that uses many surprises with none. What it shows is learnt at once, so each surprise is told once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from treering.detect._coverage import Coverage
+
+HOUR_NS = 3600 * 10**9
+_DAY = 24
+_KEPT_HOURS = 72
+
+
+class Collection(msgspec.Struct):
+    """What is known of one principal's reading of one collection; `hours` counts reads by hour since 1970."""
+
+    first_ns: int
+    reads: int = 0
+    flagged: bool = False
+    recent: list[int] = []
+    unusual: bool = False
+    hours: dict[int, int] = {}
+
+
+class Principal(msgspec.Struct):
+    """What is known of one principal."""
+
+    named_ns: int
+    first_ns: int = 0
+    last_ns: int = 0
+    accesses: int = 0
+    allowed: int = 0
+    refused: list[int] = []
+    wanted: dict[str, int] = {}
+    collections: dict[str, Collection] = {}
+    burst_ns: int = 0
+    burst_end_ns: int = 0
+    granted_ns: int = 0
+    granted: dict[str, int] = {}
+    awake_ns: int = 0
+    unexplained: list[int] = []
+    kept_to: dict[str, list[str]] = {}
+
+
+class State(msgspec.Struct):
+    """All that is known."""
+
+    principals: dict[str, Principal] = {}
+    roles: dict[str, tuple[str, ...]] = {}
+    first_ns: int = 0
+    accesses: int = 0
+    coverage: Coverage = msgspec.field(default_factory=Coverage)
+
+
+def surprises(who: Principal, kind: str, value: str, settled: bool, most: int) -> bool:
+    """Whether `who`, whose habits are `settled`, shows a `value` of `kind` beside the few (`most`) it kept to."""
+    held = who.kept_to.setdefault(kind, [])
+    if value in held:
+        return False
+    new = settled and len(held) <= most
+    if len(held) <= most:
+        held.append(value)
+    return new
+
+
+def more_than_ever(known: Collection, at_ns: int, times: float, least: int) -> int:
+    """Count a read at `at_ns`; return the reads of three hours in a row that are each `times` as many as any before.
+
+    0 when they are not, or when less than a day before them is known.
+    """
+    hour = at_ns // HOUR_NS
+    known.hours[hour] = known.hours.get(hour, 0) + 1
+    if len(known.hours) > _KEPT_HOURS:
+        del known.hours[min(known.hours)]
+    last = [known.hours.get(hour - back, 0) for back in (1, 2, 3)]
+    before = [count for at, count in known.hours.items() if at < hour - 3]
+    if not before or hour - min(known.hours) < _DAY or min(last) < max(least, times * max(before)):
+        return 0
+    return sum(last)

@@ -1,0 +1,163 @@
+"""What the detection of a known day came to, compared with what happened in it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from treering.model.times import rfc3339_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from treering.model.finding import Finding
+    from treering.model.incident import Incident
+    from treering.testing.day.truth import Incident as Happened
+    from treering.testing.day.truth import Truth
+
+MINUTE = 60 * 10**9
+_AFTER = 30 * MINUTE
+# Who may speak of which kind of thing. What is left out is coincidence: a latency finding during an injection.
+SPEAK_OF: Mapping[str, frozenset[str]] = {
+    kind: frozenset(names.split())
+    for kind, names in {
+        "training_failure": "training crashes templates rules",
+        "crash_loop": "crashes templates errors throughput latency rules",
+        "latency_regression": "latency throughput rules outliers drift",
+        "provider_errors": "errors latency throughput templates rules outliers",
+        "prompt_injection": "prompts secrets rules",
+        "indirect_injection": "prompts secrets rules",
+        "drift": "drift tokens latency cost throughput outliers rules",
+        "spend_loop": "spend tokens cost throughput latency outliers drift rules",
+        "hallucination": "groundedness drift templates rules latency tokens cost outliers throughput",
+        "vector_access": "vector_access errors templates rules",
+    }.items()
+}
+# Whose names must be among those of its findings; where nothing is listed, one of its services.
+_WHO = {
+    "training_failure": ("run", "host"),
+    "crash_loop": ("host", "process"),
+    "provider_errors": ("model",),
+    "prompt_injection": ("user",),
+    "indirect_injection": ("document",),
+    "spend_loop": ("tool", "user"),
+    "vector_access": ("principal",),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Findings and incidents of a day with its truth.
+
+    `first_record_ns` maps the id of what happened to the start of the first record that shows it.
+    """
+
+    truth: Truth
+    findings: Sequence[Finding]
+    incidents: Sequence[Incident]
+    first_record_ns: Mapping[str, int]
+
+    def of(self, happened: Happened) -> list[Finding]:
+        """Return the findings that speak of one thing that happened."""
+        return [finding for finding in self.findings if self.explained.get(finding.fingerprint) == happened.id]
+
+    @cached_property
+    def explained(self) -> dict[str, str]:
+        """Fingerprint to the id of what the finding speaks of; without those that nothing explains."""
+        found = {}
+        for finding in self.findings:
+            best, name = max((_fit(finding, happened), happened.id) for happened in self.truth.incidents)
+            if best > 0:
+                found[finding.fingerprint] = name
+        return found
+
+    def delay_minutes(self, happened: Happened) -> float | None:
+        """Return the minutes from the first record that shows it to the first notice; None without a finding."""
+        noticed = [finding.noticed_ns for finding in self.of(happened)]
+        return (min(noticed) - self.first_record_ns[happened.id]) / MINUTE if noticed else None
+
+    def names(self, happened: Happened) -> bool:
+        """Return whether its findings name whom it concerns."""
+        named = {entity.value for finding in self.of(happened) for entity in finding.entities}
+        wanted = {name for part in _WHO.get(happened.kind, ()) for name in happened.entities.get(part, ())}
+        return bool(named & (wanted or set(happened.services)))
+
+    def pairwise_f1(self) -> float:
+        """Return how well findings are put together: F1 over pairs of explained findings that are in an incident."""
+        case = {name: incident.id for incident in self.incidents for name in incident.findings}
+        labelled = [(label, case[name]) for name, label in self.explained.items() if name in case]
+        both = one = other = 0
+        for (label, group), (label_2, group_2) in itertools.combinations(labelled, 2):
+            both += label == label_2 and group == group_2
+            one += label != label_2 and group == group_2
+            other += label == label_2 and group != group_2
+        return 2 * both / max(1, 2 * both + one + other)
+
+    def own_incident(self, happened: Happened) -> Incident | None:
+        """Return the incident with most of its findings, None when it has none or is more about something else."""
+        mine = {finding.fingerprint for finding in self.of(happened)}
+        best = max(self.incidents, key=lambda incident: len(mine.intersection(incident.findings)), default=None)
+        if best is None or not mine.intersection(best.findings):
+            return None
+        labels = [label for name in best.findings if (label := self.explained.get(name))]
+        return best if max(labels, key=labels.count) == happened.id else None
+
+    def by(self, happened: Happened, detector: str) -> list[Finding]:
+        """Return the findings of one detector about one thing that happened, first noticed first."""
+        found = [finding for finding in self.of(happened) if finding.detector == detector]
+        return sorted(found, key=lambda finding: finding.noticed_ns)
+
+    def false_incidents(self) -> list[Incident]:
+        """Return the incidents without a finding that anything explains."""
+        explained = self.explained
+        return [incident for incident in self.incidents if not any(name in explained for name in incident.findings)]
+
+
+def _fit(finding: Finding, happened: Happened) -> float:
+    """How well what happened explains a finding; 0 when it does not."""
+    start, end = rfc3339_ns(happened.start) or 0, rfc3339_ns(happened.end) or 0
+    if finding.detector not in SPEAK_OF[happened.kind] or finding.end_ns < start - MINUTE:
+        return 0.0
+    if finding.start_ns > end + _AFTER:
+        return 0.0
+    named = {entity.value for entity in finding.entities}
+    score = 4.0 * _shared_traces(finding, happened) + 2.0 * bool(_known(happened) & named)
+    return score + bool(set(happened.services) & named) + 0.5 * _inside(finding, start, end)
+
+
+def _shared_traces(finding: Finding, happened: Happened) -> float:
+    """Return which share of the traces that a finding shows are of what happened."""
+    shown = {item.trace_id for item in happened.evidence if item.trace_id}
+    seen = {item.trace_id for item in finding.evidence if item.trace_id}
+    return len(shown & seen) / max(1, len(seen))
+
+
+def _known(happened: Happened) -> set[str]:
+    """Return the names that belong to what happened, and the endpoints of its route."""
+    names = {name for held in happened.entities.values() for name in held}
+    routes = {*happened.entities.get("route", ()), str(happened.facts.get("route", ""))} - {""}
+    return names | {str(happened.facts.get("collection", ""))} | {f"/v1/assist/{route}" for route in routes}
+
+
+def _inside(finding: Finding, start: int, end: int) -> float:
+    """Return which share of a finding's records, of its time where it shows none, lies within the time."""
+    if finding.evidence:
+        return sum(start <= item.time_ns <= end for item in finding.evidence) / len(finding.evidence)
+    inside = min(finding.end_ns, end) - max(finding.start_ns, start)
+    return max(0.0, inside / max(1, finding.end_ns - finding.start_ns))
+
+
+def first_records(truth: Truth, starts: Mapping[str, int]) -> dict[str, int]:
+    """Return when the first record that shows each thing began; `starts` maps a trace id to its earliest span.
+
+    What lines of files show counts from its nominal begin.
+    """
+    found = {}
+    for happened in truth.incidents:
+        traces = [starts[item.trace_id] for item in happened.evidence if item.trace_id in starts]
+        begun = rfc3339_ns(happened.start) or 0
+        by_lines = any(item.marker for item in happened.evidence)
+        found[happened.id] = begun if by_lines or not traces else max(begun, min(traces))
+    return found
