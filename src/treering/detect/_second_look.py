@@ -61,7 +61,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             return self.user[people], self.data[documents]
         except KeyError as missing:
-            raise UserError(f"no budget {missing} in the calibration", hint="make it with `treering calibrate`") from None
+            hint = "make it with `treering calibrate`"
+            raise UserError(f"no budget {missing} in the calibration", hint=hint) from None
 
 
 def calibration(file: str = "") -> Calibration:
