@@ -55,12 +55,9 @@ class Config(BaseConfig, frozen=True):
         Literal["0.01", "0.003", "0.001", "0.0003", "0.0001"],
         Meta(description="the same share of documents and results of tools; each is told of once"),
     ] = "0.003"
-    everything: Annotated[
-        bool,
-        Meta(
-            description="whether the model reads texts too in which no phrase could be; twice the cost of this detector"
-        ),
-    ] = False
+    everything: Annotated[bool, Meta(description="whether the model also reads texts in which no phrase could be")] = (
+        False
+    )
     calibration: Annotated[str, Meta(description="file that `treering calibrate` wrote on own traffic")] = ""
 
 
