@@ -49,14 +49,15 @@ class Config(BaseConfig, frozen=True):
     ] = ()
     budget: Annotated[
         Literal["0.01", "0.003", "0.001", "0.0003", "0.0001", "off"],
-        Meta(description="share of harmless texts that the model may call an attack; `off` leaves it out"),
-    ] = "0.001"
-    everything: Annotated[
-        bool,
-        Meta(
-            description="whether the model reads texts too in which no phrase could be; twice the cost of this detector"
-        ),
-    ] = False
+        Meta(description="share of people's harmless texts that the model may call an attack; `off` leaves it out"),
+    ] = "0.0001"
+    document_budget: Annotated[
+        Literal["0.01", "0.003", "0.001", "0.0003", "0.0001"],
+        Meta(description="the same share of documents and results of tools; each is told of once"),
+    ] = "0.003"
+    everything: Annotated[bool, Meta(description="whether the model also reads texts in which no phrase could be")] = (
+        False
+    )
     calibration: Annotated[str, Meta(description="file that `treering calibrate` wrote on own traffic")] = ""
 
 
@@ -172,7 +173,7 @@ class Prompts:
         if self._limits is None or not said:
             return verdicts
         if self._second is None:
-            self._second = _second_look.SecondLook(self._limits)
+            self._second = _second_look.SecondLook(self._limits, self._scanner)
         return self._second.verdicts(said, verdicts)
 
     def _is_alarm(self, verdict: Verdict) -> bool:
@@ -326,7 +327,9 @@ _PEOPLE = {
 
 def _limits(config: Config) -> tuple[float, float] | None:
     """Return from which log-odds of the model on there is an alarm; None if it is not asked."""
-    return None if config.budget == "off" else _second_look.calibration(config.calibration).limits(config.budget)
+    if config.budget == "off":
+        return None
+    return _second_look.calibration(config.calibration).limits(config.budget, config.document_budget)
 
 
 def _remember(known: dict[str, T], key: str, value: T, limit: int) -> None:
