@@ -1,7 +1,6 @@
 """What a query demands of records, as a tree for stores that have a query language of their own.
 
-Each form here means exactly what the SQL of the same part means (`treering.query.operators`, `treering.query.lucene`);
-what has no such form is `ANYTHING`.
+Each form means exactly what the SQL of the same part means (`operators`, `lucene`); what has none is `ANYTHING`.
 """
 
 from __future__ import annotations
