@@ -72,14 +72,14 @@ def answers(store: DuckdbStore, texts: list[str], **range_ns: Any) -> list[Any]:
     return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     records=RECORDS,
     steps=st.integers(1, 4),
     merge=st.booleans(),
     deleted=st.sets(st.integers(0, 79), max_size=2),
     until=st.sampled_from([None, 5, 40]),
-    asked=st.lists(st.sampled_from(ASKED), min_size=3, max_size=3, unique=True),
+    asked=st.lists(st.sampled_from(ASKED), min_size=2, max_size=2, unique=True),
 )
 def test_segments_answer_as_memory_does(
     small_blocks: None, records: list[dict[str, Any]], steps: int, merge: bool, deleted: set[int], until: int | None,
