@@ -13,7 +13,7 @@ import json
 import random
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -48,7 +48,7 @@ class Spent:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.seconds: Counter[str] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
 
     def add(self, name: str, value: float = 1, **labels: str) -> None:
         """Take one measurement, as telemetry does."""
@@ -124,7 +124,9 @@ def watched(name: str, batches: Sequence[Batch]) -> None:
     total = (time.process_time() - began) / count * 1e6
     print(f"{name}: {total:.1f} us of CPU each, {found} findings")
     each = ", ".join(
-        f"{who} {took / count * 1e6:.2f}" for who, took in spent.seconds.most_common() if took / count > 5e-8
+        f"{who} {took / count * 1e6:.2f}"
+        for who, took in sorted(spent.seconds.items(), key=lambda pair: -pair[1])
+        if took / count > 5e-8
     )
     print(f"  {each}", flush=True)
 
