@@ -48,7 +48,7 @@ class Spent:
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.seconds: dict[str, float] = defaultdict(float)
 
     def add(self, name: str, value: float = 1, **labels: str) -> None:
         """Take one measurement, as telemetry does."""
@@ -125,7 +125,7 @@ def watched(name: str, batches: Sequence[Batch]) -> None:
     print(f"{name}: {total:.1f} us of CPU each, {found} findings")
     each = ", ".join(
         f"{who} {took / count * 1e6:.2f}"
-        for who, took in sorted(spent.seconds.items(), key=lambda one: -one[1])
+        for who, took in sorted(spent.seconds.items(), key=lambda pair: -pair[1])
         if took / count > 5e-8
     )
     print(f"  {each}", flush=True)
