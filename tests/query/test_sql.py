@@ -327,3 +327,74 @@ def test_no_function_that_is_allowed_reaches_outside() -> None:
         "current_user",
         "pad",
     }
+
+
+SPECIAL = {
+    "position": "position('o' in body)",
+    "like": "body like 'w%'",
+    "ilike": "body ilike 'W%'",
+    "extract": "extract(hour from @timestamp)",
+    "case": "case when n > 1 then 1 else 2 end",
+    "cast": "cast(n as text)",
+    "try_cast": "try_cast(body as int)",
+    "INTERVAL": "@timestamp + interval 1 hour",
+    "->": "'{\"a\": 1}' -> '$.a'",
+    "->>": "'{\"a\": 1}' ->> '$.a'",
+    "json_extract": "json_extract('{\"a\": 1}', '$.a')",
+    "json_extract_string": "json_extract_string('{\"a\": 1}', '$.a')",
+    "list_contains": "list_contains(json_extract_string('[1]', '$[*]'), '1')",
+    "if": "if(n > 1, 1, 2)",
+    "len": "len(body)",
+    "concat_ws": "concat_ws('-', body, service)",
+    "substring": "substring(body, 2, 2)",
+    "replace": "replace(body, 'w', 'v')",
+    "regexp_replace": "regexp_replace(body, 'w', 'v')",
+    "date_trunc": "date_trunc('hour', @timestamp)",
+    "pow": "pow(n, 2)",
+    "date_part": "date_part('hour', @timestamp)",
+    "strftime": "strftime(@timestamp, '%Y')",
+    "nth_value": "nth_value(n, 2) over ()",
+    "bool_and": "bool_and(n > 0)",
+    "bool_or": "bool_or(n > 0)",
+    "count_if": "count_if(n > 0)",
+    "ntile": "ntile(2) over (order by n)",
+    "corr": "corr(n, n)",
+    "arg_min": "arg_min(body, n)",
+    "arg_max": "arg_max(body, n)",
+    "ln": "ln(n + 1)",
+    "log": "log(n + 1)",
+}
+_TEXT = "upper lower length trim reverse".split()
+_PAIR = "left right contains starts_with prefix suffix regexp_matches regexp_extract coalesce nullif concat".split()
+_QUANTILE = "quantile_cont quantile_disc approx_quantile".split()
+_WINDOW = "row_number rank dense_rank percent_rank cume_dist".split()
+_OF_WINDOW = "lag lead first_value last_value".split()
+_OF_TIME = "year quarter month week day hour minute second epoch epoch_us epoch_ns".split()
+
+
+def _call(name: str) -> str:
+    if name in SPECIAL:
+        return SPECIAL[name]
+    if name in _PAIR:
+        return f"{name}(body, {2 if name in {'left', 'right'} else repr('w')})"
+    if name in _QUANTILE:
+        return f"{name}(n, 0.5)"
+    if name in _WINDOW:
+        return f"{name}() over (order by n)"
+    if name in _OF_WINDOW:
+        return f"{name}(n) over (order by n)"
+    return f"{name}({'body' if name in _TEXT else '@timestamp' if name in _OF_TIME else 'n'})"
+
+
+def _documented() -> list[str]:
+    import re
+    from pathlib import Path
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sql.md").read_text(encoding="utf8")
+    rows = [line.split("|")[2] for line in page.splitlines() if line.startswith("| ")]
+    return sorted({name for row in rows for part in re.findall(r"`([^`]+)`", row) for name in part.split()})
+
+
+@pytest.mark.parametrize("name", _documented())
+def test_what_the_page_lists_can_be_used(store, name: str) -> None:
+    assert answer(store, f"SELECT {_call(name)} AS x FROM logs")[1]

@@ -37,8 +37,8 @@ _MADE = re.compile(r"(?:\bas\s+|\beval\s+|,\s*)([A-Za-z_@][\w.@]*)(?=\s*(?:=[^=]
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\([^()]*$")
 # What analysts write most, first; the others follow by name.
 _USUAL = (
-    "where stats fields sort head eval timechart top dedup rename rare patterns diff anomalies rex parse eventstats "
-    "join lookup chart bin regex append"
+    "where stats fields sort head eval timechart top dedup rename rare patterns diff anomalies drift rex parse "
+    "eventstats join lookup chart bin regex append"
 ).split()
 _STARTING = tuple("search source index trace explain makeresults describe show multisearch graphlookup union".split())
 _NOT_SHOWN = frozenset({"source", "index"})

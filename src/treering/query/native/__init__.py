@@ -30,6 +30,7 @@ def all_natives() -> tuple[Native, ...]:
         brain,
         converts,
         differences,
+        drifting,
         flattening,
         graph,
         hashes,
@@ -54,6 +55,7 @@ def all_natives() -> tuple[Native, ...]:
         spantree,
         brain,
         learned,
+        drifting,
         hashes,
     )
     return tuple(native for part in parts for native in part.NATIVES)

@@ -82,6 +82,8 @@ _VALUES = (
 )
 _SCALARS = (
     exp.Abs,
+    exp.ArrayContains,
+    exp.TimeToUnix,
     exp.Cbrt,
     exp.Ceil,
     exp.Coalesce,
@@ -104,6 +106,7 @@ _SCALARS = (
     exp.JSONPathKey,
     exp.JSONPathRoot,
     exp.JSONPathSubscript,
+    exp.JSONPathWildcard,
     exp.Least,
     exp.Left,
     exp.Length,
@@ -139,6 +142,7 @@ _SCALARS = (
 )
 _AGGREGATES = (
     exp.AnyValue,
+    exp.IgnoreNulls,
     exp.ApproxDistinct,
     exp.ApproxQuantile,
     exp.ArgMax,
@@ -180,7 +184,7 @@ NODES = frozenset({*QUERIES, *_STRUCTURE, *_VALUES, *_SCALARS, *_AGGREGATES})
 # Functions that the reader has no node for, and those whose names it keeps.
 FUNCTIONS = frozenset(
     (
-        "approx_quantile contains date_part ends_with epoch epoch_ms epoch_ns epoch_us json_extract_string "
+        "approx_quantile contains date_part ends_with epoch epoch_ns epoch_us json_extract_string "
         "json_extract_path_text len list_contains now prefix quantile_cont quantile_disc regexp_matches suffix"
     ).split()
 )
