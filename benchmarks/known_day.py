@@ -3,7 +3,7 @@
 `python -m benchmarks.known_day --seeds 100-119` prints for each seed the pairwise F1 of the fold, the latest first
 notice, what has no finding or no incident of its own, and the false incidents. `--detail` adds each notice and each
 incident. Records go through the decoders, the embedded store, all detectors (rules included) and the fold as in a
-server whose clock is the records' time; about 25 s of CPU a seed.
+server whose clock is the records' time; about 45 s of CPU a seed.
 """
 
 from __future__ import annotations

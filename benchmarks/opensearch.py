@@ -109,17 +109,19 @@ def main() -> None:
         node.call("GET", "/_cluster/health?wait_for_status=yellow&timeout=120s", seconds=150)
         store = OpenSearchStore(Config(urls=(node.url,), replicas=0, read=(), pull_documents=10**8, pull_bytes=1 << 34))
         try:
-            measure(store, psutil.Process(node.process.pid), chosen)
+            measure(store, psutil.Process(node.process.pid), node.port, chosen)
         finally:
             store.close()
             node.stop()
 
 
-def measure(store: OpenSearchStore, node: psutil.Process, chosen: argparse.Namespace) -> None:
+def measure(store: OpenSearchStore, node: psutil.Process, port: int, chosen: argparse.Namespace) -> None:
     """Print the table."""
     before = _cpu(node)
     spent = fill(store, chosen.rows)
     (info,) = store.streams("logs")
+    # The second time, the node would have the answer to an aggregation at hand.
+    nodes.call(port, "PUT", "/treering-logs-*/_settings", {"index.requests.cache.enable": False})
     print(
         f"{info.rows:,} rows, {info.bytes / 1e6:,.0f} MB in the node; filling took {spent:,.0f} s of CPU here,"
         f" {_cpu(node) - before:,.0f} s of CPU there",
@@ -127,6 +129,8 @@ def measure(store: OpenSearchStore, node: psutil.Process, chosen: argparse.Names
     )
     trace = store.run(_compiled(store, "source=logs | head 1 | fields traceId"), LIMITS).rows[0][0]
     queries = {name: text.replace("{trace}", trace) for name, (text, _) in QUERIES.items()} | MORE
+    # Those that fetch much last.
+    queries |= {name: queries.pop(name) for name in ("common word counted", "p50, p95, p99 by model and 5 minutes")}
     print(f"{'query':<42}{'all documents':>24}{'with conditions':>24}{'as it is':>24}{'here':>9}{'node':>10}")
     for name, text in queries.items():
         print(row(store, node, name, text, verify=info.rows <= chosen.verify), flush=True)

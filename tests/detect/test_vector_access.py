@@ -26,6 +26,12 @@ RULES = {
 }
 
 
+def ns(text: str) -> int:
+    found = rfc3339_ns(text)
+    assert found is not None
+    return found
+
+
 def scan(records: list[dict[str, Any]], size: int) -> list[Finding]:
     detector = built(vector_access)
     parts = range(0, len(records), size)
@@ -39,7 +45,7 @@ def scan(records: list[dict[str, Any]], size: int) -> list[Finding]:
 @pytest.mark.parametrize("size", [1, 37, 4000])
 def test_the_recording_of_a_real_weaviate_to_the_line(shared: Path, size: int) -> None:
     folder = shared / "data" / "vector_access"
-    reader = Reader({"serviceName": "weaviate"}, now_ns=rfc3339_ns("2026-11-24T04:00:00Z"))
+    reader = Reader({"serviceName": "weaviate"}, now_ns=ns("2026-11-24T04:00:00Z"))
     records = reader.feed((folder / "weaviate.jsonl").read_bytes()).records + reader.end().records
     found = {finding.rule: finding for finding in scan(records, size)}
     truth = json.loads((folder / "truth.json").read_text())
@@ -48,8 +54,8 @@ def test_the_recording_of_a_real_weaviate_to_the_line(shared: Path, size: int) -
         finding = found[RULES[line["what"]]]
         assert finding.values("user") == (line["user"],)
         assert set(finding.values("collection")) == set(line.get("collections", [line.get("collection")]))
-        assert finding.noticed_ns - rfc3339_ns(line["end"]) <= 10 * 10**9
-        assert abs(finding.start_ns - rfc3339_ns(line["start"])) <= 10 * 10**9
+        assert finding.noticed_ns - ns(line["end"]) <= 10 * 10**9
+        assert abs(finding.start_ns - ns(line["start"])) <= 10 * 10**9
 
 
 def line(
@@ -247,7 +253,7 @@ def test_somebody_who_is_shown_new_documents_again_and_again() -> None:
 
 def recording(shared: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     folder = shared / "data" / "vector_access"
-    reader = Reader({"serviceName": "weaviate"}, now_ns=rfc3339_ns("2026-11-24T04:00:00Z"))
+    reader = Reader({"serviceName": "weaviate"}, now_ns=ns("2026-11-24T04:00:00Z"))
     records = reader.feed((folder / "weaviate.jsonl").read_bytes()).records + reader.end().records
     return records, json.loads((folder / "truth.json").read_text())
 
@@ -277,12 +283,12 @@ def check(found: list[Finding], truth: list[dict[str, Any]], shift_s: float = 0,
 
 
 def at_s(text: str, shift_s: float, stretch: float) -> float:
-    base = rfc3339_ns("2026-11-24T03:02:00Z") / 1e9
-    return base + shift_s + (rfc3339_ns(text) / 1e9 - base) * stretch
+    base = ns("2026-11-24T03:02:00Z") / 1e9
+    return base + shift_s + (ns(text) / 1e9 - base) * stretch
 
 
 def moved(records: list[dict[str, Any]], shift_s: float = 0, stretch: float = 1) -> list[dict[str, Any]]:
-    base = rfc3339_ns("2026-11-24T03:02:00Z")
+    base = ns("2026-11-24T03:02:00Z")
     found = []
     for place, record in enumerate(records):
         at = base + int(shift_s * 1e9) + int((record["@timestamp"] - base) * stretch) + place  # of a second, in order
@@ -323,7 +329,7 @@ def without(records: list[dict[str, Any]], truth: list[dict[str, Any]], *whats: 
 
 def _of(record: dict[str, Any], one: dict[str, Any]) -> bool:
     second = 10**9
-    if not rfc3339_ns(one["start"]) - second <= record["@timestamp"] <= rfc3339_ns(one["end"]) + second:
+    if not ns(one["start"]) - second <= record["@timestamp"] <= ns(one["end"]) + second:
         return False
     attributes = record["attributes"]
     if one["user"] not in (attributes.get("user"), attributes.get("user_to_assign_roles_to")) and one[
@@ -333,11 +339,11 @@ def _of(record: dict[str, Any], one: dict[str, Any]) -> bool:
     if one["what"] == "dormant key awakes":
         return True
     if one["what"] == "role granted shortly after denied attempts":
-        return attributes.get("action") == "assign_roles"
+        return bool(attributes.get("action") == "assign_roles")
     if one["what"] == "whole collection read by a new reader":
         return one["collection"] in json.dumps(attributes.get("permissions"))
     wanted = "D" if "delete" in one["what"] else "R"
-    denied = record.get("body") == "authorization denied" and attributes.get("request_action") == wanted
+    denied = bool(record.get("body") == "authorization denied" and attributes.get("request_action") == wanted)
     return denied or "insufficient permissions" in str(attributes.get("error"))
 
 
@@ -359,14 +365,14 @@ def test_another_order_of_what_happened(shared: Path) -> None:
     """The dormant key wakes first, before the grant and the reading."""
     records, truth = recording(shared)
     awakes = next(one for one in truth if one["what"] == "dormant key awakes")
-    late = rfc3339_ns(awakes["start"]) - rfc3339_ns("2026-11-24T03:02:39Z")
+    late = ns(awakes["start"]) - ns("2026-11-24T03:02:39Z")
     first = [{**one, "@timestamp": one["@timestamp"] - late} for one in records if _of(one, awakes)]
     rest = without(records, truth, "dormant key awakes")
     mixed = sorted([*first, *rest], key=lambda record: record["@timestamp"])
     found = scan(mixed, 40)
     assert {finding.rule for finding in found} == set(RULES.values())
     (awake,) = about(found, "dormant_principal")
-    assert abs(awake.noticed_ns - rfc3339_ns("2026-11-24T03:02:39Z")) <= 10 * 10**9
+    assert abs(awake.noticed_ns - ns("2026-11-24T03:02:39Z")) <= 10 * 10**9
 
 
 def test_other_actors_do_it(shared: Path) -> None:

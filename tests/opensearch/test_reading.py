@@ -157,3 +157,52 @@ def test_two_stores_that_disagree_about_a_field_both_keep_their_records(opensear
     finally:
         first.close()
         second.close()
+
+
+def test_spans_that_data_prepper_wrote_are_read_in_place(opensearch: Shared, name: str) -> None:
+    index = f"{name}-otel-v1-apm-span-000001"
+    keyword = {"type": "keyword", "ignore_above": 1024}
+    mapping = {
+        "date_detection": False,
+        "dynamic_templates": [{"attributes": {"path_match": "span.attributes.*", "mapping": {"type": "keyword"}}}],
+        "properties": {
+            "traceId": keyword,
+            "startTime": {"type": "date_nanos"},
+            "endTime": {"type": "date_nanos"},
+            "durationInNanos": {"type": "long"},
+            "events": {"type": "nested", "properties": {"name": keyword, "time": {"type": "date_nanos"}}},
+            "traceGroupFields": {"properties": {"statusCode": {"type": "integer"}}},
+        },
+    }
+    opensearch.call("PUT", f"/{index}", {"mappings": mapping})
+    spans = [
+        {
+            "traceId": f"t{n}",
+            "startTime": f"2026-11-27T20:00:0{n}.000000001Z",
+            "endTime": f"2026-11-27T20:00:0{n}.5Z",
+            "durationInNanos": 499_999_999,
+            "events": [{"name": "exception", "time": "2026-11-27T20:00:00Z"}] if n else [],
+            "traceGroupFields": {"statusCode": n},
+            "span.attributes.http@status_code": "200",
+        }
+        for n in range(3)
+    ]
+    bulk(opensearch, index, spans)
+    store = OpenSearchStore(config(opensearch, name + "own", read=(f"{name}-*",)))
+    try:
+        (info,) = store.streams(index)
+        assert (info.rows, info.first_ns) == (3, 1795809600000000000)
+        types = {field.name: field.type for field in store.schema([index])}
+        assert types["startTime"] == "date_nanos"
+        assert types["events"] == "nested"
+        found = ppl(store, f"source={index} | where startTime > '2026-11-27 20:00:01' | sort traceId | fields traceId")
+        assert found == [("t1",), ("t2",)]
+        code = "`span.attributes.http@status_code`"
+        assert ppl(store, f"source={index} | stats sum(durationInNanos) as s by {code}") == [(1499999997, "200")]
+        assert ppl(store, f"source={index} | where traceGroupFields.statusCode = 2 | fields startTime") == [
+            (1795809602000000001,)
+        ]
+        ((events,),) = ppl(store, f"source={index} | where traceId = 't1' | fields events")
+        assert msgspec.json.decode(events)[0]["name"] == "exception"
+    finally:
+        store.close()

@@ -29,7 +29,7 @@ CASES = {
     "fields n | addtotals col=true": [[10, 10], [20, 20], [None, None], [30, None]],
     "inner join left=l right=r on l.team = r.team teams | fields id, lead": [[1, "Ann"], [3, "Ann"], [2, "Bo"]],
     "anti join team [ source=teams | where team = 'a' ] | fields id": [[2]],
-    "lookup teams team append lead | fields id, lead": [[1, "Ann"], [2, "Bo"], [3, "Ann"]],
+    "lookup teams team append lead | fields id, lead": [[1, "Ann"], [3, "Ann"], [2, "Bo"]],
     "fields id | append [ source=teams | fields lead ]": [[1, None], [2, None], [3, None], [None, "Ann"], [None, "Bo"]],
     "stats count() as c | appendpipe [ eval c = c + 1 ]": [[3], [4]],
     "fields id | appendcol [ stats count() as c ]": [[1, 3], [2, None], [3, None]],

@@ -60,6 +60,20 @@ CASES = {
     "head 1 | eval f = cast(0.1 as float), d = cast(cast(0.1 as float) as double) | fields f, d": [
         [0.1, 0.10000000149011612]
     ],
+    # Months are named, and what has no logarithm is told.
+    "head 1 | eval d = date('2026-03-15') | bin d span=1month | fields d": [["2026-03"]],
+    "where isnull(n) | bin n span=log10 | fields n": [["Invalid"]],
+    # A missing truth value is not true; null is no number's opposite.
+    "where on != true | fields team": [["south"], ["east"]],
+    "where not on = true | fields team": [["south"], ["east"]],
+    "where n != 4 | fields n": [[7], [1]],
+    "chart sum(n) by team": [["east", 7], ["north", 5]],
+    "where n > 99 | fields n | addcoltotals": [[0]],
+    "where isnull(n) | eval a = array(n, n) | nomv a | fields a": [[""]],
+    "where isnull(n) | eval q = cast(n as string) | patterns q | fields patterns_field": [[""]],
+    """head 1 | eval j = '{"a b": {"c.d": 1}}' | spath input=j output=o "['a b']['c.d']" | fields o""": [["1"]],
+    "inner join left=l right=r on l.team = r.team rows | eval r = 1 | inner join left=l right=r on l.team = r.team rows"
+    " | stats count()": [[10]],
     "head 1 | eval x = tonumber('0x1f', 16), y = tonumber('1f', 16) | fields x, y": [[None, 31.0]],
 }
 
@@ -80,6 +94,9 @@ def test_answers(store: DuckdbStore, text: str) -> None:
         "eval x = cast(1 as ip)",
         "eval x = sha2('a', 0)",
         "stats per_second(n)",
+        "stats count() as _score",
+        "where n between '1' and 2.5",
+        "replace 'a' with 'b' in team, team",
     ],
 )
 def test_refuses(store: DuckdbStore, text: str) -> None:

@@ -234,6 +234,25 @@ def test_an_incident_is_read_acknowledged_and_commented(page: Page, played: Serv
     assert told["comments"][-1]["text"] == "rolled back <b>2.9.0</b>"
 
 
+def test_an_incident_shows_what_ties_its_entities_together(page: Page) -> None:
+    page.goto("/incidents?state=all")
+    page.get_by_test_id("incidents").get_by_role("button").first.wait_for(timeout=40_000)
+    keys(page, "j")
+    page.get_by_test_id("incident").get_by_role("list", name="Timeline").get_by_role("listitem").first.wait_for()
+    keys(page, "6")
+    drawn = page.get_by_test_id("entity-graph")
+    knots = drawn.get_by_role("link")
+    knots.first.wait_for()
+    assert drawn.locator("path.tie").count() > 0
+    knots.first.focus()
+    drawn.locator("a.lit").wait_for()
+    keys(page, "ArrowDown")
+    assert knots.nth(1).evaluate("e => e === document.activeElement")
+    assert all(re.fullmatch(r".+: \d+ findings.*", knot.get_attribute("aria-label") or "") for knot in knots.all())
+    keys(page, "Enter")
+    page.wait_for_url(re.compile("/explore"))
+
+
 def test_who_reads_what_leads_to_the_lines(page: Page) -> None:
     page.goto("/security?from=now-3h&show=access")
     table = page.get_by_role("table", name="attributes.user.id by collection")

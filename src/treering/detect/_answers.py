@@ -18,6 +18,8 @@ _URL = re.compile(r"https?://[^\s\"'<>()\[\]]{4,2000}")
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}")
 _OPAQUE = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 _PIECE, _STEP = 48, 24
+SHORTEST_LEAK = _PIECE + _STEP
+"""Characters of the instructions from which an answer repeats them."""
 _SHORTEST = 6
 _MOST_LINKS = 50
 _FEW = 16
@@ -129,4 +131,4 @@ def leaked(answer: str, instructions: Sequence[str]) -> tuple[tuple[int, int], .
             joined[-1] = joined[-1][0], max(end, joined[-1][1])
         else:
             joined.append((start, end))
-    return tuple(span for span in joined if span[1] - span[0] >= _PIECE + _STEP)
+    return tuple(span for span in joined if span[1] - span[0] >= SHORTEST_LEAK)

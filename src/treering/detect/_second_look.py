@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from treering.core.errors import UserError
+from treering.detect import _prompt_scan
 from treering.detect._injection_model import DATA, USER, InjectionModel, learnt
 from treering.detect._prompt_scan import Verdict
 from treering.detect._text_views import Reading
@@ -20,6 +21,7 @@ from treering.detect._text_views import Reading
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from treering.detect._prompt_scan import Scanner
     from treering.parse.textview import View
 
 MODEL = "model"
@@ -28,6 +30,7 @@ _CACHED = 20_000
 _TOGETHER = 512
 _MOST_CHARACTERS = 1_000_000
 _SHORTEST = 12
+_SPELT = frozenset({"backwards", "rot13", "spaced", "joined", "leet", "markup"})
 
 
 class Opinion(NamedTuple):
@@ -53,12 +56,13 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: dict[str, float]
     texts: dict[str, int] = {}
 
-    def limits(self, budget: str) -> tuple[float, float]:
-        """Return the limits of both heads. Raises `UserError` for a budget that is not there."""
+    def limits(self, people: str, documents: str) -> tuple[float, float]:
+        """Return the limits of both heads for their budgets. Raises `UserError` for one that is not there."""
         try:
-            return self.user[budget], self.data[budget]
-        except KeyError:
-            raise UserError(f"no budget {budget!r} in the calibration", hint=f"known: {', '.join(self.user)}") from None
+            return self.user[people], self.data[documents]
+        except KeyError as missing:
+            hint = "make it with `treering calibrate`"
+            raise UserError(f"no budget {missing} in the calibration", hint=hint) from None
 
 
 def calibration(file: str = "") -> Calibration:
@@ -77,8 +81,12 @@ def calibration(file: str = "") -> Calibration:
 class SecondLook:
     """Judges what is said; remembers what it thought of the last texts."""
 
-    def __init__(self, limits: tuple[float, float]) -> None:
-        """Take the log-odds above which there is an alarm: for what people say, and for documents and tools."""
+    def __init__(self, limits: tuple[float, float], scanner: Scanner | None = None) -> None:
+        """Take the log-odds above which there is an alarm: for what people say, and for documents and tools.
+
+        Where a text has to be read otherwise, `scanner` (the shipped phrases) reads it that way too.
+        """
+        self._scanner = scanner or _prompt_scan.scanner()
         self._model, self._limits = InjectionModel(learnt()), limits
         self._reading = Reading(self._model.ngrams, *_tables())
         self._known: dict[tuple[str, str], Opinion] = {}
@@ -108,7 +116,7 @@ class SecondLook:
         heads = [USER if role == "user" else DATA for role, _ in said]
         owner = [i for i, held in enumerate(views) for _ in held]
         flat = [view for held in views for view in held]
-        scores = [verdict.score if (verdict := ruled[i]) else 0.0 for i in owner]
+        scores = self._scores(said, ruled, owner, flat)
         judged = self._model.judge([view.text for view in flat], [heads[i] for i in owner], scores)
         best: dict[int, tuple[float, int]] = {}
         for place, (index, one) in enumerate(zip(owner, judged, strict=True)):
@@ -122,6 +130,21 @@ class SecondLook:
                 Opinion(odds, self._verdict(odds, flat[place], heads[index], span, ruled[index]) if alarm else None)
             )
         return out
+
+    def _scores(
+        self,
+        said: Sequence[tuple[str, str]],
+        ruled: Sequence[Verdict | None],
+        owner: Sequence[int],
+        views: Sequence[View],
+    ) -> list[float]:
+        """Return the score of the phrases for each view: the text's, or its own where the spelling was undone."""
+        scores = [verdict.score if (verdict := ruled[i]) else 0.0 for i in owner]
+        spelt = [place for place, view in enumerate(views) if _SPELT.intersection(view.kinds)]
+        found = self._scanner.verdicts([(said[owner[place]][0], views[place].text) for place in spelt])
+        for place, verdict in zip(spelt, found, strict=True):
+            scores[place] = max(scores[place], verdict.score if verdict else 0.0)
+        return scores
 
     def _verdict(self, odds: float, view: View, head: int, window: tuple[int, int], ruled: Verdict | None) -> Verdict:
         spans = [view.origin(a, b) for a, b in self._model.reasons(view.text, head, *window)]

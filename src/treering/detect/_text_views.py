@@ -13,7 +13,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from treering.parse.textview import View, decoded, plain, straightened
-from treering.parse.textview.disguise import leet
 from treering.parse.textview.view import Edits, rewrite
 
 if TYPE_CHECKING:
@@ -30,6 +29,12 @@ _MARKUP = re.compile(r"</?[a-z!][^<>]{0,200}>|\*\*|__|\]\([^()\s]{1,200}\)")
 _LONGEST_WORD = 16
 _MOST_LETTERS = 4_000
 _UNKNOWN = -14.0
+
+
+def _is_leet(text: str) -> bool:
+    """Return whether digits and signs stand within letters in a sixth of the words, as they do in no other text."""
+    count = len(_LEET.findall(text))
+    return count > 1 and count * 6 >= len(text.split())
 
 
 def _without_markup(view: View) -> View | None:
@@ -64,8 +69,8 @@ class Reading:
             found.append(straightened(view, "rot13"))
         if spaced >= _ALONE:
             joined = straightened(view, "spaced")
-            found += [joined, *self._cut(joined)]
-        if len(_LEET.findall(view.text[:_MOST_LETTERS])) > 1 and leet(view.text) != view.text:
+            found += [joined, *self._cut(joined)] if joined.text != view.text else []
+        if _is_leet(view.text[:_MOST_LETTERS]):
             found.append(straightened(view, "leet"))
         if (bare := _without_markup(view)) is not None:
             found.append(bare)

@@ -17,7 +17,7 @@ import msgspec
 from treering.detect._derived import derived
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from treering.model.rows import Rows
 
@@ -106,24 +106,52 @@ def texts(rows: Rows, wanted: Callable[[Source], Iterable[int]] | None = None) -
     ]
 
 
+def firsts(rows: Rows, places: Iterable[int]) -> dict[int, str]:
+    """Return the first text of each of these records, mostly its instructions; those without a text are left out."""
+    found: dict[int, str] = {}
+    left = sorted(places)
+    for source in sources(rows):
+        for text in texts(rows, only(source, left)):
+            found.setdefault(text.row, text.text)
+        left = [place for place in left if place not in found]
+    return found
+
+
+def every(places: Sequence[int]) -> Callable[[Source], Iterable[int]]:
+    """Return what `texts` is to be asked for all texts of the records at `places`."""
+    return lambda _: places
+
+
 def only(source: Source, places: Iterable[int]) -> Callable[[Source], Iterable[int]]:
     """Return what `texts` is to be asked for the records at `places` of one source."""
     return lambda other: places if other == source else ()
 
 
-def _known(_: Rows) -> dict[tuple[str, str, int], tuple[Text, ...]]:
-    return {}
+class _Read:
+    """The texts of a batch that were read: by source and record, and of a source by what stands there."""
+
+    def __init__(self, _: Rows) -> None:
+        self.held: dict[tuple[str, str, int], tuple[Text, ...]] = {}
+        self.same: dict[tuple[str, str, str], tuple[Text, ...]] = {}
 
 
 def _held(rows: Rows, source: Source, places: Iterable[int]) -> list[tuple[Text, ...]]:
-    known, places = derived(rows, _known), list(places)
+    """Return the texts of a source; what several records have in common, as instructions, is read once."""
+    known, places = derived(rows, _Read), list(places)
     name = source.column, source.role
-    new = [place for place in places if (*name, place) not in known]
-    for place, value in zip(new, rows.at(source.column, new), strict=True):
+    new = [place for place in places if (*name, place) not in known.held]
+    for place, value in zip(new, rows.at(source.column, new) if new else (), strict=True):
         role = source.roles[place] if source.roles else source.role
-        said = tuple(_read(place, role, source.field, value)) if value and role else ()
-        known[*name, place] = said
-    return [known[*name, place] for place in places]
+        if not value or not role:
+            known.held[*name, place] = ()
+        elif isinstance(value, str):
+            said = known.same.get((source.column, role, value))
+            if said is None:
+                said = known.same[source.column, role, value] = tuple(_read(place, role, source.field, value))
+            known.held[*name, place] = tuple(text if text.row == place else text._replace(row=place) for text in said)
+        else:
+            known.held[*name, place] = tuple(_read(place, role, source.field, value))
+    return [known.held[*name, place] for place in places]
 
 
 def _sources(rows: Rows) -> list[Source]:

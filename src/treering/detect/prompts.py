@@ -19,7 +19,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect import _answers, _prompt_scan, _second_look
 from treering.detect._fold import folded
 from treering.detect._heard import Heard
-from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, only, sources, texts
+from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, every, firsts, only, sources, texts
 from treering.detect._whom import Whom, day, proof, restored
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
@@ -49,14 +49,15 @@ class Config(BaseConfig, frozen=True):
     ] = ()
     budget: Annotated[
         Literal["0.01", "0.003", "0.001", "0.0003", "0.0001", "off"],
-        Meta(description="share of harmless texts that the model may call an attack; `off` leaves it out"),
-    ] = "0.001"
-    everything: Annotated[
-        bool,
-        Meta(
-            description="whether the model reads texts too in which no phrase could be; twice the cost of this detector"
-        ),
-    ] = False
+        Meta(description="share of people's harmless texts that the model may call an attack; `off` leaves it out"),
+    ] = "0.0001"
+    document_budget: Annotated[
+        Literal["0.01", "0.003", "0.001", "0.0003", "0.0001"],
+        Meta(description="the same share of documents and results of tools; each is told of once"),
+    ] = "0.003"
+    everything: Annotated[bool, Meta(description="whether the model also reads texts in which no phrase could be")] = (
+        False
+    )
     calibration: Annotated[str, Meta(description="file that `treering calibrate` wrote on own traffic")] = ""
 
 
@@ -172,7 +173,7 @@ class Prompts:
         if self._limits is None or not said:
             return verdicts
         if self._second is None:
-            self._second = _second_look.SecondLook(self._limits)
+            self._second = _second_look.SecondLook(self._limits, self._scanner)
         return self._second.verdicts(said, verdicts)
 
     def _is_alarm(self, verdict: Verdict) -> bool:
@@ -229,19 +230,19 @@ class Prompts:
 
     def _answers(self, rows: Rows, whom: Whom, flags: Heard) -> list[Finding | None]:
         """Look at the answers that have a link, and at those of services whose instructions are known."""
-        known = self._state.instructions
-        chosen = sorted(
-            {p for source in sources(rows) for p in flags.answers(source, lambda p: whom.service(p) in known)}
-        )
-        read = texts(rows, lambda _: chosen)
-        given: dict[int, list[str]] = {}
-        for text in read:
-            given.setdefault(text.row, []).append(text.text)
         findings: list[Finding | None] = []
-        for text in read:
-            if text.role == ASSISTANT and "output" in text.field:
-                findings.append(self._link(rows, whom, text, given[text.row]))
-                findings.append(self._leak(rows, whom, text, given[text.row]))
+        for source in sources(rows):
+            links = flags.links(source)
+            given: dict[int, list[str]] = {}
+            for text in texts(rows, every(links)):
+                given.setdefault(text.row, []).append(text.text)
+            instructed = flags.answers(source, self._state.instructions)
+            first = firsts(rows, instructed)
+            for text in texts(rows, only(source, sorted({*links, *instructed}))):
+                if text.role == ASSISTANT and "output" in text.field:
+                    if text.row in given:
+                        findings.append(self._link(rows, whom, text, given[text.row]))
+                    findings.append(self._leak(rows, whom, text, first.get(text.row, "")))
         return findings
 
     def _link(self, rows: Rows, whom: Whom, text: Text, given: Sequence[str]) -> Finding | None:
@@ -254,9 +255,11 @@ class Prompts:
         key = (link.host, whom.trace(text.row) or str(rows.seqs[text.row]))
         return self._finding(rows, whom, text, "exfiltration_link", key, verdict, facts)
 
-    def _leak(self, rows: Rows, whom: Whom, text: Text, given: Sequence[str]) -> Finding | None:
+    def _leak(self, rows: Rows, whom: Whom, text: Text, first: str) -> Finding | None:
         known = self._state.instructions.get(whom.service(text.row), "")
-        spans = _answers.leaked(text.text, [known, *(given[:1] if given[0] != known else ())] if known else ())
+        if not known or len(text.text) < _answers.SHORTEST_LEAK:
+            return None
+        spans = _answers.leaked(text.text, [known] if first in (known, text.text) else [known, first])
         if not spans or self._is_told(f"leak\0{_prompt_scan.digest(text.text)}\0{whom.session(text.row)}"):
             return None
         verdict = _prompt_scan.Verdict(1.0, "instructions_leaked", (), spans, ())
@@ -324,7 +327,9 @@ _PEOPLE = {
 
 def _limits(config: Config) -> tuple[float, float] | None:
     """Return from which log-odds of the model on there is an alarm; None if it is not asked."""
-    return None if config.budget == "off" else _second_look.calibration(config.calibration).limits(config.budget)
+    if config.budget == "off":
+        return None
+    return _second_look.calibration(config.calibration).limits(config.budget, config.document_budget)
 
 
 def _remember(known: dict[str, T], key: str, value: T, limit: int) -> None:

@@ -13,6 +13,7 @@ from treering.query import addresses, coerce, expressions, lexer, printer
 from treering.query.coerce import NUMBERS, sql_cast
 from treering.query.function import Typed
 from treering.query.lexer import Kind
+from treering.query.relation import METADATA
 from treering.query.scope import Scope
 from treering.query.syntax import Name, Node, Place
 from treering.query.types import Type
@@ -102,6 +103,8 @@ def parse(parser: Parser) -> Aggregate:
         raise UserError(f"{name} takes a field or an expression", where=parser.where(place))
     if parser.word("as"):
         column = parser.pattern().name
+        if column in METADATA:
+            raise UserError(f"{column} is a metadata field and cannot name a column", where=parser.where(place))
     return Aggregate(canonical, argument, column, condition, second, place)
 
 

@@ -10,17 +10,25 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import unicodedata
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-_LETTER_JOINS, _DIGIT_JOINS = ".:'’·", ".,;'"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# MidLetter, MidNum and what is both (MidNumLet), of Unicode's WordBreakProperty.
+_BOTH = ".'\u2018\u2019\u2024\ufe52\uff07\uff0e"
+_LETTER_JOINS = f"{_BOTH}:\u00b7\u0387\u055f\u05f4\u2027\ufe13\ufe55\uff1a"
+_DIGIT_JOINS = f"{_BOTH},;\u037e\u0589\u060c\u060d\u066c\u07f8\u2044\ufe10\ufe14\ufe50\ufe54\uff0c\uff1b"
 _ALONE = "\u3040-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_CHAR, _LETTER = rf"[^\W{_ALONE}]", rf"[^\W\d_{_ALONE}]"
-_WORD = re.compile(
-    rf"[{_ALONE}]"
-    rf"|(?:{_CHAR}*?{_LETTER}(?:[{_LETTER_JOINS}]{_LETTER})+|{_CHAR}*?\d(?:[{_DIGIT_JOINS}]\d)+)+{_CHAR}*"
-    rf"|{_CHAR}+"
+# Katakana, Thai, Lao, Myanmar, Khmer, Tai: their words end where other scripts begin.
+_APART = (
+    "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua9e0-\ua9ff"
+    "\uaa60-\uaadf"
 )
+_ASCII_WORD = re.compile(r"(?:[a-z0-9_]*?[a-z](?:[.:'][a-z])+|[a-z0-9_]*?[0-9](?:[.,;'][0-9])+)+[a-z0-9_]*|[a-z0-9_]+")
 # The same classes in the syntax of RE2, which DuckDB uses.
 _W = r"\p{L}\p{N}\p{M}_"
 _SQL_WORD = (
@@ -28,6 +36,13 @@ _SQL_WORD = (
     rf"|(?:[{_W}]*?\p{{L}}(?:[{_LETTER_JOINS}]\p{{L}})+|[{_W}]*?\p{{N}}(?:[{_DIGIT_JOINS}]\p{{N}})+)+[{_W}]*"
     rf"|[{_W}]+"
 )
+# What begins or goes on with a word, and what belongs to the character before it: marks, and signs without a width.
+_BASE = r"\p{L}\p{Nd}\p{Nl}_"
+_EXTEND = (
+    r"\p{M}\x{AD}\x{600}-\x{605}\x{61C}\x{6DD}\x{70F}\x{180E}\x{200C}-\x{200F}\x{202A}-\x{202E}"
+    r"\x{2060}-\x{2064}\x{2066}-\x{206F}\x{FEFF}\x{FFF9}-\x{FFFB}"
+)
+_EMOJI = r"\x{2600}-\x{27BF}\x{1F000}-\x{1FAFF}"
 MAX_WORD = 255
 _JOINS = ".:',;"
 _BEYOND = r"\x{80}-\x{10FFFF}"
@@ -40,7 +55,42 @@ def has_word(text: str, word: str, prefix: bool) -> bool:
 
 def words(text: str) -> list[str]:
     """Return the words of a text as the index holds them."""
-    return [word for word in _WORD.findall(text.lower()) if word.strip("_") and len(word) <= MAX_WORD]
+    form = _ASCII_WORD if text.isascii() else _form()
+    return [word for word in form.findall(text.lower()) if word.strip("_") and len(word) <= MAX_WORD]
+
+
+@functools.cache
+def _form() -> re.Pattern[str]:
+    """Return the expression of a word of any script: Python's classes know neither marks nor kinds of digits."""
+    of: dict[str, list[str]] = {"letter": [], "digit": [], "extend": []}
+    alone = re.compile(rf"[{_ALONE}{_APART}]")
+    for number in itertools.chain(range(0x20000), range(0xE0000, 0xE0200)):
+        character = chr(number)
+        category = unicodedata.category(character)
+        if category[0] == "M" or (category == "Cf" and character != "\u200b"):
+            of["extend"].append(character)
+        elif category == "Nd":
+            of["digit"].append(character)
+        elif (category[0] == "L" or category == "Nl") and not alone.match(character):
+            of["letter"].append(character)
+    letter, digit, extend = ("".join(_ranges(found)) for found in of.values())
+    inside = rf"[{letter}{digit}_{extend}]"
+    letters = rf"{inside}*?[{letter}][{extend}]*(?:[{_LETTER_JOINS}][{extend}]*[{letter}][{extend}]*)+"
+    digits = rf"{inside}*?[{digit}][{extend}]*(?:[{_DIGIT_JOINS}][{extend}]*[{digit}][{extend}]*)+"
+    return re.compile(
+        rf"[{_ALONE}]|[{_APART}][{_APART}{extend}]*|(?=[{letter}{digit}_])(?:(?:{letters}|{digits})+{inside}*|{inside}+)"
+    )
+
+
+def _ranges(characters: list[str]) -> Iterator[str]:
+    """Yield ranges of characters that follow each other, as a class has them."""
+    start = last = characters[0]
+    for character in [*characters[1:], ""]:
+        if character and ord(character) == ord(last) + 1:
+            last = character
+            continue
+        yield start if start == last else f"{start}-{last}"
+        start = last = character
 
 
 def _is_alone(character: str) -> bool:
@@ -50,8 +100,8 @@ def _is_alone(character: str) -> bool:
 def _joins(character: str) -> tuple[str, str]:
     """Return the characters that would join this one to another word, and the class of the neighbour they need."""
     if character.isdigit():
-        return _DIGIT_JOINS, r"\p{N}"
-    return (_LETTER_JOINS, r"\p{L}") if character.isalpha() else ("", "")
+        return _DIGIT_JOINS, r"\p{Nd}"
+    return (_LETTER_JOINS, r"\p{L}\p{Nl}") if character.isalpha() else ("", "")
 
 
 def _before(character: str) -> str:
@@ -59,9 +109,12 @@ def _before(character: str) -> str:
     if _is_alone(character):
         return ""
     joins, neighbour = _joins(character)
-    other = rf"(?:{neighbour.replace('p', 'P')}|[{_ALONE}])"
-    free = rf"^|[{_ALONE}]|[^{_W}{joins}]"
-    return rf"(?:{free}|(?:^|{other})[{joins}])" if joins else rf"(?:{free})"
+    apart = "" if re.match(rf"[{_APART}]", character) else _APART
+    free = rf"^|[{_ALONE}{apart}]|[^{_BASE}{_EXTEND}{joins}]"
+    if not joins:
+        return rf"(?:{free})[{_EXTEND}]*"
+    other = rf"(?:[^{neighbour}{_EXTEND}]|[{_ALONE}{apart}])[{_EXTEND}]*"
+    return rf"(?:{free}|(?:^[{_EXTEND}]*|{other})[{joins}])[{_EXTEND}]*"
 
 
 def _after(character: str) -> str:
@@ -69,17 +122,22 @@ def _after(character: str) -> str:
     if _is_alone(character):
         return ""
     joins, neighbour = _joins(character)
-    other = rf"(?:{neighbour.replace('p', 'P')}|[{_ALONE}])"
-    free = rf"$|[{_ALONE}]|[^{_W}{joins}]"
-    return rf"(?:{free}|[{joins}](?:$|{other}))" if joins else rf"(?:{free})"
+    apart = "" if re.match(rf"[{_APART}]", character) else _APART
+    free = rf"$|[{_ALONE}{apart}]|[^{_BASE}{_EXTEND}{joins}]"
+    other = rf"(?:[^{neighbour}{_EXTEND}]|[{_ALONE}{apart}])"
+    return rf"(?:{free}|[{joins}][{_EXTEND}]*(?:$|{other}))" if joins else rf"(?:{free})"
 
 
 def _between(left: str, right: str) -> str:
-    """What may stand between two words that follow each other."""
+    """What may stand between two words that follow each other; emoji are words themselves."""
+    inside = rf"[^{_BASE}{_EMOJI}]*"
     if _is_alone(left) or _is_alone(right):
-        return rf"[^{_W}]*"
+        return inside
     (joins, kind), (_, other) = _joins(left), _joins(right)
-    return rf"(?:[^{_W}{joins}]|[^{_W}]{{2,}})" if joins and kind == other else rf"[^{_W}]+"
+    apart = rf"[^{_BASE}{_EMOJI}{_EXTEND}]"
+    if joins and kind == other:
+        return rf"(?:[^{_BASE}{_EMOJI}{_EXTEND}{joins}]|[{joins}][{_EXTEND}]*{apart}){inside}"
+    return rf"{apart}{inside}"
 
 
 def phrase(terms: list[str], *, slop: int = 0, prefix: bool = False) -> str:
@@ -120,7 +178,7 @@ def _beside(character: str) -> tuple[str, str, str]:
     """Return what of ASCII ends a word next to `character`, what joins it to others of its kind, and other kinds."""
     joins, kind = ("", "")
     if character != "_":
-        joins, kind = (_DIGIT_JOINS, "0-9") if character.isdigit() else (_LETTER_JOINS[:3], "a-z")
+        joins, kind = (".,;'", "0-9") if character.isdigit() else (".:'", "a-z")
     return rf"[^a-z0-9_{joins}{_BEYOND}]", joins, rf"[^{kind}{_BEYOND}]"
 
 

@@ -46,7 +46,8 @@ def expanded(
     columns = {key: held for key, held in relation.columns.items() if key not in {name, shown}}
     if name != shown:
         columns = {key: held for key, held in columns.items() if not key.startswith(name + ".")}
-    columns[shown] = replace(found, type=kind)
+    nested = column.field if column.field is not None and column.field.type == "nested" else None
+    columns[shown] = replace(found, type=kind, item_of=nested)
     relation = replace(relation, columns=columns)
     if relation.order:
         ties = [Order(relation.sequence)] if relation.sequence is not None else []

@@ -161,7 +161,7 @@ class Compiler:
                     return self._field_column(column.source, member) if member is not None else None
                 if column.type in {Type.STRUCT, Type.ARRAY}:
                     return replace(column, type=Type.STRING, path=name[len(parent) + 1 :])
-                return None
+                break  # a plain value has no members, but an alias may have its name
             parent, _, last = parent.rpartition(".")
         return self._around(relation, name)
 

@@ -1,7 +1,6 @@
 """What a query demands of records, as a tree for stores that have a query language of their own.
 
-Each form here means exactly what the SQL of the same part means (`treering.query.operators`, `treering.query.lucene`);
-what has no such form is `ANYTHING`.
+Each form means exactly what the SQL of the same part means (`operators`, `lucene`); what has none is `ANYTHING`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from treering.query import addresses, analyzer, coerce, instants, literals, relevance
+from treering.query import addresses, analyzer, coerce, instants, relevance
 from treering.query.lucene import (
     Boolean,
     Everything,
@@ -22,6 +21,7 @@ from treering.query.lucene import (
     is_text,
     least_of,
 )
+from treering.query.required import required
 from treering.query.syntax import Between, Binary, Call, In, IsNull, Literal, Name, Node, Relevance, Unary
 from treering.query.types import Type
 from treering.stage.condition import (
@@ -111,7 +111,7 @@ class _Reader:
                 return ANYTHING if column is None or column.many else _one_of(column, [True])
             case Call(name=name, args=(arg,)) if name in _PRESENCE:
                 return self._present(arg, absent=_PRESENCE[name])
-            case Call(name="regexp_match", args=(text, pattern)):
+            case Call(name="regexp_match" | "regex_match", args=(text, pattern)):
                 return self._regexp(text, pattern)
             case Call(name="like", args=(text, form, *more)):
                 sensitive = [part.value is True if isinstance(part, Literal) else None for part in more]
@@ -204,10 +204,15 @@ class _Reader:
         column = self._text(left)
         if column is None or not isinstance(right, Literal) or right.kind != "string":
             return ANYTHING
-        parts: list[str | Gap] = [ANY]
-        for piece in literals.required(right.value):
-            parts += [piece, ANY]
-        return HasForm(column.stored, tuple(parts), exact=False)
+        # A pattern may say that it minds no case.
+        any_case = "(?" in right.value
+        forms: list[Condition] = []
+        for branch in required(right.value):
+            parts: list[str | Gap] = [ANY]
+            for piece in branch:
+                parts += [piece, ANY]
+            forms.append(HasForm(column.stored, tuple(parts), any_case=any_case, exact=False))
+        return either(forms)
 
     def _text(self, node: Node) -> Column | None:
         column = self._field(node)

@@ -42,6 +42,12 @@ def bucket(keys: Sequence[Typed], count: exp.Expression, *, start: int) -> exp.E
     return sql("xor(:h, :h >> 16) & (:s - 1)", h=found, s=size)
 
 
+def of_partitions(keys: Sequence[Typed]) -> exp.Expression | None:
+    """Return the bucket of each row's partition, where windows over `keys` make the partitions; None without hashes."""
+    together = exp.Anonymous(this="row", expressions=[key.sql.copy() for key in keys])
+    return bucket(keys, exp.Window(this=exp.Count(this=exp.Distinct(expressions=[together]))), start=0)
+
+
 def _hash(key: Typed) -> exp.Expression | None:
     """A key's hash as an unsigned word."""
     if key.type in _NARROW:

@@ -62,6 +62,9 @@ def negative(value: Typed) -> Typed:
 def compare(sign: str, left: Typed, right: Typed, now_ns: int) -> Typed:
     """Return the comparison, after both sides took a common type. Raises `UserError` when they have none."""
     a, b = comparable(left, right, now_ns)
+    if sign == "!=" and a.type is Type.BOOLEAN and Type.BOOLEAN is left.type and isinstance(right.value, bool):
+        # As the index answers: not true is false or missing.
+        return Typed(exp.NullSafeNEQ(this=operand(a.sql), expression=operand(b.sql)), Type.BOOLEAN)
     if a.type is Type.IP and sign not in {"=", "!="}:
         a, b = (Typed(addresses.key(side.sql), Type.STRING) for side in (a, b))
     return Typed(_COMPARE[sign](this=operand(a.sql), expression=operand(b.sql)), Type.BOOLEAN)
@@ -96,6 +99,8 @@ def member(value: Typed, items: Sequence[Typed], now_ns: int) -> Typed:
 
 def between(value: Typed, low: Typed, high: Typed, now_ns: int) -> Typed:
     """Return `value between low and high`, both included."""
+    if (low.type is Type.STRING) != (high.type is Type.STRING) and value.type in NUMBERS:
+        raise UserError(f"both ends of between must be of one type, not {low.type} and {high.type}")
     target = _meet(_meet(value.type, low.type), high.type)
     parts = [operand(coerce.implicit(part, target, now_ns).sql) for part in (value, low, high)]
     return Typed(exp.Between(this=parts[0], low=parts[1], high=parts[2]), Type.BOOLEAN)

@@ -10,7 +10,7 @@ import msgspec
 from sqlglot import exp
 
 from treering.model.times import format_ns
-from treering.query import coerce
+from treering.query import coerce, members
 from treering.query.types import SQL, Type
 from treering.stage.store import ResultColumn
 
@@ -45,7 +45,9 @@ def expression(column: Column) -> exp.Expression:
 
 def result_column(name: str, column: Column) -> ResultColumn:
     """Return how the answer names and types a column."""
-    return ResultColumn(name, column.type.value, column.many or SQL[column.type] == "JSON", column.optional)
+    nested = column.item_of or (column.field if column.field is not None and column.field.type == "nested" else None)
+    dates = None if nested is None or column.path else tuple(members.formats(nested))
+    return ResultColumn(name, column.type.value, column.many or SQL[column.type] == "JSON", column.optional, dates)
 
 
 def render(result: Result) -> dict[str, Any]:
@@ -68,6 +70,9 @@ def render(result: Result) -> dict[str, Any]:
 
 
 def _renderer(column: ResultColumn) -> Any:
+    if column.nested is not None:
+        dates = dict(column.nested)
+        return lambda text: members.shown(msgspec.json.decode(text), dates, timestamp)
     if column.json:
         return msgspec.json.decode
     match column.type:

@@ -101,7 +101,7 @@ class Column:
 
     `source` is the scan it still comes from unchanged, with `field` the store's field and `stored` its name. With
     `many` the SQL column is JSON although the type is a scalar's: some record has a list there. An
-    `optional` column without any value is left out of the answer.
+    `optional` column without any value is left out of the answer. `item_of` is the nested field that it is an item of.
     """
 
     ref: str
@@ -113,6 +113,7 @@ class Column:
     many: bool = False
     path: str = ""
     optional: bool = False
+    item_of: FieldType | None = None
 
     @property
     def raw(self) -> exp.Expression:

@@ -113,6 +113,8 @@ class Scope:
                 return self._binary(node)
             case Unary(op="-"):
                 return operators.negative(self.typed(node.operand))
+            case Unary(operand=Binary(op="=", left=Name(), right=Literal(kind="boolean")) as equal):
+                return self._binary(Binary("!=", equal.left, equal.right, place=equal.place))
             case Unary():
                 operand = self.condition(node.operand, "not")
                 return Typed(exp.Not(this=coerce.operand(operand)), Type.BOOLEAN)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import aggregates
+from treering.query import aggregates, hashorder
 from treering.query.function import Typed
-from treering.query.relation import Column, Relation, aliased
+from treering.query.relation import Column, Order, Relation, aliased
 from treering.query.types import Type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from treering.query.aggregates import Aggregate
     from treering.query.compiler import Compiler
@@ -52,6 +52,26 @@ def _order(relation: Relation) -> exp.Order | None:
 def shuffled(relation: Relation) -> Relation:
     """Return the relation as one whose stored order the engine has lost."""
     return replace(relation, shuffled=relation.sequence is not None, plain=False)
+
+
+def placed(names: Iterable[str], relation: Relation) -> list[str]:
+    """Return names of fields in the order of the columns, as the engine keeps the keys of a partition."""
+    places = {name: index for index, name in enumerate(relation.columns)}
+    return sorted(names, key=lambda name: places.get(name, len(places)))
+
+
+def by_groups(relation: Relation, keys: Sequence[Typed], compiler: Compiler) -> Relation:
+    """Return the rows group by group, groups in the order of a hash table; nothing reads it where a sort follows."""
+    place = hashorder.of_partitions(keys) if keys else None
+    if place is None:
+        return relation
+    relation, number = ranked(relation, compiler)
+    first = window([key.sql for key in keys])
+    first.set("this", exp.Min(this=number))
+    refs = [compiler.fresh(), compiler.fresh()]
+    sql = relation.wrapped(aliased(place, refs[0]), aliased(first, refs[1]))
+    order = tuple(Order(Column(ref, Type.BIGINT)) for ref in refs)
+    return replace(relation, sql=sql, order=(*order, *relation.order), unasked=True)
 
 
 def value(aggregate: Aggregate, relation: Relation, compiler: Compiler, window: exp.Window) -> Typed:

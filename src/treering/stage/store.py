@@ -87,13 +87,15 @@ class ResultColumn:
     """A column of an answer: its name and its type as PPL prints it (`bigint`, `timestamp`, …).
 
     With `json` set its values are JSON texts: lists and objects, also in a field whose declared type is a scalar's.
-    An `optional` column is left out of an answer in which it has no value.
+    An `optional` column is left out of an answer in which it has no value. `nested` has the dates among the members of
+    a nested field's items, as path and format; None where items are no such objects.
     """
 
     name: str
     type: str
     json: bool = False
     optional: bool = False
+    nested: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

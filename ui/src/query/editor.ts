@@ -38,7 +38,7 @@ const faults = StateField.define<DecorationSet>({
 });
 
 const TYPES: Record<Suggestion["kind"], string> = {
-  command: "keyword", field: "property", function: "function", value: "text", stream: "namespace", keyword: "keyword",
+  command: "keyword", field: "property", function: "function", value: "text", stream: "namespace", keyword: "keyword", option: "property",
 };
 
 const complete =
@@ -61,7 +61,12 @@ const complete =
         from: Math.min(from, context.pos),
         to: Math.max(to, context.pos),
         filter: false,
-        options: answer.suggestions.map((item) => ({ label: item.text, type: TYPES[item.kind], ...(item.detail ? { detail: item.detail } : {}) })),
+        options: answer.suggestions.map((item) => ({
+          label: item.text,
+          type: TYPES[item.kind],
+          ...(item.detail ? { detail: item.detail } : {}),
+          ...(item.values?.length ? { info: `most often: ${item.values.join(", ")}` } : {}),
+        })),
       };
     } catch {
       return null; // Completion is a help: its failure must not stand in the way of typing.

@@ -32,10 +32,23 @@ export interface Moment {
   finding: string;
 }
 
+export interface Knot extends Named {
+  id: number;
+  risk: number;
+  findings: number;
+  identity: boolean;
+}
+
+export interface Graph {
+  nodes: Knot[];
+  edges: { source: number; target: number; findings: number }[];
+}
+
 export interface Case extends Omit<Incident, "findings"> {
   findings: Fields[];
   timeline: Moment[];
   tactics: { id: string; name: string; first: string; moments: number }[];
+  graph: Graph;
   evidence: { sha256: string; records: { ref: string; finding: string; time: string; sha256: string }[] };
   comments: { at: string; by: string; text: string }[];
   history: { at: string; by: string; what: string; before: string; after: string }[];

@@ -68,8 +68,9 @@ export interface Parsed {
 
 export interface Suggestion {
   text: string;
-  kind: "command" | "field" | "function" | "value" | "stream" | "keyword";
+  kind: "command" | "field" | "function" | "value" | "stream" | "keyword" | "option";
   detail?: string;
+  values?: string[];
 }
 
 export interface Completion {

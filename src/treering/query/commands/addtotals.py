@@ -88,7 +88,10 @@ class Addtotals:
         columns: dict[str, Column] = {}
         selected: list[exp.Expression] = []
         for name, column in summed.items():
-            total = sql_cast(exp.Anonymous(this="sum", expressions=[column.raw]), _wide(column.type))
+            summed_up = exp.Coalesce(
+                this=exp.Anonymous(this="sum", expressions=[column.raw]), expressions=[exp.Literal.number(0)]
+            )
+            total = sql_cast(summed_up, _wide(column.type))
             columns[name] = computed(compiler.fresh(), Typed(total, _wide(column.type)))
             selected.append(aliased(total, columns[name].ref))
         labelled = relation.columns.get(self.label_field)

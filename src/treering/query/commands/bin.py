@@ -90,7 +90,10 @@ class Bin:
         amount, unit = _divided(self.span or self.minspan or "1h")
         unit = unit or "h"
         size = Span(self.name, amount, unit, place=self.name.place)
-        if not self.aligntime or spans.canonical(unit) in {"d", "M", "w", "q", "y"}:
+        if spans.canonical(unit) == "M" and value.type is not Type.TIME:
+            # Months are named, not begun.
+            return Typed(sql("strftime(:x, '%Y-%m')", x=spans.bucket(scope, size).sql), Type.STRING)
+        if not self.aligntime or spans.canonical(unit) in {"d", "w", "q", "y"}:
             return spans.bucket(scope, size)
         return _aligned(value, spans.length_ns(amount, unit), self._origin(value, scope.compiler.now_ns))
 
@@ -197,7 +200,7 @@ def _logarithmic(number: exp.Expression, found: re.Match[str]) -> Typed:
     low = sql("CAST(:c AS DOUBLE) * CAST(:b AS DOUBLE) ** :n", n=step, **parts)
     high = sql("CAST(:c AS DOUBLE) * CAST(:b AS DOUBLE) ** (:n + 1)", n=step, **parts)
     template = """CASE WHEN :x > 0 THEN CAST(:l AS VARCHAR) || '-' || CAST(:h AS VARCHAR)
-        WHEN :x IS NOT NULL THEN 'Invalid' END"""
+        ELSE 'Invalid' END"""
     return Typed(sql(template, x=number, l=low, h=high), Type.STRING)
 
 

@@ -59,7 +59,7 @@ class Key:
     def print(self) -> str:
         """Return the key as PPL."""
         quoted = self.column.startswith("`")
-        text = self.column if quoted else _bare(self.name.name)
+        text = f"`{self.name.name.replace('`', '``')}`" if quoted else _bare(self.name.name)
         return text + (f" span={''.join(self.span)}" if self.span[0] else "")
 
     def node(self) -> Node:
@@ -104,6 +104,7 @@ class Chart:
         if self.column is not None and not self.use_null:
             required.append(1)
         found = grouped(relation, compiler, [(self.aggregate.column, value)], keys, required)
+        found = found.where(aggregates.present(found.columns[self.aggregate.column].raw))
         items = list(found.columns.items())
         found = replace(found, columns=dict([*items[1:], items[0]]))
         return self._folded(found, compiler) if self.column is not None else found

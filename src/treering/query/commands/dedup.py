@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import aggregates, chain, printer
+from treering.query import aggregates, chain, printer, windows
 from treering.query.lexer import Kind
 from treering.query.relation import Order, aliased, named
 from treering.query.scope import Scope
@@ -50,6 +50,13 @@ class Dedup:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Number the rows of each combination and keep the first ones."""
         scope = Scope(relation, compiler)
+        # The index keeps the first rows in ascending order; the engine, with windows over a hash table.
+        ours = self.keep_empty or not relation.indexed or any(scope.column(name).path for name in self.names)
+        hashed = ours and not self.consecutive and not relation.order
+        if hashed:
+            written = {name.name: name for name in self.names}
+            keys = [scope.typed(written[name]) for name in windows.placed(written, relation)]
+            relation = windows.by_groups(relation, keys, compiler)
         values = [scope.column(name).raw for name in self.names]
         missing = [exp.Paren(this=exp.Is(this=value.copy(), expression=exp.Null())) for value in values]
         partition = list(values)
@@ -70,6 +77,8 @@ class Dedup:
             for value in values:
                 kept = exp.And(this=aggregates.present(value), expression=kept)
         relation = relation.where(kept)
+        if hashed and relation.order:
+            return relation
         if self.consecutive or (self.keep_empty and not relation.order):
             return _stored_order(relation)
         # As the engine answers: in the order asked for, then by the fields compared.

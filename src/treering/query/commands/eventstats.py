@@ -10,17 +10,15 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import aggregates, hashorder, windows
+from treering.query import aggregates, windows
 from treering.query.commands import stats
 from treering.query.function import Typed
-from treering.query.relation import Column, Order, aliased
 from treering.query.scope import Scope
-from treering.query.types import Type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,25 +52,9 @@ class Eventstats:
         found = {each.column: windows.value(each, relation, compiler, window) for each in self.aggregates}
         if not self.bucket_nullable:
             found = {name: grouped_only(value, [key.sql for key in keys]) for name, value in found.items()}
-        return _by_groups(windows.shuffled(compiler.extended(relation, found)), keys, window, compiler)
-
-
-def _by_groups(relation: Relation, keys: Sequence[Typed], window: exp.Window, compiler: Compiler) -> Relation:
-    """Return the rows group by group, groups in the order of a hash table; nothing reads it where a sort follows."""
-    if not keys:
-        return relation
-    together = exp.Anonymous(this="row", expressions=[key.sql.copy() for key in keys])
-    groups = exp.Window(this=exp.Count(this=exp.Distinct(expressions=[together])))
-    place = hashorder.bucket(keys, groups, start=0)
-    if place is None:
-        return relation
-    relation, number = windows.ranked(relation, compiler)
-    first = window.copy()
-    first.set("this", exp.Min(this=number))
-    refs = [compiler.fresh(), compiler.fresh()]
-    sql = relation.wrapped(aliased(place, refs[0]), aliased(first, refs[1]))
-    order = tuple(Order(Column(ref, Type.BIGINT)) for ref in refs)
-    return replace(relation, sql=sql, order=(*order, *relation.order), unasked=True)
+        named = dict(zip((group.column for group in self.groups), keys, strict=True))
+        ordered = [named[name] for name in windows.placed(named, relation)]
+        return windows.by_groups(windows.shuffled(compiler.extended(relation, found)), ordered, compiler)
 
 
 def grouped_only(value: Typed, keys: Sequence[exp.Expression]) -> Typed:

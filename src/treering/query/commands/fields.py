@@ -71,7 +71,7 @@ class Fields:
                 gone.update(matching(relation, name.name))
             else:
                 scope.column(name)
-                gone.update(key for key in relation.columns if key == name.name or key.startswith(name.name + "."))
+                gone.add(name.name)  # members of an object stay, and stand for it
         kept = {key: column for key, column in relation.columns.items() if key not in gone}
         if not kept:
             raise UserError("no field is left", where=compiler.where(self.names[0].place))

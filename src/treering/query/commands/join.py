@@ -92,9 +92,12 @@ class Join:
         right = self.right(compiler)
         left_names = frozenset({self.left_alias} if self.left_alias else ()) | relation.names
         right_names = frozenset({self.right_alias, self.dataset.alias} - {""}) | right.names
+        # An alias means the side of this join, also where an earlier one has left columns under the same prefix.
+        aliases = tuple(f"{alias}." for alias in (self.left_alias, self.right_alias, self.dataset.alias) if alias)
+        own = {name: column for name, column in relation.columns.items() if not (aliases and name.startswith(aliases))}
         both = replace(
             relation,
-            columns={**right.columns, **relation.columns},
+            columns={**right.columns, **own},
             names=frozenset(),
             sides=(*right.sides, *relation.sides, (left_names, relation.columns), (right_names, right.columns)),
         )

@@ -24,7 +24,7 @@ from sqlglot import exp
 from treering.query import coerce, datasets, operators, printer
 from treering.query.datasets import Dataset
 from treering.query.function import Typed
-from treering.query.relation import nested
+from treering.query.relation import Order, nested
 from treering.query.scope import Scope, column_value
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class Lookup:
         select.append("joins", exp.Join(this=other, side="LEFT", kind="OUTER", on=exp.and_(*tests)))
         columns = self._columns(relation, right, compiler)
         joined = replace(relation, sql=select, plain=False, shuffled=relation.sequence is not None)
+        if not relation.order:
+            # The engine merges both sides by their keys, nulls last.
+            keys = [Order(left.column(own), nulls_first=False) for _, own in self.keys]
+            joined = replace(joined, order=tuple(keys), unasked=True)
         filled: dict[str, Typed] = {}
         for name, column in columns.items():
             current = compiler.column(relation, name)

@@ -55,7 +55,7 @@ class Makeresults:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Return the rows."""
         del relation
-        now: dict[str, Any] = {TIME: output.timestamp(compiler.now_ns)}
+        now: dict[str, Any] = {TIME: output.timestamp(compiler.now_ns // 10**9 * 10**9)}
         if not self.form:
             return table({TIME: Type.TIMESTAMP}, [now] * max(0, self.count), compiler)
         try:

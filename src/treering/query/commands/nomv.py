@@ -45,7 +45,9 @@ class Nomv:
             where = compiler.where(self.name.place)
             raise UserError(f"nomv works on arrays, not on {value.type}", where=where)
         items = sql_cast(value.sql, "VARCHAR[]", safe=True)
-        text = typed(Type.STRING, "array_to_string(:x, :s)", x=items, s=literal("\n"))
+        # An array of nulls only is an empty text.
+        joined = "CASE WHEN :x IS NOT NULL THEN coalesce(array_to_string(:x, :s), '') END"
+        text = typed(Type.STRING, joined, x=items, s=literal("\n"))
         return compiler.extended(relation, {self.name.name: text})
 
 

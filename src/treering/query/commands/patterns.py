@@ -101,7 +101,8 @@ class Patterns:
             raise UserError(error.message, hint=error.hint, where=compiler.where(self.place)) from None
         if self.grouped:
             return self._aggregated(relation, text, label, compiler)
-        found = {self.column: Typed(self._shown(text, label), Type.STRING)}
+        shown = exp.Coalesce(this=self._shown(text, label), expressions=[literal("")])
+        found = {self.column: Typed(shown, Type.STRING)}
         if self.numbered:
             found["tokens"] = self._tokens(sql("to_json([:x])", x=text))
         return compiler.extended(relation, found)

@@ -55,6 +55,8 @@ class Replace:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Change the fields in their places."""
         columns, added = dict(relation.columns), []
+        if len({name.name for name in self.names}) < len(self.names):
+            raise UserError("a field can be named only once", where=compiler.where(self.names[-1].place))
         for name in self.names:
             value = Scope(relation, compiler).typed(name)
             if value.type not in coerce.TEXTS:

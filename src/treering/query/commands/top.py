@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, ClassVar
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import lexer, printer
+from treering.query import hashorder, lexer, printer
 from treering.query.commands.head import positive
 from treering.query.commands.stats import grouped
 from treering.query.function import Typed
 from treering.query.lexer import Kind
-from treering.query.relation import Order, aliased, named
-from treering.query.scope import Scope
+from treering.query.relation import Column, Order, aliased, named
+from treering.query.scope import Scope, column_value
 from treering.query.types import SQL, Type
 
 if TYPE_CHECKING:
@@ -79,17 +79,22 @@ class Top:
         columns = list(relation.columns.items())
         total, outer, inner = columns[0], columns[1 : 1 + len(self.by)], columns[1 + len(self.by) :]
         ranked = [Order(total[1], self.descending, not self.descending)]
-        ranked += [Order(column) for _, column in inner if SQL[column.type] != "JSON"]
+        ranked += [Order(column, nulls_first=bool(outer)) for _, column in inner if SQL[column.type] != "JSON"]
         number = exp.Window(
             this=exp.RowNumber(),
             partition_by=[column.raw for _, column in outer],
             order=exp.Order(expressions=[order.sql() for order in ranked]),
         )
-        ref = compiler.fresh()
-        relation = replace(relation, sql=relation.wrapped(aliased(number, ref)))
+        ref, place = compiler.fresh(), compiler.fresh()
+        bucket = hashorder.of_partitions([column_value(column) for _, column in outer]) if outer else None
+        relation = replace(
+            relation, sql=relation.wrapped(aliased(number, ref), aliased(bucket or exp.Literal.number(0), place))
+        )
         relation = relation.where(exp.LTE(this=named(ref), expression=exp.Literal.number(self.count)))
         shown = [*outer, *inner, *([total] if self.show_count else [])]
-        return replace(relation.ordered([*(Order(column) for _, column in outer), *ranked]), columns=dict(shown))
+        # The groups come in the order of a hash table, those of one bucket ascending.
+        order = [Order(Column(place, Type.BIGINT)), *(Order(column) for _, column in outer), *ranked]
+        return replace(relation.ordered(order), columns=dict(shown))
 
 
 def parse(parser: Parser) -> Top:

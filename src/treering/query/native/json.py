@@ -12,7 +12,7 @@ from treering.query.native import Native
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_STEP = re.compile(r"\{\s*(-?\d*)\s*\}|\[\s*(\*|-?\d+)\s*\]|([^.{\[]+)|\.")
+_STEP = re.compile(r"\{\s*(-?\d*)\s*\}|\[\s*(\*|-?\d+)\s*\]|\[\s*'([^']*)'\s*\]|([^.{\[]+)|\.")
 _DEPTH = 200
 Step = str | int | None  # a key, an index, or every item
 
@@ -27,9 +27,9 @@ def steps(path: str) -> tuple[Step, ...]:
         match = _STEP.match(rest, position)
         if match is None:
             raise ValueError(f"the json path {path[:80]!r} does not parse")
-        brace, bracket, key = match.groups()
-        if key is not None:
-            found.append(key)
+        brace, bracket, quoted, key = match.groups()
+        if quoted is not None or key is not None:
+            found.append(key if quoted is None else quoted)
         elif match[0] != ".":
             index = brace if brace is not None else bracket
             found.append(int(index) if index and index != "*" else None)

@@ -110,11 +110,14 @@ class Catalog:
         lines: list[Any] = []
         for item in listed:
             when = {"field": time_of(mappings_of.get(item["index"], {}))}
-            lines += [{"index": item["index"]}, {"size": 0, "aggs": {side: {side: when} for side in ("min", "max")}}]
+            sides = {side: {side: when} for side in ("min", "max")}
+            # The list of indexes counts what is nested in documents, too.
+            lines += [{"index": item["index"]}, {"size": 0, "track_total_hits": True, "aggs": sides}]
         answers = self._cluster.call("POST", "/_msearch", _lines(lines))["responses"] if lines else []
         infos = []
         for item, answer in zip(listed, answers, strict=True):
-            name, rows, size = item["index"], int(item["docs.count"] or 0), int(item["store.size"] or 0)
+            name, size = item["index"], int(item["store.size"] or 0)
+            rows = answer.get("hits", {}).get("total", {}).get("value", 0)
             infos.append(StreamInfo(name, rows, size, *_bounds(answer), mappings_of.get(name, {})))
         return infos
 

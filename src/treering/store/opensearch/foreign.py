@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Where a record's time is: the first of these that is a date in the index.
 _TIMES = ("@timestamp", "time", "startTime", "timestamp", "observedTime")
 _DATES = frozenset({"date", "date_nanos"})
-_LISTED = {"format": "json", "bytes": "b", "h": "index,docs.count,store.size", "expand_wildcards": "open"}
+_LISTED = {"format": "json", "bytes": "b", "h": "index,store.size", "expand_wildcards": "open"}
 _SAMPLE = 200
 _FRESH_S = 5.0
 _NUMBERS = frozenset(
@@ -69,7 +69,7 @@ class Foreign:
         self._known: dict[str, Index] = {}
 
     def listed(self) -> list[dict[str, Any]]:
-        """Return name, documents and bytes of every index."""
+        """Return name and bytes of every index."""
         if not self._read:
             return []
         try:

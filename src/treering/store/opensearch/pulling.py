@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.core.errors import UserError
+from treering.core.errors import Retryable, UserError
 from treering.store.opensearch.cluster import LENIENT, Refused, named
 from treering.store.opensearch.columns import ROOT
 from treering.store.opensearch.dsl import number_of
@@ -178,9 +178,10 @@ class Puller:
         """Hold what the indexes have now until the end of the block; old versions, which cannot, go on."""
         path = "_pit" if self._elastic else "_search/point_in_time"
         where: dict[str, str | bool] = {} if target.shard is None else {"preference": f"_shards:{target.shard}"}
+        lenient = {"ignore_unavailable": True} if self._elastic else LENIENT
         try:
             told = self._cluster.call(
-                "POST", f"/{named(target.indexes)}/{path}", None, {"keep_alive": _KEEP_ALIVE} | LENIENT | where
+                "POST", f"/{named(target.indexes)}/{path}", None, {"keep_alive": _KEEP_ALIVE} | lenient | where
             )
         except Refused as refused:
             if refused.status not in {400, 404, 405}:
@@ -191,7 +192,7 @@ class Puller:
         try:
             yield {"pit": {"id": point, "keep_alive": _KEEP_ALIVE}}
         finally:
-            with contextlib.suppress(Refused):
+            with contextlib.suppress(Refused, Retryable):
                 body = {"id": point} if self._elastic else {"pit_id": [point]}
                 self._cluster.call("DELETE", f"/{path}", body, patience_s=0)
 

@@ -11,12 +11,13 @@ import type { Case, Change } from "../../server/incidents";
 import { usePage } from "../../shell/page";
 import { exact } from "../../time/times";
 import { Comments } from "./Comments";
+import { EntityGraph } from "./EntityGraph";
 import { EvidenceList } from "./EvidenceList";
 import { Playbook } from "./Playbook";
 import { Postmortem } from "./Postmortem";
 import { Timeline } from "./Timeline";
 
-const VIEWS = [["timeline", "Timeline", "1"], ["evidence", "Evidence", "2"], ["playbook", "Playbook", "3"], ["comments", "Comments", "4"], ["postmortem", "Post-mortem", "5"]] as const;
+const VIEWS = [["timeline", "Timeline", "1"], ["evidence", "Evidence", "2"], ["playbook", "Playbook", "3"], ["comments", "Comments", "4"], ["postmortem", "Post-mortem", "5"], ["entities", "Entities", "6"]] as const;
 type View = (typeof VIEWS)[number][0];
 
 export function CaseView({ id }: { id: string }) {
@@ -65,6 +66,7 @@ function Whole({ incident }: { incident: Case }) {
         {view === "evidence" && <EvidenceList incident={incident} />}
         {view === "playbook" && <Playbook incident={incident} />}
         {view === "comments" && <Comments incident={incident} apply={apply} busy={change.isPending} />}
+        {view === "entities" && <EntityGraph incident={incident} to={later(incident.end)} />}
         {view === "postmortem" && <Postmortem id={incident.id} />}
       </div>
     </section>
