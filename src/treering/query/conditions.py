@@ -90,7 +90,7 @@ class _Reader:
             case Binary(op="or"):
                 return either([self.node(node.left), self.node(node.right)])
             case Unary(op="not"):
-                return Negated(self.node(node.operand))
+                return Negated(self._asked_not(node.operand))
             case Literal(kind="boolean"):
                 return Constant(bool(node.value))
             case Binary():
@@ -104,6 +104,14 @@ class _Reader:
                 return self.query(query, Lowering(self.relation, self.compiler, fields))
             case _:
                 return self._simple(node)
+
+    def _asked_not(self, node: Node) -> Condition:
+        """Return the condition under `not`; of a truth value compared with one, it may be that it is none too."""
+        found = self.node(node)
+        either_way = isinstance(node, Binary) and any(
+            isinstance(side, Literal) and side.kind == "boolean" for side in (node.left, node.right)
+        )
+        return Every((found, ANYTHING)) if either_way else found
 
     def _simple(self, node: Node) -> Condition:
         match node:
@@ -153,8 +161,11 @@ class _Reader:
             case "=":
                 return _one_of(column, [value])
             case "!=":
-                # The first item of a list is asked, not any.
-                return ANYTHING if column.many else Negated(_one_of(column, [value]))
+                # The first item of a list is asked, not any; what is not true is false or missing.
+                same = _one_of(column, [value])
+                if column.many or (column.type is Type.BOOLEAN and node.left is not left):
+                    return ANYTHING
+                return Negated(Known(same) if column.type is Type.BOOLEAN else same)
             case "<" | "<=":
                 return self._within(column, None, value, high_included=sign == "<=")
             case ">" | ">=":
