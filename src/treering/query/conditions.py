@@ -89,7 +89,7 @@ class _Reader:
             case Binary(op="or"):
                 return either([self.node(node.left), self.node(node.right)])
             case Unary(op="not"):
-                return Negated(self.node(node.operand))
+                return Negated(self._asked_not(node.operand))
             case Literal(kind="boolean"):
                 return Constant(bool(node.value))
             case Binary():
@@ -103,6 +103,14 @@ class _Reader:
                 return self.query(query, Lowering(self.relation, self.compiler, fields))
             case _:
                 return self._simple(node)
+
+    def _asked_not(self, node: Node) -> Condition:
+        """Return the condition under `not`; of a truth value compared with one, it may be that it is none too."""
+        found = self.node(node)
+        either_way = isinstance(node, Binary) and any(
+            isinstance(side, Literal) and side.kind == "boolean" for side in (node.left, node.right)
+        )
+        return Every((found, ANYTHING)) if either_way else found
 
     def _simple(self, node: Node) -> Condition:
         match node:
@@ -135,7 +143,7 @@ class _Reader:
         found = Present(column.stored)
         return Negated(found) if absent else found
 
-    def _binary(self, node: Binary) -> Condition:  # noqa: PLR0911  one branch per operator
+    def _binary(self, node: Binary) -> Condition:  # noqa: C901, PLR0911  one branch per operator
         sign, left, right = node.op, node.left, node.right
         if sign in {"like", "ilike", "contains"}:
             return self._like(sign, left, right)
@@ -152,8 +160,11 @@ class _Reader:
             case "=":
                 return _one_of(column, [value])
             case "!=":
-                # The first item of a list is asked, not any.
-                return ANYTHING if column.many else Negated(_one_of(column, [value]))
+                # The first item of a list is asked, not any; what is not true is false or missing.
+                same = _one_of(column, [value])
+                if column.many or (column.type is Type.BOOLEAN and node.left is not left):
+                    return ANYTHING
+                return Negated(Known(same) if column.type is Type.BOOLEAN else same)
             case "<" | "<=":
                 return self._within(column, None, value, high_included=sign == "<=")
             case ">" | ">=":
