@@ -6,9 +6,9 @@ Each form means exactly what the SQL of the same part means (`operators`, `lucen
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from treering.query import addresses, analyzer, coerce, instants, relevance
+from treering.query import analyzer, coerce, constants, instants, relevance
 from treering.query.lucene import (
     Boolean,
     Everything,
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
     from treering.query.relation import Column, Relation
 
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_STAMP = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 _PRESENCE = {"isnotnull": False, "ispresent": False, "isnull": True}
 
 
@@ -200,7 +198,7 @@ class _Reader:
                 return None
         if not isinstance(node, Literal) or (negative and node.kind in {"string", "boolean"}):
             return None
-        return _as_type(node, column, self.compiler.now_ns, negative=negative)
+        return constants.of_type(node, column, self.compiler.now_ns, negative=negative)
 
     def _like(self, sign: str, left: Node, right: Node, *, any_case: bool = True) -> Condition:
         column = self._text(left)
@@ -312,9 +310,9 @@ class _Reader:
         if column.type is Type.BOOLEAN:
             return _one_of(column, [text == "true"]) if text in {"true", "false"} else FALSE
         value = (
-            _number(text, suffix=True)
+            constants.number(text, suffix=True)
             if column.type in coerce.NUMBERS
-            else _address(text)
+            else constants.address(text)
             if column.type is Type.IP
             else None
         )
@@ -329,7 +327,7 @@ class _Reader:
             if text is not None and column.type is Type.TIMESTAMP:
                 value = instants.bound(text, self.compiler.now_ns, up=above is not included)
             elif text is not None and column.type is not Type.STRING:
-                value = _number(text, suffix=True)
+                value = constants.number(text, suffix=True)
             if text is not None and value is None:
                 return FALSE
             bounds.append(value)
@@ -357,46 +355,6 @@ def _network(column: Column, text: str) -> Condition:
         return Network(column.stored, str(ipaddress.ip_network(text, strict=False)))
     except ValueError:
         return ANYTHING
-
-
-def _address(text: str) -> str | None:
-    try:
-        return addresses.canonical(text)
-    except ValueError:
-        return None
-
-
-def _number(text: str, *, suffix: bool = False) -> int | float | None:
-    digits = text.strip().rstrip("fFdD") if suffix else text
-    if not _NUMBER.fullmatch(digits):
-        return None
-    try:
-        found: Any = int(digits) if digits.lstrip("+-").isdecimal() else float(digits)
-    except (ValueError, OverflowError):
-        return None
-    return found if not isinstance(found, int) or -(2**63) <= found < 2**63 else None
-
-
-def _as_type(node: Literal, column: Column, now_ns: int, *, negative: bool) -> Value | None:  # noqa: PLR0911  by type
-    kind = column.type
-    if kind in coerce.NUMBERS:
-        value = _number(str(node.value)) if node.kind not in {"boolean", "date", "time", "timestamp"} else None
-        if value is None:
-            return None
-        if node.kind != "integer":
-            value = float(value)
-        return -value if negative else value
-    if negative:
-        return None
-    if kind is Type.STRING:
-        return str(node.value) if node.kind == "string" else None
-    if kind is Type.BOOLEAN:
-        return bool(node.value) if node.kind == "boolean" else None
-    if kind is Type.IP:
-        return _address(str(node.value)) if node.kind == "string" else None
-    if kind is Type.TIMESTAMP and node.kind in {"string", "timestamp", "date"} and _STAMP.fullmatch(str(node.value)):
-        return instants.bound(str(node.value), now_ns, up=False, numbers=False)
-    return None
 
 
 def _parts(pieces: Sequence[str], one: str, some: str) -> tuple[str | Gap, ...]:
