@@ -139,5 +139,5 @@ def test_any_command_survives_printing(text: str) -> None:
 def test_every_command_is_among_them() -> None:
     written = {word for text in COMMANDS for word in re.findall(r"(?:^|\| )([a-z]+)", text)} | {"join"}
     known = {module.name for module in pkgutil.iter_modules(commands.__path__) if not module.name.startswith("_")}
-    own = {"search", "learning", "show", "explain", "diff", "trace", "anomalies", "kmeans", "ad", "ml"}
+    own = {"search", "learning", "show", "explain", "diff", "drift", "trace", "anomalies", "kmeans", "ad", "ml"}
     assert known - written - own == set()

@@ -84,7 +84,7 @@ def merged(folder: Path) -> bool:
 
 
 def await_merge(folder: Path) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 10
     while time.monotonic() < until and not merged(folder):
         time.sleep(0.01)
 

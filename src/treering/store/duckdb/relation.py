@@ -28,7 +28,7 @@ STAMP = "@timestamp:t"
 _JSON_TYPES = {
     Kind.STRING: ("VARCHAR",),
     Kind.LONG: ("BIGINT", "UBIGINT"),
-    Kind.TIME: ("BIGINT",),
+    Kind.TIME: ("BIGINT", "UBIGINT"),
     Kind.DOUBLE: ("DOUBLE",),
     Kind.BOOLEAN: ("BOOLEAN",),
     Kind.JSON: ("ARRAY", "DOUBLE", "UBIGINT"),

@@ -77,6 +77,8 @@ class Keeper:
                 "terminate_after": 1,
                 "track_total_hits": True,
             }
+            # A record that no search can see yet must not go with its index.
+            self._cluster.call("POST", f"/{named(index)}/_refresh")
             found = self._cluster.call("POST", f"/{named(index)}/_search", body)
             if not found["hits"]["total"]["value"]:
                 self._cluster.call("DELETE", f"/{named(index)}")

@@ -76,7 +76,7 @@ def _cut(table: Table, rows: Sequence[Row]) -> Table:
 
 def reverse(table: Table, _command: Any) -> Table:
     """The rows in the other order."""
-    return _cut(table, list(reversed(table.rows)))
+    return Table(table.columns, list(reversed(table.rows)), table.stored, table.ordered)
 
 
 def dedup(table: Table, command: Any) -> Table:
