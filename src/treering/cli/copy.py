@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from treering.cli._options import Config, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from treering.app.config import Settings
     from treering.app.copying import Copied
@@ -34,7 +33,7 @@ def copy(
     """
     from treering.app.copying import Copy
     from treering.cli import _connection
-    from treering.cli._screen import EXIT_FINDINGS
+    from treering.cli._screen import EXIT_FINDINGS, progress
     from treering.core.errors import UserError
 
     settings = _with_nodes(_connection.settings(config, data), opensearch_url)
@@ -49,9 +48,9 @@ def copy(
             raise UserError(f"{source} has no stream {', '.join(missing)}")
         total = sum(info.rows for found in infos.values() for info in found)
         work = Copy(held, kept, patterns, settings.directory / f"copy-{source}-{target}.json")
-        with _progress("copying", total) as told:
+        with progress("copying", total) as told:
             work.run(told)
-        with _progress("reading back", total) as told:
+        with progress("reading back", total) as told:
             found = work.verify(told)
     _shown(found)
     if not all(item.same for item in found):
@@ -79,21 +78,6 @@ def _opened(settings: Settings, name: str) -> Iterator[Store]:
         yield store
     finally:
         store.close()
-
-
-@contextlib.contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Give what shows how many records are done; nothing where standard error is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.progress import Progress
-
-    from treering.cli._screen import console
-
-    with Progress(console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _shown(found: Sequence[Copied]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -12,7 +11,7 @@ import typer
 from treering.cli._options import Config, Data, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from treering.app.config import Settings
     from treering.app.rulebook import Backtest
@@ -54,10 +53,10 @@ def cases(ids: Ids = None, files: Files = None, form: Form = Report.TEXT, config
     Example: treering rules test --rules my-rules.yaml
     """
     from treering.app.rulebook import check
-    from treering.cli._screen import EXIT_FINDINGS, console
+    from treering.cli._screen import EXIT_FINDINGS, console, progress
 
     found = _rules(_settings(config, None), files, ids)
-    with _progress("testing", len(found)) as told:
+    with progress("testing", len(found)) as told:
         failed = check(found, told)
     if form is Report.JSON:
         _json({"rules": len(found), "failed": [msgspec.to_builtins(item) for item in failed]})
@@ -87,6 +86,7 @@ def backtest(
     from treering.app import rulebook
     from treering.app.config import seconds
     from treering.cli import _connection
+    from treering.cli._screen import progress
     from treering.core.clock import SystemClock
 
     settings = _settings(config, data)
@@ -94,7 +94,7 @@ def backtest(
     end_ns = SystemClock().now_ns()
     start_ns = end_ns - seconds(since) * 10**9
     results: list[Backtest] = []
-    with _connection.connected(settings) as client, _progress("replaying", len(found)) as told:
+    with _connection.connected(settings) as client, progress("replaying", len(found)) as told:
         for result in rulebook.backtest(found, _asker(client), start_ns, end_ns):
             results.append(result)
             told(len(results))
@@ -158,21 +158,6 @@ def _asker(client: Client) -> Ask:
         return [dict(zip(names, row, strict=True)) for row in answer["datarows"]]
 
     return ask
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Give what shows how many rules are done; nothing where standard error is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.progress import Progress
-
-    from treering.cli._screen import console
-
-    with Progress(console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

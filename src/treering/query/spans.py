@@ -70,6 +70,14 @@ def size(parser: Parser) -> tuple[str, str]:
     return number, unit
 
 
+def length(parser: Parser, example: str) -> tuple[str, str]:
+    """Take a length of time above zero. Raises `UserError` for any other, naming `example`."""
+    found = size(parser)
+    if not found[1] or float(found[0]) <= 0:
+        parser.fail(f"expected a length of time such as {example} before this")
+    return found
+
+
 def canonical(unit: str) -> str | None:
     """Return the canonical name of a unit of time, or None."""
     return _SMALL.get(unit.lower().removesuffix("s") if len(unit) > 2 else unit) or instants.unit(unit)

@@ -27,8 +27,8 @@ _TOKENS = (
 
 def derive(facts: Facts) -> dict[str, Any]:
     """Return what the span says, under canonical names."""
-    asked = _dict(facts.get(_OURS + "llm_request"))
-    answered = _dict(facts.get(_OURS + "llm_response"))
+    asked = content.members(facts.get(_OURS + "llm_request"))
+    answered = content.members(facts.get(_OURS + "llm_response"))
     operation = values.operation(str(facts.get("gen_ai.operation.name") or ""))
     operation = operation or ("generate_content" if asked else None)
     found: dict[str, Any] = {
@@ -44,8 +44,8 @@ def derive(facts: Facts) -> dict[str, Any]:
 
 
 def _call(asked: Mapping[str, Any], answered: Mapping[str, Any]) -> dict[str, Any]:
-    config = _dict(asked.get("config"))
-    usage = _dict(answered.get("usage_metadata"))
+    config = content.members(asked.get("config"))
+    usage = content.members(answered.get("usage_metadata"))
     found = {name: value for key, name in _TOKENS if type(value := usage.get(key)) is int}
     made: dict[str, Any] = {"gen_ai.request.model": asked.get("model"), **found}
     for name, key, kind in (("temperature", "temperature", float), ("max_tokens", "max_output_tokens", int)):
@@ -80,8 +80,3 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
 def _texts(system: Any) -> Iterable[Any]:
     parts = system.get("parts") if isinstance(system, dict) else None
     return [part.get("text", part) for part in parts if isinstance(part, dict)] if isinstance(parts, list) else [system]
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    held = content.read(value)
-    return held if isinstance(held, dict) else {}

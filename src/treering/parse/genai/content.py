@@ -47,6 +47,12 @@ def read(value: Any) -> Any:
         return None
 
 
+def members(value: Any) -> Mapping[str, Any]:
+    """Return the object that a value or its JSON text is, an empty one for anything else."""
+    held = read(value)
+    return held if isinstance(held, dict) else {}
+
+
 def literal(value: Any) -> Any:
     """Return what a JSON text or the `repr` of Python data says; None when it is neither."""
     found = read(value)

@@ -41,8 +41,8 @@ def read(run: Mapping[str, Any]) -> Found | None:
     operation = _OPERATIONS.get(str(kind))
     if operation is None and kind not in {"chain", "prompt", "parser"}:
         return None
-    asked, answered = _dict(run.get("inputs")), _dict(run.get("outputs"))
-    metadata = _dict(_dict(run.get("extra")).get("metadata"))
+    asked, answered = content.members(run.get("inputs")), content.members(run.get("outputs"))
+    metadata = content.members(content.members(run.get("extra")).get("metadata"))
     error = run.get("error")
     attributes: dict[str, Any] = {
         "gen_ai.operation.name": operation,
@@ -70,8 +70,8 @@ def read(run: Mapping[str, Any]) -> Found | None:
 def _call(
     run: Mapping[str, Any], asked: Mapping[str, Any], answered: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    parameters = _dict(_dict(run.get("extra")).get("invocation_params"))
-    told = _dict(answered.get("llm_output"))
+    parameters = content.members(content.members(run.get("extra")).get("invocation_params"))
+    told = content.members(answered.get("llm_output"))
     usage = {key: run.get(key) for key in ("prompt_tokens", "completion_tokens", "total_tokens") if run.get(key)}
     found: dict[str, Any] = {
         "gen_ai.request.model": _text(
@@ -98,16 +98,11 @@ def _generations(answered: Mapping[str, Any]) -> Any:
 
 
 def _scores(run: Mapping[str, Any]) -> dict[str, Any]:
-    for name, held in _dict(run.get("feedback_stats")).items():
-        value = _dict(held).get("avg")
+    for name, held in content.members(run.get("feedback_stats")).items():
+        value = content.members(held).get("avg")
         if isinstance(value, int | float):
             return {"gen_ai.evaluation.name": str(name), "gen_ai.evaluation.score.value": float(value)}
     return {}
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    held = content.read(value)
-    return held if isinstance(held, dict) else {}
 
 
 def _text(value: Any) -> str | None:

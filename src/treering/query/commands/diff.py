@@ -129,7 +129,7 @@ def parse(parser: Parser) -> Diff:
     while option := parser.option("window", "baseline", "top", "alpha"):
         match option:
             case "window" | "baseline":
-                found = replace(found, **{option: _length(parser)})  # type: ignore[arg-type]
+                found = replace(found, **{option: spans.length(parser, "30m")})  # type: ignore[arg-type]
             case "top":
                 found = replace(found, top=min(positive(parser, "the number of differences"), MOST))
             case _:
@@ -151,13 +151,6 @@ def _condition(parser: Parser) -> Node:
     parser.expect_word("where")
     found = expressions.expression(parser)
     parser.expect_op("]")
-    return found
-
-
-def _length(parser: Parser) -> tuple[str, str]:
-    found = spans.size(parser)
-    if not found[1] or float(found[0]) <= 0:
-        parser.fail("expected a length of time such as 30m before this")
     return found
 
 

@@ -136,15 +136,8 @@ def parse(parser: Parser) -> Drift:
         if option == "threshold":
             found = replace(found, threshold=_number(parser))
         else:
-            found = replace(found, **{option: _length(parser)})  # type: ignore[arg-type]
+            found = replace(found, **{option: spans.length(parser, "1h")})  # type: ignore[arg-type]
     return replace(found, place=(start, parser.last_end))
-
-
-def _length(parser: Parser) -> tuple[str, str]:
-    found = spans.size(parser)
-    if not found[1] or float(found[0]) <= 0:
-        parser.fail("expected a length of time such as 1h before this")
-    return found
 
 
 def _number(parser: Parser) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +16,7 @@ from treering.core.clock import SystemClock
 from treering.core.errors import Bug, Retryable, UserError
 from treering.model.batch import Batch
 from treering.model.columns import SEQUENCE, to_record
-from treering.stage.store import Limits, Query, Result, ResultColumn, StreamInfo
+from treering.stage.store import Limits, Query, Result, StreamInfo
 from treering.store.duckdb import arrow, following, journal, recovery, relation, running
 from treering.store.duckdb import ids as id_index
 from treering.store.duckdb import mapping as mapping_changes
@@ -31,7 +30,7 @@ from treering.store.duckdb.memtable import Generation
 from treering.store.duckdb.ownership import Lock
 from treering.store.duckdb.reserve import Reserve
 from treering.store.duckdb.scan import Scanner
-from treering.store.duckdb.statement import check, counted, seen, streams, text
+from treering.store.duckdb.statement import check, chosen, counted, seen, streams, text
 from treering.store.duckdb.upkeep import Upkeep
 from treering.store.duckdb.wal import Disk, Log
 
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from treering.store.duckdb.memtable import Run
 
 T = TypeVar("T")
-_MOST_ERASED = 10_000_000
 _NO_DEAD: dict[str, Sequence[int]] = {}
 
 
@@ -224,18 +222,9 @@ class DuckdbStore:
 
     def erase(self, scan: Scan) -> int:
         """Delete the records of one stream or pattern that are in `scan` and satisfy its `where`; returns how many."""
-        fields = tuple(dict.fromkeys(("_index", SEQUENCE, *scan.fields)))
-        sql = exp.select("_index", SEQUENCE).from_(exp.to_table("t"))
-        if scan.where is not None:
-            sql = sql.where(scan.where.copy())
-        columns = (ResultColumn("_index", "string"), ResultColumn(SEQUENCE, "bigint"))
-        wide = replace(scan, fields=fields, newest=None)
-        found = self.run(Query(sql, {"t": wide}, columns), Limits(rows=_MOST_ERASED, seconds=600))
-        dead: dict[str, list[int]] = {}
-        for name, seq in found.rows:
-            dead.setdefault(name, []).append(seq)
+        dead = chosen(scan, self.run)
         self._with_reserve(lambda: self._journal.append([], dead))
-        return len(found.rows)
+        return sum(map(len, dead.values()))
 
     def _with_reserve(self, work: Callable[[], T]) -> T:
         """Do what makes room, on a full disk too."""

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from treering.core.errors import UserError
+from treering.model.columns import SEQUENCE
+from treering.stage.store import Limits, Query, ResultColumn
 from treering.store.duckdb import counting
 from treering.store.duckdb.catalog import matching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from treering.stage.store import Limits, Query, Scan
+    from treering.stage.store import Result, Scan
     from treering.store.duckdb.catalog import Catalog, StreamView
     from treering.store.duckdb.lookup import Lookup
+
+_MOST_ERASED = 10_000_000
+
+
+def chosen(scan: Scan, run: Callable[[Query, Limits], Result]) -> dict[str, list[int]]:
+    """Return by stream the numbers of the records that are in `scan` and satisfy its `where`, as `run` answers."""
+    fields = tuple(dict.fromkeys(("_index", SEQUENCE, *scan.fields)))
+    sql = exp.select("_index", SEQUENCE).from_(exp.to_table("t"))
+    if scan.where is not None:
+        sql = sql.where(scan.where.copy())
+    columns = (ResultColumn("_index", "string"), ResultColumn(SEQUENCE, "bigint"))
+    wide = replace(scan, fields=fields, newest=None)
+    found: dict[str, list[int]] = {}
+    for name, seq in run(Query(sql, {"t": wide}, columns), Limits(rows=_MOST_ERASED, seconds=600)).rows:
+        found.setdefault(name, []).append(seq)
+    return found
 
 
 def counted(query: Query, views: Sequence[StreamView], catalog: Catalog, lookup: Lookup) -> tuple[int, frozenset[str]]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from arro3.core import Table
-from sqlglot import exp
 
 from treering.core.clock import SystemClock
 from treering.core.errors import UserError
 from treering.model.batch import Batch
 from treering.model.columns import MAX_COLUMNS, SEQUENCE, to_record
-from treering.stage.store import Limits, Query, Result, ResultColumn
-from treering.store.duckdb import arrow, running
+from treering.stage.store import Limits, Query, Result
+from treering.store.duckdb import arrow, running, statement
 from treering.store.duckdb import mapping as mapping_changes
 from treering.store.duckdb.catalog import unknown
 from treering.store.opensearch import foreign
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from treering.store.duckdb.ownership import Lock
     from treering.store.opensearch.target import Target
 
-_MOST_ERASED = 10_000_000
 _PAGE = 5000
 _NO_DEAD: dict[str, Sequence[int]] = {}
 
@@ -120,18 +117,9 @@ class OpenSearchStore:
 
     def erase(self, scan: Scan) -> int:
         """Delete the records of one stream or pattern that are in `scan` and satisfy its `where`; returns how many."""
-        fields = tuple(dict.fromkeys(("_index", SEQUENCE, *scan.fields)))
-        sql = exp.select("_index", SEQUENCE).from_(exp.to_table("t"))
-        if scan.where is not None:
-            sql = sql.where(scan.where.copy())
-        columns = (ResultColumn("_index", "string"), ResultColumn(SEQUENCE, "bigint"))
-        wide = replace(scan, fields=fields, newest=None)
-        found = self.run(Query(sql, {"t": wide}, columns), Limits(rows=_MOST_ERASED, seconds=600))
-        dead: dict[str, list[int]] = {}
-        for name, seq in found.rows:
-            dead.setdefault(name, []).append(seq)
+        dead = statement.chosen(scan, self.run)
         self._appender.append([], dead)
-        return len(found.rows)
+        return sum(map(len, dead.values()))
 
     def streams(self, pattern: str = "*") -> list[StreamInfo]:
         """Return the streams that match, by name."""
