@@ -1,11 +1,13 @@
 """Whether an agent did what a text told it, by what its tools were given: compared with the order and with its task.
 
 For an order speak values that stand in it and not in the task, the tool it names, verb and things that fit the tool's
-name; against it, that the person asked for the same or for whatever the text says.
+name; against it, that the person asked for the same or for whatever the text says. A step counts for the order of a
+text that it fits best, so what a person wanted done of a text is not blamed on another sentence of it.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from treering.detect._orders import Order, words
@@ -16,21 +18,25 @@ if TYPE_CHECKING:
 
     from treering.detect._agent_runs import Run, Step
 
-_ECHO = 40
-_MOST_VALUES = 5.0
-_LITERAL = 2.5
-_SAY = ("instruct", "ignor", "suspicious", "inject", "asked me", "embedded", "malicious", "not follow", "did not act")
+_ECHO, _LONG = 40, 60
+_MOST_VALUES, _LITERAL, _THING = 5.0, 2.5, 0.8
+_PRESSING = 0.5
 _VAGUE = frozenset({"user", "data", "item", "tool", "all", "by", "to", "with", "for", "from", "my", "in", "of", "and"})
 
 
 class Limits(NamedTuple):
-    """From which scores on there is something to tell."""
+    """From which scores on there is something to tell.
+
+    `attempt`: an order by itself. `order` and `fit`: an order and a step that does it, which must reach `together`;
+    orders between `hint` and `order` have to reach `doubtful` with it.
+    """
 
     attempt: float = 2.6
     order: float = 1.5
-    act: float = 1.8
+    hint: float = 0.7
+    fit: float = 2.2
     together: float = 4.6
-    look: float = 1.6
+    doubtful: float = 6.2
 
 
 class Act(NamedTuple):
@@ -65,80 +71,118 @@ class _Task:
         self.given = folded(run.asked + "\n" + run.instructed)
         self.stems = stems(run.asked)
         self.delegates = bool(words().delegates.search(run.asked))
-        self.actions = set().union(*(words().actions(word) for word in self.text.split())) if run.asked else set()
+        self.actions = {action for word in self.text.split() for action in words().actions(word.strip(".,:;!?"))}
 
-    def means(self, source: Step) -> bool:
-        """Whether what gave the text is what the person spoke of."""
+    def means(self, source: Step, told: _Told) -> bool:
+        """Whether the person asked for what a text says, or named the text and asked for what an order says."""
         named = [value for _, value in leaves(source.arguments) if len(value) > 3]
         if any(holds(self.text, folded(value)) >= 0 for value in named):
+            return self.delegates or bool(told.actions & self.actions - words().reads)
+        return self.delegates and bool(_things(source.name) & self.stems)
+
+
+class _Told:
+    """An order as it is compared."""
+
+    def __init__(self, order: Order) -> None:
+        self.order, self.text = order, folded(order.text)
+        self.stems = stems(order.text)
+        self.actions = order.actions
+        self.values = strict(order.sentence)
+
+    def is_in(self, value: str) -> bool:
+        """Whether a value repeats the order itself: then it was carried along, not followed."""
+        head = folded(self.order.sentence)[:_ECHO]
+        if len(head) >= 16 and head in value:
             return True
-        things = {stem(part) for part in parts(source.name)} - {stem(part) for part in words().looks}
-        return bool(things & self.stems)
+        said = stems(self.order.sentence)
+        return len(value) >= _LONG and len(said) >= 4 and 10 * len(said & stems(value)) >= 7 * len(said)
+
+
+class _Done:
+    """A step as it is compared."""
+
+    def __init__(self, step: Step) -> None:
+        self.step, self.name = step, step.name.casefold()
+        self.actions, self.looks = words().of_tool(step.name)
+        self.things = _things(step.name)
+        self.is_named = len(self.name) > 3 and any(mark in self.name for mark in "_-.")
+
+    @cached_property
+    def leaves(self) -> list[tuple[str, str]]:
+        """Values of the arguments, as they are and folded."""
+        found = ((value, folded(value)) for _, value in leaves(self.step.arguments))
+        return [pair for pair in found if len(pair[1]) > 1]
 
 
 def judge(run: Run, limits: Limits) -> list[Judgement]:
     """Return the orders in a run that are worth telling of or were followed, the surest first."""
     ordered = run.in_order()
-    task = _Task(run)
-    tools = [step.name for step in ordered if step.name]
+    if not any(order.score >= limits.hint for step in ordered for order in step.orders):
+        return []
+    task, done = _Task(run), [_Done(step) for step in ordered]
+    tools = {step.name for step in done if step.name}
     found = []
     for number, source in enumerate(ordered):
         if not source.orders:
             continue
-        means = task.means(source)
-        for place, order in enumerate(source.orders):
-            if order.score < limits.order - 0.5:
-                continue
-            meant = means and (task.delegates or bool(words().actions(order.verb) & task.actions))
-            score = _score(order, tools, meant=meant)
-            acts = _acts(order, score, ordered, number, task, limits)
-            if score >= limits.attempt or acts:
-                found.append(Judgement(source, place, order, score, acts))
+        told = [_Told(order) for order in source.orders]
+        scores = [_score(each, tools, meant=task.means(source, each)) for each in told]
+        acts = _acts(told, scores, done, number, task, limits)
+        for place, (each, score) in enumerate(zip(told, scores, strict=True)):
+            if score >= limits.attempt or acts[place]:
+                found.append(Judgement(source, place, each.order, round(score, 2), acts[place]))
     return sorted(found, key=lambda each: (not each.acts, -each.together))
 
 
-def _score(order: Order, tools: Iterable[str], *, meant: bool) -> float:
+def _score(told: _Told, tools: Iterable[str], *, meant: bool) -> float:
     """Return the score of an order where the tools of the agent are known."""
-    actions, text = words().actions(order.verb), folded(order.text)
-    score = order.score
-    names = set(tools)
-    if any(("_" in name or "-" in name or "." in name) and holds(text, name.casefold()) >= 0 for name in names):
+    order, score = told.order, told.order.score
+    if any(any(mark in name for mark in "_-.") and holds(told.text, name) >= 0 for name in tools):
         score += 1.5
-    if any(actions & words().of_tool(name)[0] for name in names):
+    if any(told.actions & words().of_tool(name)[0] for name in tools):
         score += 0.4
-    if actions and actions <= words().reads:
+    if told.actions and told.actions <= words().reads:
         score -= 0.3
     return score - (order.penalty if meant else 0.0)
 
 
 def _acts(
-    order: Order, score: float, ordered: Sequence[Step], number: int, task: _Task, limits: Limits
-) -> tuple[Act, ...]:
-    """Return the steps after step `number`, the source, that do what an order said."""
-    if score < limits.order:
-        return ()
-    later = ordered[number + 1 :]
-    before = {step.name for step in ordered[: number + 1]}
-    found = []
-    for step in later:
-        if not step.arguments_field or step.document:
+    told: Sequence[_Told], scores: Sequence[float], done: Sequence[_Done], number: int, task: _Task, limits: Limits
+) -> list[tuple[Act, ...]]:
+    """Return for each order of step `number` the later steps that do what it said."""
+    found: list[list[Act]] = [[] for _ in told]
+    if max(scores) < limits.hint:
+        return [()] * len(told)
+    before = {each.name for each in done[: number + 1]}
+    for each in done[number + 1 :]:
+        if not each.step.arguments_field or each.step.document:
             continue
-        act = _fit(order, step, task)
-        if any(_fit(other, step, task).fit > act.fit for other in ordered[number].orders if other is not order):
+        fits = [_fit(order, each, task, told) for order in told]
+        place = max(range(len(told)), key=lambda i: (fits[i].fit, scores[i]))
+        act, score = fits[place], scores[place]
+        is_strong = any(_is_telling(value) for value in act.values)
+        if act.looks_only and not is_strong and (each.name in before or score < limits.attempt + _PRESSING):
             continue
-        if act.looks_only and not act.values and (step.name in before or score < limits.attempt + 0.5):
-            continue
-        if act.fit >= (limits.look if act.looks_only and not act.values else limits.act) - 1e-9:
-            found.append(act)
-    return tuple(act for act in found if score + act.fit >= limits.together and not _serves(act, found, later))
+        enough = 2 * _THING if act.looks_only and not is_strong else limits.fit
+        together = limits.together if score >= limits.order else limits.doubtful
+        if act.fit >= enough - 1e-9 and score >= limits.hint and score + act.fit >= together:
+            found[place].append(act)
+    taken = {id(act.step) for acts in found for act in acts}
+    return [tuple(act for act in acts if not _serves(act, taken, done)) for acts in found]
 
 
-def _serves(act: Act, acts: Sequence[Act], later: Sequence[Step]) -> bool:
+def _serves(act: Act, taken: set[int], done: Sequence[_Done]) -> bool:
     """Return whether a step only looked up what another step, which no order speaks of, then worked on."""
-    if not act.looks_only or act.values:
+    if not act.looks_only or any(_is_telling(value) for value in act.values):
         return False
-    mine, done = _things(act.step.name), {id(each.step) for each in acts}
-    return any(id(step) not in done and step.at_ns > act.step.at_ns and mine & _things(step.name) for step in later)
+    mine = _things(act.step.name)
+    return any(each.step.at_ns > act.step.at_ns and id(each.step) not in taken and mine & each.things for each in done)
+
+
+def _is_telling(value: str) -> bool:
+    """Return whether a value hardly occurs twice by chance."""
+    return " " in value or is_strict(folded(value))
 
 
 def _things(name: str) -> set[str]:
@@ -148,50 +192,50 @@ def _things(name: str) -> set[str]:
     return {stem(part) for part in left if part not in table.classes}
 
 
-def _fit(order: Order, step: Step, task: _Task) -> Act:
-    text = folded(order.text)
-    actions, looks = words().of_tool(step.name)
-    carried, asked, values = _compared(order, text, step, task)
-    name = step.name.casefold()
-    named = len(name) > 3 and ("_" in name or "-" in name) and holds(text, name) >= 0
-    verb = bool(words().actions(order.verb) & actions)
-    order_stems = stems(order.text)
-    things = _things(step.name)
-    new, known = (things & order_stems) - task.stems, things & order_stems & task.stems
-    fit = carried - asked
-    fit += _LITERAL if named else 0.0
-    fit += 1.0 if verb else 0.0
-    fit += min(1.6, 0.8 * len(new)) + 0.2 * len(known)
-    wanted = actions & task.actions and (not things or things & task.stems)
-    if wanted and not values:
-        fit -= 2.0
-    return Act(step, fit, tuple(values), looks and not named)
+def _fit(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> Act:
+    """Return how well a step fits an order."""
+    carried, asked, values = _compared(told, done, task, all_told)
+    named = done.is_named and holds(told.text, done.name) >= 0
+    new, known = (done.things & told.stems) - task.stems, done.things & told.stems & task.stems
+    fit = carried - asked + min(2 * _THING, _THING * len(new)) + 0.2 * len(known)
+    fit += (_LITERAL if named else 0.0) + (1.0 if told.actions & done.actions else 0.0)
+    is_strong = any(_is_telling(value) for value in values)
+    wanted = bool(done.actions & task.actions) and (not done.things or bool(done.things & task.stems))
+    if (wanted or (done.looks and done.things <= task.stems)) and not is_strong:
+        fit -= 2.0 if not named else 3.0
+    if told.values and not is_strong and not done.looks:
+        fit -= 0.8
+    return Act(done.step, round(fit, 2), tuple(values), done.looks)
 
 
-def _compared(order: Order, text: str, step: Step, task: _Task) -> tuple[float, float, list[str]]:
+def _compared(
+    told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]
+) -> tuple[float, float, list[str]]:
     """Return what the values of a step's arguments say for the order and for the task, and those that stand in it."""
     for_order: list[float] = []
     for_task, values = 0.0, []
-    for _, leaf in leaves(step.arguments):
-        value = folded(leaf)
-        if len(value) < 2 or _is_echo(order, value):
-            continue
+    for leaf, value in done.leaves:
         if holds(task.given, value) >= 0:
             for_task += 1.5 if is_strict(value) else 0.4
-        elif holds(text, value) >= 0:
+        elif any(each.is_in(value) for each in all_told):
+            continue
+        elif holds(told.text, value) >= 0:
             for_order.append(_weight(value))
             values.append(leaf)
-        elif inner := [each for each in strict(value) if holds(text, each) >= 0 and holds(task.given, each) < 0]:
+        elif inner := [each for each in strict(value) if holds(told.text, each) >= 0 and holds(task.given, each) < 0]:
             for_order.append(2.5)
             values += inner
-        elif _overlaps(leaf, order, task):
-            for_order.append(1.5)
-            values.append(leaf[:80])
+        elif " " in value:
+            mine, theirs = _overlaps(leaf, told, task)
+            for_order += [1.5] if mine else []
+            for_task += 1.5 if theirs else 0.0
+            values += [leaf[:80]] if mine else []
     best = max(for_order, default=0.0)
     return min(_MOST_VALUES, best + 0.5 * (sum(for_order) - best)), min(2.0, for_task), values
 
 
 def _weight(value: str) -> float:
+    """Return how much it says that a value stands in the order."""
     if is_number(value):
         return 0.6 if len(value) < 5 else 1.2
     if is_strict(value):
@@ -199,42 +243,9 @@ def _weight(value: str) -> float:
     return 2.2 if " " in value else 1.2 if len(value) > 3 else 0.4
 
 
-def _is_echo(order: Order, value: str) -> bool:
-    """Return whether a value repeats the order itself: then it was carried along, not followed."""
-    head = folded(order.sentence)[:_ECHO]
-    return len(head) >= 16 and head in value
-
-
-def _overlaps(leaf: str, order: Order, task: _Task) -> bool:
-    """Return whether most of what a longer value says stands in the order and not in the task."""
+def _overlaps(leaf: str, told: _Told, task: _Task) -> tuple[bool, bool]:
+    """Return whether most of what a longer value says stands in the order and not in the task, and the reverse."""
     said = stems(leaf)
-    new = said - task.stems
-    return len(new) >= 3 and 2 * len(new & stems(order.text)) >= len(said)
-
-
-def said(run: Run, judged: Judgement) -> tuple[int, int] | None:
-    """Return where the last answer says what an order wanted said, None where it does not or only speaks of it."""
-    if run.answer is None or run.answer.at_ns <= judged.source.at_ns:
-        return None
-    if not words().actions(judged.order.verb) & {"say", "send", "post", "update", "create"}:
-        return None
-    answer, asked = folded(run.answer.arguments), folded(run.asked + "\n" + run.instructed)
-    if any(word in answer for word in _SAY):
-        return None
-    for value in strict(judged.order.text):
-        at = run.answer.arguments.casefold().find(value)
-        if at >= 0 and len(value) > 6 and holds(asked, value) < 0 and "://" in value:
-            return at, at + len(value)
-    return _repeated(run.answer.arguments, judged.order.text)
-
-
-def _repeated(answer: str, order: str) -> tuple[int, int] | None:
-    """Return where an answer holds the quoted words of an order."""
-    for mark in "\"'“‘":
-        _, found, rest = order.partition(mark)
-        quoted = rest.partition({"“": "”", "‘": "’"}.get(mark, mark))[0]
-        if found and len(quoted.split()) >= 3:
-            at = answer.casefold().find(quoted.casefold())
-            if at >= 0:
-                return at, at + len(quoted)
-    return None
+    new, known = said - task.stems, said & task.stems
+    mine = len(new) >= 3 and 2 * len(new & told.stems) >= len(said)
+    return mine, not mine and len(known) >= 3 and 3 * len(known) >= 2 * len(said)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -17,12 +17,11 @@ from treering.detect import _yaml
 from treering.detect._values import parts, strict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MOST_TEXT = 60_000
 MOST_ORDERS = 8
 _BEFORE, _SENTENCE, _BELONGS = 500, 400, 600
-_SHORTEST = 12
 _BOUNDARY = ".!?:;\n>-–—#|]})*,/"
 _LEADS = frozenset({
     "please", "kindly", "then", "and", "also", "now", "first", "instead", "must", "should", "do", "just", "immediately",
@@ -34,10 +33,19 @@ _NO_OBJECT = frozenset(
 _END = re.compile(r"[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$")
 _NEXT_WORD = re.compile(r"\s+[\"'“`*_(\[<$]{0,3}([\w$/@.'-]+)")
 _FOLDS = re.compile(r"\\?\n[ \t]+\\?(?![ \t]*-\s)(?![ \t]*[\w .'-]{1,40}:(?:\s|$))")
+_FOLD = re.compile(r"\\?\s*\n\s*(?:\\(?=[ \t]))?")
 _HUMAN = re.compile(r"\b(?:me|my|mine|i|i'm|we|us|our|ours)\b", re.IGNORECASE)
 _POLITE = re.compile(r"\b(?:please|kindly|thanks|thank you)\b", re.IGNORECASE)
 _KEY = re.compile(r"^[ \t]*(?:- )*[\w .-]{1,40}:(?:\s|$)|^[ \t]*- ", re.MULTILINE)
-_NEAR = 260
+_QUOTED = re.compile(r"""(?:(?<=: )|(?<=- )|^)(?:'((?:[^']|''){0,4000})'|"((?:[^"\\]|\\.){0,4000})")""", re.MULTILINE | re.DOTALL)
+_UNKNOWN = re.compile(r"(?:^|[\n>:]\s{0,3}|[.!?]\s{1,3}|[a-z0-9]_|\bTODO:? )([A-Z][a-z]{2,14}) (?=(?:the|all|every|each|any|your|him|her|them|it|user)\b)")
+_NO_VERB = frozenset(
+    "the this that these those and but for from with when while where what who how why all any both not are was were has had "
+    "have his her its our their your you she they there here then than after before during since until about over under into "
+    "onto upon within without through across between among because although though unless once also only even just like near "
+    "ignore disregard forget most many some each every either neither such same other both see besides despite until towards".split()
+)
+_NEAR, _FEW, _ODD, _MOST_STARTS = 260, 4, 0.8, 200
 
 
 class Cue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,13 +68,19 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """One order: its sentence and what belongs to it, the verb, the cues, its score before anything is known of tools."""
+    """One order: its sentence and what belongs to it, verbs, cues, its score before anything is known of tools."""
 
     text: str
     sentence: str
-    verb: str
+    verbs: tuple[str, ...]
     cues: tuple[str, ...]
     score: float
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """What it may ask for."""
+        table = words()
+        return frozenset(action for verb in self.verbs for action in table.actions(verb))
 
     @property
     def is_addressed(self) -> bool:
@@ -114,8 +128,8 @@ class Words:
 
 
 def _spaced(pattern: str) -> str:
-    """Return a folded pattern of the file as one line; blanks in it stay blanks."""
-    return re.sub(r"\|\s+", "|", pattern.strip())
+    """Return a folded pattern of the file as one line; words in it may follow an underscore."""
+    return re.sub(r"\|\s+", "|", pattern.strip()).replace(r"\b(?:", r"(?<![^\W_])(?:")
 
 
 @cache
@@ -133,13 +147,20 @@ def unfolded(result: str) -> list[str]:
             return list(_strings(msgspec.json.decode(result), 0))
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             pass
-    if _KEY.match(result) and 2 * len(_KEY.findall(result)) >= result.count("\n"):
-        return [_plain(part) for part in _KEY.split(_FOLDS.sub(" ", result)) if len(part) >= _SHORTEST]
-    return [_plain(result)]
+    if not _KEY.match(result) or 2 * len(_KEY.findall(result)) < result.count("\n"):
+        return [_plain(result)]
+    quoted = [_plain(_unfold(match[1] if match[2] is None else match[2])) for match in _QUOTED.finditer(result)]
+    rest = _KEY.split(_FOLDS.sub(" ", _QUOTED.sub("", result)))
+    return [text for text in (*quoted, *map(_plain, rest)) if text]
+
+
+def _unfold(quoted: str) -> str:
+    """Return a quoted scalar of YAML on the lines that it has."""
+    return _FOLD.sub(lambda fold: "" if fold[0][0] == "\\" else "\n" if fold[0].count("\n") > 1 else " ", quoted)
 
 
 def _plain(text: str) -> str:
-    """Return a scalar of YAML without its quotation."""
+    """Return a scalar of YAML without escapes."""
     if "\\" in text:
         text = text.replace("\\n", "\n").replace('\\"', '"').replace("\\ ", " ")
     return text.strip().replace("''", "'")
@@ -147,7 +168,7 @@ def _plain(text: str) -> str:
 
 def _strings(value: Any, depth: int) -> Iterator[str]:
     if isinstance(value, str):
-        if len(value) >= _SHORTEST:
+        if value:
             yield value
     elif depth < 8:
         for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -156,71 +177,91 @@ def _strings(value: Any, depth: int) -> Iterator[str]:
 
 def orders(result: str) -> list[Order]:
     """Return the orders in a tool's result or a document that sound most like orders, at most `MOST_ORDERS`."""
-    found = [order for text in unfolded(result) for order in _orders(text)]
+    texts = unfolded(result)
+    usual = sorted(text.count(" ") for text in texts)[len(texts) // 2] if len(texts) >= _FEW else _FEW
+    found = [o for text in texts for o in _orders(text, is_odd=usual < _FEW and text.count(" ") >= 2 * _FEW)]
     if len(found) > MOST_ORDERS:
         kept = sorted(found, key=lambda order: -order.score)[:MOST_ORDERS]
         found = [order for order in found if order in kept]
     return found
 
 
-def _orders(text: str) -> list[Order]:
+def _orders(text: str, *, is_odd: bool) -> list[Order]:
     known = words()
-    starts = [(at, verb, base) for match in known.verbs.finditer(text) for at, verb, base in _imperative(text, match)]
-    starts = _apart(starts)
-    if not starts:
+    starts = [start for match in known.verbs.finditer(text) if (start := _imperative(text, match)) is not None]
+    starts += [_Start(match.start(1), "", 0.8) for match in _UNKNOWN.finditer(text) if match[1].casefold() not in _NO_VERB]
+    sentences = _sentences(text, sorted(starts)[:_MOST_STARTS])
+    if not sentences:
         return []
     signs = [(cue, match.start(), match.end()) for cue, pattern in known.cues for match in pattern.finditer(text)]
     found = []
-    for number, (at, verb, base) in enumerate(starts):
-        last = starts[number + 1][0] if number + 1 < len(starts) else len(text)
-        found.append(_order(text, at, min(last, at + _BELONGS), verb, base, signs))
+    for number, (first, end, verbs) in enumerate(sentences):
+        last = sentences[number + 1][0].at if number + 1 < len(sentences) else len(text)
+        base = first.base + (_ODD if is_odd else 0.0)
+        found.append(_order(text, (first.at, end, min(last, first.at + _BELONGS)), verbs, base, signs))
     return found
 
 
-def _imperative(text: str, match: re.Match[str]) -> Iterator[tuple[int, str, float]]:
-    """Yield where a verb stands, the verb and how surely it is an order; nothing if it is none."""
+class _Start(NamedTuple):
+    """Where an order may begin, its verb, how surely it is one."""
+
+    at: int
+    verb: str
+    base: float
+
+
+def _sentences(text: str, starts: Sequence[_Start]) -> list[tuple[_Start, int, tuple[str, ...]]]:
+    """Return the sentences that are orders: first verb, end, all verbs."""
+    found: list[tuple[_Start, int, tuple[str, ...]]] = []
+    for start in starts:
+        if found and start.at < found[-1][1] and start.base < 1:
+            first, end, verbs = found[-1]
+            found[-1] = first, end, (*verbs, start.verb) if start.verb else verbs
+            continue
+        end = _END.search(text, start.at, min(start.at + _SENTENCE, len(text)))
+        if found and start.at < found[-1][1]:
+            found[-1] = found[-1][0], start.at, found[-1][2]
+        found.append((start, end.end() if end else start.at + _SENTENCE, (start.verb,) if start.verb else ()))
+    return found
+
+
+def _imperative(text: str, match: re.Match[str]) -> _Start | None:
+    """Return where a verb stands as an order, None if it is none."""
     after = _NEXT_WORD.match(text, match.end())
     if after is None or after[1].casefold() in _NO_OBJECT:
-        return
-    at = match.start()
-    if at and text[at - 1].isalnum():
-        if match[1].istitle() and after[1].islower() and not text[at - 1].islower():
-            yield at, match[1].casefold(), 0.6
-        return
+        return None
+    at, verb, is_capital = match.start(), match[1].casefold(), match[1][:1].isupper()
+    is_new = is_capital and match[1][1:].islower() and not after[1][:1].isupper()
+    if at and (text[at - 1].isalnum() or text[at - 1] == "_"):
+        return _Start(at, verb, 0.8) if is_new and not text[at - 1].islower() else None
     before = text[max(0, at - 24) : at].rstrip(" \t\"'“”`*_([<")
     if not before or before[-1] in _BOUNDARY:
-        yield at, match[1].casefold(), 0.7 if before.endswith((",", "-", "/")) else 1.0
-        return
-    last = before.split()[-1].casefold().strip(".,:;!\"'") if before.split() else ""
-    if last in _LEADS:
-        yield at, match[1].casefold(), 0.6
-    elif match[1][:1].isupper() and not (after[1][:1].isupper() and before.split()[-1][:1].isupper()):
-        yield at, match[1].casefold(), 0.6 if after[1][:1].isupper() else 0.8
-
-
-def _apart(starts: Sequence[tuple[int, str, float]]) -> list[tuple[int, str, float]]:
-    """Return the orders of which none is within the first words of another."""
-    found: list[tuple[int, str, float]] = []
-    for start in starts:
-        if not found or start[0] - found[-1][0] > 3 * len(found[-1][1]) or start[2] > found[-1][2]:
-            found.append(start)
-    return found[:200]
+        return _Start(at, verb, 0.6 if before.endswith((",", "-", "/")) else 1.0)
+    last = before.split()[-1]
+    if last.casefold().strip(".,:;!\"'") in _LEADS:
+        return _Start(at, verb, 0.6)
+    if is_new or (is_capital and not last[:1].isupper()):
+        return _Start(at, verb, 0.8 if is_new else 0.6)
+    return None
 
 
 def _order(
-    text: str, at: int, last: int, verb: str, base: float, signs: Iterable[tuple[Cue, int, int]]
+    text: str,
+    bounds: tuple[int, int, int],
+    verbs: tuple[str, ...],
+    base: float,
+    signs: Iterable[tuple[Cue, int, int]],
 ) -> Order:
-    belongs = text[at:last].strip()
-    end = _END.search(text, at, min(at + _SENTENCE, len(text)))
-    sentence = text[at : end.end() if end else at + _SENTENCE]
-    near = min(last, at + len(sentence) + _NEAR)
+    """Return the order in a text whose sentence and what belongs to it have these bounds."""
+    at, end, last = bounds
+    near = min(last, end + _NEAR)
     cues: dict[str, float] = {}
     for cue, start, stop in signs:
-        inside = at <= start < near
-        if (cue.scope == "before" and at - _BEFORE <= start and stop <= at + 2) or (cue.scope == "within" and inside):
-            cues[cue.id] = max(cue.weight, cues.get(cue.id, 0.0))
-    score = base + sum(cues.values()) + _tone(text, at, sentence)
-    return Order(belongs[:_BELONGS], sentence[:_SENTENCE], verb, tuple(cues), round(score, 2))
+        is_before = cue.scope == "before" and at - _BEFORE <= start and stop <= at + 2
+        if is_before or (cue.scope == "within" and at <= start < near):
+            cues[cue.id] = cue.weight
+    score = base + sum(cues.values()) + _tone(text, at, text[at:end])
+    return Order(text[at : max(last, end)].strip()[:_BELONGS], text[at:end], verbs, tuple(cues), round(score, 2))
 
 
 def _tone(text: str, at: int, sentence: str) -> float:
@@ -231,9 +272,3 @@ def _tone(text: str, at: int, sentence: str) -> float:
     if _POLITE.search(text[max(0, at - 10) : at + len(sentence)]):
         tone -= 0.3
     return tone
-
-
-def actions_of(order: Order, known: Mapping[str, set[str]] | None = None) -> set[str]:
-    """Return what an order may ask for."""
-    table = words().classes if known is None else known
-    return table.get(order.verb, set())

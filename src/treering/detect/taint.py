@@ -17,7 +17,8 @@ from treering.core.config import Config as BaseConfig
 from treering.detect import _agent_runs, _taint_examples
 from treering.detect._agent_runs import Run
 from treering.detect._chain import Chain
-from treering.detect._following import Limits, judge, said
+from treering.detect._following import Limits, judge
+from treering.detect._obeyed_answer import said
 from treering.detect._texts import DOCUMENT
 from treering.detect._whom import Whom, restored
 from treering.model.finding import Entity, Finding, Severity
