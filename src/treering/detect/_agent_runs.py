@@ -64,10 +64,20 @@ class Run(msgspec.Struct, omit_defaults=True):
     is_over: bool = False
     is_judged: bool = False
     told: list[str] = []
+    size: int = 0
+
+    def measure(self) -> None:
+        """Note about how many bytes it takes in a state."""
+        self.size = 600 + len(self.asked) + len(self.instructed) + sum(map(_size, self.steps.values()))
 
     def in_order(self) -> list[Step]:
         """Return the steps by their time."""
         return sorted(self.steps.values(), key=lambda step: (step.at_ns, step.seq))
+
+
+def _size(step: Step) -> int:
+    said = sum(len(order.text) + len(order.sentence) + 400 for order in step.orders)
+    return 200 + len(step.arguments) + said + 30 * len(step.values)
 
 
 def is_of_agents(rows: Rows) -> bool:

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from treering.detect import _yaml
 from treering.detect._values import parts, strict
@@ -23,6 +24,7 @@ MOST_TEXT = 60_000
 MOST_ORDERS = 8
 _BEFORE, _SENTENCE, _BELONGS = 500, 400, 600
 _BOUNDARY = ".!?:;\n>-–—#|]})*,/"
+_NO_START = "@/$-"
 _LEADS = frozenset({
     "please", "kindly", "then", "and", "also", "now", "first", "instead", "must", "should", "do", "just", "immediately",
     "to", "you", "next", "finally", "simply", "need", "directly", "assistant", "agent", "ai", "todo", "ps", "p.s",
@@ -54,6 +56,7 @@ class Cue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     scope: str
     weight: float
+    near: str
     pattern: str
 
 
@@ -110,8 +113,22 @@ class Words:
         self.looks = frozenset(word.strip() for word in book.looks.split(","))
         self.cues = [(cue, re.compile(_spaced(cue.pattern), re.IGNORECASE)) for cue in book.cues]
         self.delegates = re.compile(_spaced(book.delegates), re.IGNORECASE)
-        longest_first = sorted(self.classes, key=len, reverse=True)
-        self.verbs = re.compile(rf"(?<![@/$_-])({'|'.join(map(re.escape, longest_first))})(?![\w@/=_-]|\.\w)", re.IGNORECASE)
+        self._verbs = AhoCorasick([f"{verb} " for verb in self.classes], matchkind=MatchKind.LeftmostLongest)
+        literals = [(near, number) for number, cue in enumerate(book.cues) for near in cue.near.split(", ")]
+        self._owners = [number for _, number in literals]
+        self._near = AhoCorasick([literal for literal, _ in literals])
+
+    def verbs(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield start and end of each verb in a text that more follows."""
+        for _, start, end in self._verbs.find_matches_as_indexes(_lowered(text)):
+            yield start, end - 1
+
+    def signs(self, text: str) -> list[tuple[Cue, int, int]]:
+        """Return the cues in a text with where they are."""
+        found = self._near.find_matches_as_indexes(_lowered(text), overlapping=True)
+        tried = sorted({self._owners[number] for number, _, _ in found})
+        chosen = (self.cues[number] for number in tried)
+        return [(cue, match.start(), match.end()) for cue, pattern in chosen for match in pattern.finditer(text)]
 
     def actions(self, verb: str) -> set[str]:
         """Return what a verb may mean."""
@@ -125,6 +142,12 @@ class Words:
             found |= self.actions(word)
         verb = next((word for word in words if word in self.looks or word in self.classes), "")
         return found, verb in self.looks
+
+
+def _lowered(text: str) -> str:
+    """Return a text in small letters and on one line, every character where it was."""
+    lowered = text.lower()
+    return (lowered if len(lowered) == len(text) else text).replace("\n", " ")
 
 
 def _spaced(pattern: str) -> str:
@@ -188,12 +211,13 @@ def orders(result: str) -> list[Order]:
 
 def _orders(text: str, *, is_odd: bool) -> list[Order]:
     known = words()
-    starts = [start for match in known.verbs.finditer(text) if (start := _imperative(text, match)) is not None]
+    starts = [start for low, high in known.verbs(text) if (start := _imperative(text, low, high)) is not None]
     starts += [_Start(match.start(1), "", 0.8) for match in _UNKNOWN.finditer(text) if match[1].casefold() not in _NO_VERB]
     sentences = _sentences(text, sorted(starts)[:_MOST_STARTS])
     if not sentences:
         return []
-    signs = [(cue, match.start(), match.end()) for cue, pattern in known.cues for match in pattern.finditer(text)]
+    low = max(0, sentences[0][0].at - _BEFORE)
+    signs = [(cue, start + low, end + low) for cue, start, end in known.signs(text[low : sentences[-1][0].at + _BELONGS])]
     found = []
     for number, (first, end, verbs) in enumerate(sentences):
         last = sentences[number + 1][0].at if number + 1 < len(sentences) else len(text)
@@ -225,13 +249,16 @@ def _sentences(text: str, starts: Sequence[_Start]) -> list[tuple[_Start, int, t
     return found
 
 
-def _imperative(text: str, match: re.Match[str]) -> _Start | None:
-    """Return where a verb stands as an order, None if it is none."""
-    after = _NEXT_WORD.match(text, match.end())
+def _imperative(text: str, at: int, end: int) -> _Start | None:
+    """Return the verb between two places if it stands as an order, else None."""
+    if at and text[at - 1] in _NO_START:
+        return None
+    after = _NEXT_WORD.match(text, end)
     if after is None or after[1].casefold() in _NO_OBJECT:
         return None
-    at, verb, is_capital = match.start(), match[1].casefold(), match[1][:1].isupper()
-    is_new = is_capital and match[1][1:].islower() and not after[1][:1].isupper()
+    said = text[at:end]
+    verb, is_capital = said.casefold(), said[:1].isupper()
+    is_new = is_capital and said[1:].islower() and not after[1][:1].isupper()
     if at and (text[at - 1].isalnum() or text[at - 1] == "_"):
         return _Start(at, verb, 0.8) if is_new and not text[at - 1].islower() else None
     before = text[max(0, at - 24) : at].rstrip(" \t\"'“”`*_([<")

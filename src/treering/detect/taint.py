@@ -76,12 +76,15 @@ class Taint:
                 name = name or f"document {step.document}"
                 if name in run.steps or len(run.steps) < _agent_runs.MOST_STEPS:
                     run.steps[name] = step
-        known = {i for i in range(rows.count) if whom.trace(i) in self._state.runs} if self._state.runs else set()
-        for index in _agent_runs.talks(rows, known):
+        known = {i for i in range(rows.count) if whom.trace(i) in self._state.runs} if self._state.runs else set[int]()
+        latest = {whom.trace(index): index for index in _agent_runs.talks(rows, known)}
+        for index in latest.values():
             run = self._run(rows, whom, index)
             if run is not None:
                 _agent_runs.hear(rows, index, run)
         self._ends(rows, whom, known)
+        for name in {whom.trace(index) for index in known}:
+            self._state.runs[name].measure()
         return self._bounded()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  all is in the state
@@ -124,9 +127,12 @@ class Taint:
 
     def _bounded(self) -> list[Finding]:
         """Judge and forget the oldest runs where there are too many."""
-        runs, found = self._state.runs, []
-        while len(runs) > _MOST_RUNS or (len(runs) > 1 and sum(map(_size, runs.values())) > _MOST_BYTES):
+        runs: dict[str, Run] = self._state.runs
+        found: list[Finding] = []
+        total = sum(run.size for run in runs.values())
+        while len(runs) > _MOST_RUNS or (len(runs) > 1 and total > _MOST_BYTES):
             run = runs.pop(next(iter(runs)))
+            total -= run.size
             if not run.is_judged:
                 found += self._judged(run)
         return found
@@ -172,16 +178,6 @@ def _end(rows: Rows, index: int) -> int:
     at_ns = int(rows.times[index])
     took = rows.value("durationInNanos", index)
     return at_ns + (int(took) if isinstance(took, int) and 0 < took < 86_400 * 10**9 else 0)
-
-
-def _size(run: Run) -> int:
-    """Return about how many bytes a run takes in the state."""
-    return 600 + len(run.asked) + len(run.instructed) + sum(map(_step_size, run.steps.values()))
-
-
-def _step_size(step: Any) -> int:
-    texts = sum(len(order.text) + len(order.sentence) + 400 for order in step.orders)
-    return 200 + len(step.arguments) + texts + 30 * len(step.values)
 
 
 def build(config: Config) -> Taint:
