@@ -36,7 +36,7 @@ _END = re.compile(r"[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$")
 _NEXT_WORD = re.compile(r"\s+[\"'“`*_(\[<$]{0,3}([\w$/@.'-]+)")
 _FOLDS = re.compile(r"\\?\n[ \t]+\\?(?![ \t]*-\s)(?![ \t]*[\w .'-]{1,40}:(?:\s|$))")
 _FOLD = re.compile(r"\\?\s*\n\s*(?:\\(?=[ \t]))?")
-_HUMAN = re.compile(r"\b(?:me|my|mine|i|i'm|we|us|our|ours)\b", re.IGNORECASE)
+_HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
 _POLITE = re.compile(r"\b(?:please|kindly|thanks|thank you)\b", re.IGNORECASE)
 _KEY = re.compile(r"^[ \t]*(?:- )*[\w .-]{1,40}:(?:\s|$)|^[ \t]*- ", re.MULTILINE)
 _QUOTED = re.compile(r"""(?:(?<=: )|(?<=- )|^)(?:'((?:[^']|''){0,4000})'|"((?:[^"\\]|\\.){0,4000})")""", re.MULTILINE | re.DOTALL)
@@ -47,7 +47,7 @@ _NO_VERB = frozenset(
     "onto upon within without through across between among because although though unless once also only even just like near "
     "ignore disregard forget most many some each every either neither such same other both see besides despite until towards".split()
 )
-_NEAR, _FEW, _ODD, _MOST_STARTS = 260, 4, 0.8, 200
+_NEAR, _MOST_STARTS = 260, 200
 
 
 class Cue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,7 +97,7 @@ class Order(msgspec.Struct, frozen=True):
         return 0.5 if self.is_addressed else 1.0 if self.cues and self.cues != ("presses",) else 2.0
 
 
-ADDRESSING = frozenset({"addresses_model", "plays_a_role", "speaks_of_the_task", "overrides", "phrases"})
+ADDRESSING = frozenset({"addresses_model", "binds_model", "plays_a_role", "speaks_of_the_task", "overrides", "phrases"})
 
 
 class Words:
@@ -151,8 +151,8 @@ def _lowered(text: str) -> str:
 
 
 def _spaced(pattern: str) -> str:
-    """Return a folded pattern of the file as one line; words in it may follow an underscore."""
-    return re.sub(r"\|\s+", "|", pattern.strip()).replace(r"\b(?:", r"(?<![^\W_])(?:")
+    """Return a pattern of the file as one line; words in it may follow an underscore."""
+    return re.sub(r"\n\s*", "", pattern.strip()).replace(r"\b(?:", r"(?<![^\W_])(?:")
 
 
 @cache
@@ -200,19 +200,19 @@ def _strings(value: Any, depth: int) -> Iterator[str]:
 
 def orders(result: str) -> list[Order]:
     """Return the orders in a tool's result or a document that sound most like orders, at most `MOST_ORDERS`."""
-    texts = unfolded(result)
-    usual = sorted(text.count(" ") for text in texts)[len(texts) // 2] if len(texts) >= _FEW else _FEW
-    found = [o for text in texts for o in _orders(text, is_odd=usual < _FEW and text.count(" ") >= 2 * _FEW)]
+    found = [order for text in unfolded(result) for order in _orders(text)]
     if len(found) > MOST_ORDERS:
         kept = sorted(found, key=lambda order: -order.score)[:MOST_ORDERS]
         found = [order for order in found if order in kept]
     return found
 
 
-def _orders(text: str, *, is_odd: bool) -> list[Order]:
+def _orders(text: str) -> list[Order]:
     known = words()
     starts = [start for low, high in known.verbs(text) if (start := _imperative(text, low, high)) is not None]
-    starts += [_Start(match.start(1), "", 0.8) for match in _UNKNOWN.finditer(text) if match[1].casefold() not in _NO_VERB]
+    taken = {start.at for start in starts}
+    more = ((match.start(1), match[1].casefold()) for match in _UNKNOWN.finditer(text))
+    starts += [_Start(at, "", 0.8) for at, word in more if at not in taken and word not in _NO_VERB]
     sentences = _sentences(text, sorted(starts)[:_MOST_STARTS])
     if not sentences:
         return []
@@ -221,8 +221,7 @@ def _orders(text: str, *, is_odd: bool) -> list[Order]:
     found = []
     for number, (first, end, verbs) in enumerate(sentences):
         last = sentences[number + 1][0].at if number + 1 < len(sentences) else len(text)
-        base = first.base + (_ODD if is_odd else 0.0)
-        found.append(_order(text, (first.at, end, min(last, first.at + _BELONGS)), verbs, base, signs))
+        found.append(_order(text, (first.at, end, min(last, first.at + _BELONGS)), verbs, first.base, signs))
     return found
 
 
