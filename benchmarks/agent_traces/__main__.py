@@ -80,7 +80,9 @@ def main() -> None:
     print(f"\n{spent / max(1, spans) * 1e6:.0f} microseconds of CPU a span ({spans} spans)")
     for truth in members if asked.wrong else ():
         if said(truth, found) != wanted(truth):
-            print(truth.trace, truth.suite, truth.outcome, truth.template, [f.title for f in found.get(truth.trace, ())])
+            print(
+                truth.trace, truth.suite, truth.outcome, truth.template, [f.title for f in found.get(truth.trace, ())]
+            )
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.detect._orders import MOST_TEXT, Order, orders
+from treering.detect._orders import Order, orders
 from treering.detect._prompt_scan import digest
-from treering.detect._screen import SAID_TOOL, TAG, screened
-from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, every, texts
+from treering.detect._screen import OTHER, SAID_TOOL, TAG, screened
+from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, texts
+from treering.detect._unfolded import MOST_TEXT
 from treering.detect._values import strict
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ class Run(msgspec.Struct, omit_defaults=True):
     told: list[str] = []
     size: int = 0
 
+    def add(self, name: str, step: Step) -> None:
+        """Keep a step, unless there are too many; one that was known only from messages is replaced."""
+        if name in self.steps or len(self.steps) < MOST_STEPS:
+            self.steps[name] = step
+
     def measure(self) -> None:
         """Note about how many bytes it takes in a state."""
         self.size = 600 + len(self.asked) + len(self.instructed) + sum(map(_size, self.steps.values()))
@@ -94,9 +100,10 @@ def steps(rows: Rows) -> Iterator[tuple[int, str, Step]]:
             yield index, step.call or step.span or str(step.seq), step
     if rows.has(DOCUMENTS):
         places = rows.present(DOCUMENTS).nonzero()[0].tolist()
-        for text in texts(rows, every(places)):
-            if text.role == DOCUMENT and text.field == DOCUMENTS:
-                yield text.row, "", _document(rows, text)
+        for text in texts(rows, lambda source: places if source.column == DOCUMENTS else ()):
+            if text.role == DOCUMENT:
+                step = _document(rows, text)
+                yield text.row, f"document {step.document}", step
 
 
 def _tool(rows: Rows, index: int) -> Step:
@@ -111,8 +118,13 @@ def _tool(rows: Rows, index: int) -> Step:
         arguments=arguments[:_MOST_ARGUMENTS],
         failed=str(status) in _FAILED or rows.value("attributes.error.type", index) is not None,
     )
-    learn(step, result)
+    learn(step, result, may_be_hostile=_may_be_hostile(rows, RESULT, index))
     return step
+
+
+def _may_be_hostile(rows: Rows, field: str, index: int) -> bool:
+    """Return whether a text of a record may hold a phrase of suspicious prompts."""
+    return rows.has(field) and bool(screened(rows).flags(field)[index] & OTHER)
 
 
 def _document(rows: Rows, text: Text) -> Step:
@@ -120,13 +132,13 @@ def _document(rows: Rows, text: Text) -> Step:
     name = _text(rows.value("attributes.gen_ai.data_source.id", text.row))[:200]
     document = text.source[:200] or digest(text.text)
     step = Step(name, int(rows.times[text.row]), int(rows.seqs[text.row]), span, field=text.field, document=document)
-    learn(step, text.text)
+    learn(step, text.text, may_be_hostile=_may_be_hostile(rows, text.field, text.row))
     return step
 
 
-def learn(step: Step, result: str) -> None:
+def learn(step: Step, result: str, *, may_be_hostile: bool) -> None:
     """Keep of a result what may matter: orders with their surroundings, exact values."""
-    step.orders = orders(result)
+    step.orders = orders(result, may_be_hostile=may_be_hostile)
     step.values = strict(result[:MOST_TEXT], _MOST_VALUES)
     step.near = [_near(result, order) for order in step.orders]
 
@@ -134,7 +146,7 @@ def learn(step: Step, result: str) -> None:
 def _near(result: str, order: Order) -> str:
     """Return at most 400 characters of a result around an order, as they stand there."""
     at = result.find(order.sentence[:20])
-    start = max(0, (at if at >= 0 else 0) - 100)
+    start = max(0, (max(at, 0)) - 100)
     return result[start : start + 400]
 
 
@@ -185,7 +197,7 @@ def _in_prompt(rows: Rows, index: int, run: Run, text: Text) -> None:
     if name not in run.steps and len(run.steps) < MOST_STEPS:
         step = Step("", int(rows.times[index]), int(rows.seqs[index]), _text(rows.value("spanId", index)), field=INPUT)
         step.document = text.source[:200] or digest(text.text)
-        learn(step, text.text)
+        learn(step, text.text, may_be_hostile=_may_be_hostile(rows, INPUT, index))
         run.steps[name] = step
 
 
@@ -206,7 +218,11 @@ def _tools_in_messages(rows: Rows, index: int, run: Run) -> None:
             held.arguments, held.arguments_field = _text(part.get("arguments"))[:_MOST_ARGUMENTS], field
         elif part.get("type") == "tool_call_response" and not held.field:
             held.field = field
-            learn(held, _text(part.get("response", part.get("result"))))
+            learn(
+                held,
+                _text(part.get("response", part.get("result"))),
+                may_be_hostile=_may_be_hostile(rows, field, index),
+            )
 
 
 def _parts(rows: Rows, index: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from treering.detect._agent_runs import OUTPUT, source_kind
-from treering.detect._orders import words
+from treering.detect._order_words import words
 from treering.detect._values import folded, holds, is_strict, leaves, strict
 from treering.model.finding import MAX_EVIDENCE, Evidence, excerpt
 
@@ -72,10 +72,17 @@ class Chain:
             return f"{who} decided what was answered: {order}"
         if not self._acts:
             return f"{who} tells the agent: {order}"
-        act = max(self._acts, key=lambda act: (bool(act.values) or not act.looks_only, act.fit))
+        act = max(self._acts, key=self._telling)
         to = next((value for value in act.values if is_strict(folded(value))), next(iter(act.values), ""))
         carried = f" with {self._what()}" if self._carried else ""
         return f"{who} caused {act.step.name[:80] or 'a call'}{f' to {to[:80]}' if to else ''}{carried}"
+
+    def _telling(self, act: Act) -> tuple[bool, bool, bool, float]:
+        """Return how much a step says in a title: that it carried something, sent something, had an effect."""
+        sent = act.step.arguments.casefold()
+        carries = any(value in sent for _, values in self._carried for value in values)
+        sends = bool(words().of_tool(act.step.name)[0] & _SENDS)
+        return carries, sends, bool(act.values) or not act.looks_only, act.fit
 
     def _what(self) -> str:
         names = dict.fromkeys(step.document or step.name for step, _ in self._carried)
@@ -98,7 +105,9 @@ class Chain:
 
     def _shown(self, judged: Judgement) -> Evidence:
         near = judged.source.near[judged.place] if judged.place < len(judged.source.near) else judged.order.sentence
-        return _evidence(self._run, judged.source, judged.source.field, near, tuple(located(near, judged.order.sentence)))
+        return _evidence(
+            self._run, judged.source, judged.source.field, near, tuple(located(near, judged.order.sentence))
+        )
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -137,8 +146,9 @@ def _carried(run: Run, first: Judgement, acts: Sequence[Act]) -> list[tuple[Step
     found: list[tuple[Step, list[str]]] = []
     left = set(new)
     for step in run.in_order():
-        values = [value for value in step.values if value in left]
-        if values and all(step is not act.step for act in acts):
+        given = step.arguments.casefold()
+        values = [value for value in step.values if value in left and value not in given]
+        if values:
             found.append((step, values))
             left -= set(values)
     return found[:_MOST_CARRIED]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from treering.detect._orders import Order, words
+from treering.detect._order_words import words
+from treering.detect._orders import Order
 from treering.detect._values import folded, holds, is_number, is_strict, leaves, parts, stem, stems, strict
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from treering.detect._agent_runs import Run, Step
 
-_ECHO, _LONG = 40, 60
+_ECHO, _SHORTEST, _LONG = 40, 16, 60
 _MOST_VALUES, _LITERAL, _THING = 5.0, 2.5, 0.8
 _PRESSING = 0.5
 _VAGUE = frozenset({"user", "data", "item", "tool", "all", "by", "to", "with", "for", "from", "my", "in", "of", "and"})
@@ -91,13 +92,13 @@ class _Told:
         self.stems = stems(order.text)
         self.actions = order.actions
         self.values = strict(order.sentence)
+        self._head, self._said = folded(order.sentence)[:_ECHO], stems(order.sentence)
 
     def is_in(self, value: str) -> bool:
         """Whether a value repeats the order itself: then it was carried along, not followed."""
-        head = folded(self.order.sentence)[:_ECHO]
-        if len(head) >= 16 and head in value:
+        if len(self._head) >= _SHORTEST and self._head in value:
             return True
-        said = stems(self.order.sentence)
+        said = self._said
         return len(value) >= _LONG and len(said) >= 4 and 10 * len(said & stems(value)) >= 7 * len(said)
 
 
@@ -219,9 +220,7 @@ def _fit(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> Ac
     return Act(done.step, round(fit, 2), tuple(values), done.looks)
 
 
-def _compared(
-    told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]
-) -> tuple[float, float, list[str]]:
+def _compared(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> tuple[float, float, list[str]]:
     """Return what the values of a step's arguments say for the order and for the task, and those that stand in it."""
     for_order: list[float] = []
     for_task, values = 0.0, []

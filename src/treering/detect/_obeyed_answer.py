@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from treering.detect._following import Judgement
 
 _SPEAKS_OF_IT = (
-    "instruct", "ignor", "suspicious", "inject", "asked me", "asks me", "tells me", "embedded", "malicious", "not follow",
-    "did not act", "phish", "unrelated request",
+    "instruct", "ignor", "suspicious", "inject", "asked me", "asks me", "tells me", "embedded", "malicious",
+    "not follow", "did not act", "phish", "unrelated request",
 )  # fmt: skip
 _SAYING = frozenset({"say", "send", "post", "create"})
 _QUOTES = {"“": "”", "‘": "’", '"': '"', "'": "'"}

@@ -27,9 +27,9 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ENDINGS = ("ings", "ing", "ied", "ies", "ed", "es", "s", "e", "y")
 _DEPTH, _MOST_LEAVES, _LONGEST = 6, 60, 2_000
 _SMALL = frozenset(
-    "a an and are as at be been but by can do for from had has have he her him his how i if in into is it its just me my "
-    "no not of on or our out please she so some that the their them then there these they this to too up us was we were "
-    "what when which who will with you your all any also need want would could should let know get".split()
+    "a an and are as at be been but by can do for from had has have he her him his how i if in into is it its just me "
+    "my no not of on or our out please she so some that the their them then there these they this to too up us was we "
+    "were what when which who will with you your all any also need want would could should let know get".split()
 )
 
 
@@ -80,8 +80,13 @@ def stem(word: str) -> str:
     return word
 
 
-def stems(text: str) -> set[str]:
+@lru_cache(1024)
+def stems(text: str) -> frozenset[str]:
     """Return the stems of the words of a text that carry meaning."""
+    return frozenset(_stems(text))
+
+
+def _stems(text: str) -> set[str]:
     return {stem(word) for word in _WORD.findall(text.casefold()) if word not in _SMALL and len(word) > 1}
 
 

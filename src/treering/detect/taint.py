@@ -8,7 +8,7 @@ been silent for `quiet_s`; late spans have it judged again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
@@ -73,9 +73,7 @@ class Taint:
         for index, name, step in _agent_runs.steps(rows):
             run = self._run(rows, whom, index)
             if run is not None:
-                name = name or f"document {step.document}"
-                if name in run.steps or len(run.steps) < _agent_runs.MOST_STEPS:
-                    run.steps[name] = step
+                run.add(name, step)
         known = {i for i in range(rows.count) if whom.trace(i) in self._state.runs} if self._state.runs else set[int]()
         latest = {whom.trace(index): index for index in _agent_runs.talks(rows, known)}
         for index in latest.values():
@@ -120,7 +118,7 @@ class Taint:
         """Note the traces whose first span has come: it is sent when all is done."""
         for index in places:
             operation = rows.value("attributes.gen_ai.operation.name", index)
-            if operation in _ROOTS and not rows.value("parentSpanId", index):
+            if isinstance(operation, str) and operation in _ROOTS and not rows.value("parentSpanId", index):
                 run = self._run(rows, whom, index)
                 if run is not None:
                     run.is_over = True
