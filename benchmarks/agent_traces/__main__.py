@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 from benchmarks.agent_traces.data import HARMFUL, RESISTED, Truth, rows, truths
 from benchmarks.agent_traces.figures import judged
 from treering.detect import taint
+from treering.model.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from treering.model.finding import Finding
-
 
 def watched() -> tuple[dict[str, list[Finding]], int, float]:
     """Return the findings of each trace, how many spans there were and the CPU seconds that they took."""
-    detector, found = taint.build(taint.Config()), defaultdict[str, list[taint.Finding]](list)
+    detector, found = taint.build(taint.Config()), defaultdict[str, list[Finding]](list)
     spans, spent = 0, 0.0
     for part in rows():
         spans += part.count

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from treering.model.batch import batch
 from treering.model.rows import Rows
@@ -47,11 +48,15 @@ def truths(folder: Path = FOLDER) -> list[Truth]:
     return found
 
 
-def rows(folder: Path = FOLDER) -> Iterator[Rows]:
-    """Yield the spans of each trace as detectors read them, numbered throughout."""
+def rows(folder: Path = FOLDER, together: int = 20) -> Iterator[Rows]:
+    """Yield the spans of `together` traces at a time as detectors read them, numbered throughout."""
     normalise, first = Normaliser(Prices()), 0
     with gzip.open(folder / "traces.jsonl.gz", "rb") as lines:
-        for line in lines:
-            spans = normalise(batch("spans", decode_json(Signal.TRACES, line, 0).records, received_ns=0))
+        while held := [record for line in islice(lines, together) for record in _records(line)]:
+            spans = normalise(batch("spans", held, received_ns=0))
             yield Rows(spans, first)
             first += spans.rows
+
+
+def _records(line: bytes) -> list[dict[str, Any]]:
+    return decode_json(Signal.TRACES, line, 0).records
