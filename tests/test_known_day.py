@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 # them. A day drawn at random is asked for less until enough unseen days are measured (docs/known-day.md).
 STRICT = bool(os.environ.get("TREERING_DAY_SEED"))
 MOST_MINUTES, LEAST_F1, MOST_FALSE, LEAST_OWN = (5.0, 0.9, 1, 10) if STRICT else (10.0, 0.8, 2, 9)
-MOST_UNEXPLAINED = 6
+MOST_FALSE_FINDINGS = 5.0
+"""Of 100,000 logs and spans."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 KINDS = [
     "training_failure", "crash_loop", "latency_regression", "provider_errors", "prompt_injection", "indirect_injection",
@@ -70,13 +71,16 @@ def test_hardly_an_incident_is_about_nothing(outcome: Outcome) -> None:
 
 
 def test_little_else_is_found(outcome: Outcome) -> None:
-    left = [finding for finding in outcome.findings if finding.fingerprint not in outcome.explained]
-    assert len(left) <= MOST_UNEXPLAINED, [(finding.detector, finding.rule, finding.title) for finding in left]
+    left = [(finding.detector, finding.rule, finding.title) for finding in outcome.false_findings()]
+    assert outcome.false_per_100k() <= MOST_FALSE_FINDINGS, left
 
 
-def test_evidence_leads_to_records_and_each_finding_is_stored_once(outcome: Outcome) -> None:
-    assert all(finding.evidence for finding in outcome.findings)
-    assert all(item.seq >= 0 and item.stream in {"logs", "spans"} for f in outcome.findings for item in f.evidence)
+def test_evidence_leads_to_records_that_hold_what_it_marks(outcome: Outcome) -> None:
+    assert not outcome.unfounded
+    assert any(item.spans for finding in outcome.findings for item in finding.evidence)
+
+
+def test_each_finding_is_stored_once(outcome: Outcome) -> None:
     names = [finding.fingerprint for finding in outcome.findings]
     assert len(names) == len(set(names))
 

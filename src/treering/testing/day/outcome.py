@@ -51,13 +51,16 @@ _WHO = {
 class Outcome:
     """Findings and incidents of a day with its truth.
 
-    `first_record_ns` maps the id of what happened to the start of the first record that shows it.
+    `first_record_ns` maps the id of what happened to the start of the first record that shows it. `records` is how many
+    logs and spans there were, `unfounded` what is wrong with the evidence (see `shown.unfounded`).
     """
 
     truth: Truth
     findings: Sequence[Finding]
     incidents: Sequence[Incident]
     first_record_ns: Mapping[str, int]
+    records: int
+    unfounded: Sequence[str]
 
     def of(self, happened: Happened) -> list[Finding]:
         """Return the findings that speak of one thing that happened."""
@@ -72,6 +75,14 @@ class Outcome:
             if best > 0:
                 found[finding.fingerprint] = name
         return found
+
+    def false_findings(self) -> list[Finding]:
+        """Return the findings that nothing which happened explains."""
+        return [finding for finding in self.findings if finding.fingerprint not in self.explained]
+
+    def false_per_100k(self) -> float:
+        """Return how many of those there are to 100,000 logs and spans."""
+        return 100_000 * len(self.false_findings()) / max(1, self.records)
 
     def delay_minutes(self, happened: Happened) -> float | None:
         """Return the minutes from the first record that shows it to the first notice; None without a finding."""
