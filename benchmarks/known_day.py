@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 END_NS = 1_795_543_200_000_000_000
-MOST_MINUTES, LEAST_F1, MOST_FALSE, MOST_FALSE_FINDINGS = 5.0, 0.9, 1, 5.0
 _MINUTE_NS = 60 * 10**9
 _SIGNALS = {"otlp_traces": Signal.TRACES, "grpc_traces": Signal.TRACES, "otlp_logs": Signal.LOGS}
 
@@ -60,7 +59,7 @@ def main() -> int:
     for seed in seeds:
         began = time.process_time()
         outcome = watch(seed)
-        verdict = judged(outcome)
+        verdict = outcome.misses()
         missed += bool(verdict)
         found = {one.id: delay for one in outcome.truth.incidents if (delay := outcome.delay_minutes(one)) is not None}
         delays += found.values()
@@ -93,29 +92,6 @@ def spread(delays: Sequence[float]) -> str:
         return "none"
     middle, late = statistics.median(delays), statistics.quantiles(delays, n=20)[-1]
     return f"median {middle:.1f}, 95 % {late:.1f}, at most {max(delays):.1f} min"
-
-
-def judged(outcome: Outcome) -> list[str]:
-    """Return which aims a day misses."""
-    wrong: list[str] = []
-    for one in outcome.truth.incidents:
-        delay = outcome.delay_minutes(one)
-        if delay is None:
-            wrong.append(f"{one.id} has no finding")
-            continue
-        if delay > MOST_MINUTES:
-            wrong.append(f"{one.id} after {delay:.1f} min")
-        if not outcome.names(one):
-            wrong.append(f"{one.id} names nobody")
-        if outcome.own_incident(one) is None:
-            wrong.append(f"{one.id} has no incident of its own")
-    if outcome.pairwise_f1() < LEAST_F1:
-        wrong.append(f"F1 {outcome.pairwise_f1():.3f}")
-    if len(outcome.false_incidents()) > MOST_FALSE:
-        wrong.append(f"{len(outcome.false_incidents())} false incidents")
-    if outcome.false_per_100k() > MOST_FALSE_FINDINGS:
-        wrong.append(f"{len(outcome.false_findings())} false findings")
-    return wrong + [f"evidence: {what}" for what in outcome.unfounded]
 
 
 def detail(outcome: Outcome) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from treering.model.times import rfc3339_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.model.finding import Finding
     from treering.model.incident import Incident
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from treering.testing.day.truth import Truth
 
 MINUTE = 60 * 10**9
+# The aims: minutes to the first notice, F1 of the fold, incidents about nothing, false findings per 100,000 records.
+MOST_MINUTES, LEAST_F1, MOST_FALSE, MOST_FALSE_FINDINGS = 5.0, 0.9, 1, 5.0
 _AFTER = 30 * MINUTE
 # Who may speak of which kind of thing. What is left out is coincidence: a latency finding during an injection.
 SPEAK_OF: Mapping[str, frozenset[str]] = {
@@ -124,6 +126,29 @@ class Outcome:
         """Return the incidents without a finding that anything explains."""
         explained = self.explained
         return [incident for incident in self.incidents if not any(name in explained for name in incident.findings)]
+
+    def misses(self) -> list[str]:
+        """Return which aims the day misses, in words; nothing when it meets them all."""
+        wrong = [missed for one in self.truth.incidents for missed in self._misses_of(one)]
+        if self.pairwise_f1() < LEAST_F1:
+            wrong.append(f"F1 {self.pairwise_f1():.3f}")
+        if len(self.false_incidents()) > MOST_FALSE:
+            wrong.append(f"{len(self.false_incidents())} false incidents")
+        if self.false_per_100k() > MOST_FALSE_FINDINGS:
+            wrong.append(f"{len(self.false_findings())} false findings")
+        return wrong + [f"evidence: {what}" for what in self.unfounded]
+
+    def _misses_of(self, one: Happened) -> Iterator[str]:
+        delay = self.delay_minutes(one)
+        if delay is None:
+            yield f"{one.id} has no finding"
+            return
+        if delay > MOST_MINUTES:
+            yield f"{one.id} after {delay:.1f} min"
+        if not self.names(one):
+            yield f"{one.id} names nobody"
+        if self.own_incident(one) is None:
+            yield f"{one.id} has no incident of its own"
 
 
 def _fit(finding: Finding, happened: Happened) -> float:
