@@ -6,7 +6,7 @@ import { entityQuery } from "../../parts/Entities";
 import { Link } from "../../parts/Link";
 import { shown } from "../../parts/Text";
 import type { Case } from "../../server/incidents";
-import { lines, picture, ROW, SIDES } from "./ties";
+import { picture, ROW, SIDES } from "./ties";
 import type { Picture, Placed, Side } from "./ties";
 
 const WIDTH = 960;
@@ -19,7 +19,6 @@ export function EntityGraph({ incident, to }: { incident: Case; to: string }) {
   const drawn = useMemo(() => picture(incident.graph), [incident.graph]);
   const [at, setAt] = useState<number | null>(null);
   if (drawn.knots.length === 0) return <p className="quiet">No finding of this incident names anybody or anything.</p>;
-  const ties = lines(drawn, at);
   const near = new Set(drawn.ties.filter((tie) => tie.from.id === at || tie.to.id === at).flatMap((tie) => [tie.from.id, tie.to.id]));
   const tone = (...ids: number[]) => (at === null ? "" : ids.includes(at) ? "lit" : ids.length === 1 && near.has(ids[0]!) ? "near" : "dim");
   const range = { from: incident.start, to };
@@ -27,7 +26,7 @@ export function EntityGraph({ incident, to }: { incident: Case; to: string }) {
     <figure className="entity-graph" data-testid="entity-graph">
       <svg viewBox={`0 0 ${WIDTH} ${HEAD + drawn.rows * ROW + 4}`} role="group" aria-label="Entities of the incident and what ties them together" onKeyDown={step}>
         {SIDES.map((side) => <text key={side} className="side" x={LEFT[side] + 2} y={14}>{side}</text>)}
-        {ties.map((tie) => (
+        {drawn.ties.map((tie) => (
           <path key={`${tie.from.id}-${tie.to.id}`} className={`tie ${tone(tie.from.id, tie.to.id)}`} d={curve(tie.from, tie.to)} strokeWidth={Math.min(5, 1 + Math.log2(tie.findings))} aria-hidden="true" />
         ))}
         {drawn.knots.map((knot) => (
@@ -45,7 +44,7 @@ export function EntityGraph({ incident, to }: { incident: Case; to: string }) {
         ))}
       </svg>
       <figcaption className="quiet">
-        Numbers count findings; lines tie what findings name together{drawn.ties.length > ties.length && ", the strongest of all and every one of the entity you are at"}.{drawn.left > 0 && ` ${drawn.left} more entities are named under “concerns”.`}
+        Numbers count findings; lines tie what findings name together.{drawn.left > 0 && ` ${drawn.left} more entities are named under “concerns”.`}
       </figcaption>
     </figure>
   );

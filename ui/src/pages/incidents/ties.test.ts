@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lines, picture, sideOf } from "./ties";
+import { picture, sideOf } from "./ties";
 
 const node = (id: number, kind: string, value = `${kind}-${id}`) => ({ id, kind, value, risk: 10 - id, findings: 2, identity: true });
 
@@ -24,15 +24,4 @@ test("there is room for fourteen of a side, traces last", () => {
   expect(drawn.knots.every((knot) => knot.kind === "document")).toBe(true);
   expect(drawn.left).toBe(26);
   expect(sideOf("something else")).toBe("what");
-});
-
-test("of many ties the strongest are drawn, and all of the entity that is looked at", () => {
-  const nodes = Array.from({ length: 20 }, (_, id) => node(id, id < 10 ? "user" : "service"));
-  const edges = Array.from({ length: 100 }, (_, at) => ({ source: at % 10, target: 10 + Math.floor(at / 10), findings: at + 1 }));
-  const whole = picture({ nodes, edges });
-  const few = lines(whole, null);
-  expect(few.map((tie) => tie.findings)).toEqual(Array.from({ length: 18 }, (_, rank) => 100 - rank));
-  const more = lines(whole, 3).filter((tie) => !few.includes(tie));
-  expect(more.every((tie) => tie.from.id === 3)).toBe(true);
-  expect(lines(whole, 3).filter((tie) => tie.from.id === 3)).toHaveLength(10);
 });

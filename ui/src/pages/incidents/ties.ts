@@ -10,23 +10,15 @@ const WHERE = new Set(["service", "endpoint", "route", "model", "tool", "host", 
 /** Traces and sessions are many and say little: they come last where there is room. */
 const LAST = new Set(["trace", "session", "conversation", "template"]);
 const MOST = 14;
-/** Lines that are drawn whatever is looked at. */
-const STRONGEST = 18;
 
 export interface Placed extends Knot {
   side: Side;
   row: number;
 }
 
-export interface Tie {
-  from: Placed;
-  to: Placed;
-  findings: number;
-}
-
 export interface Picture {
   knots: Placed[];
-  ties: Tie[];
+  ties: { from: Placed; to: Placed; findings: number }[];
   rows: number;
   /** How many entities there is no room for. */
   left: number;
@@ -50,13 +42,6 @@ export function picture(graph: Graph): Picture {
   const knots = [...placed.values()].sort((a, b) => SIDES.indexOf(a.side) - SIDES.indexOf(b.side) || a.row - b.row);
   const rows = Math.max(1, ...knots.map((knot) => knot.row + 1));
   return { knots, ties, rows, left: graph.nodes.length - knots.length };
-}
-
-/** The ties to draw: the strongest, the rarer entities' first where equal, and all those of the entity that is looked at. */
-export function lines(whole: Picture, at: number | null): Tie[] {
-  const crowd = (tie: Tie): number => tie.from.findings + tie.to.findings;
-  const ordered = [...whole.ties].sort((a, b) => b.findings - a.findings || crowd(a) - crowd(b));
-  return ordered.filter((tie, rank) => rank < STRONGEST || tie.from.id === at || tie.to.id === at);
 }
 
 /** Order the outer sides by the mean row of what they are tied to in the middle (Sugiyama's barycentre), once. */
