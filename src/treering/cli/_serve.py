@@ -88,12 +88,12 @@ def _http(pipeline: Pipeline) -> HttpServer:
         playbooks=pipeline.playbooks,
         ledger=pipeline.ledger,
         scans=pipeline.scans,
+        drills=pipeline.drills,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
         log=QueryLog(pipeline.store, pipeline.clock, pipeline.telemetry, pipeline.settings.limits.slow),
     )
-    queries = [*ppl.routes(service), *sql.routes(service)]
-    everything = [*api_routes(service), *pipeline.routes, *queries]
+    everything = [*api_routes(service), *pipeline.routes, *ppl.routes(service), *sql.routes(service)]
     listeners.append(Listener("http", listen.host, listen.port, everything, Page(), required=True))
     if listen.conventional and listen.otlp_http:
         routes = [route for route in everything if route.path.startswith("/v1/")]
