@@ -90,6 +90,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         scans=pipeline.scans,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
+        settings=pipeline.cluster_settings,
         log=QueryLog(pipeline.store, pipeline.clock, pipeline.telemetry, pipeline.settings.limits.slow),
     )
     queries = [*ppl.routes(service), *sql.routes(service)]
