@@ -47,6 +47,7 @@ def _stem(word: str) -> str:
 
 
 ANALYZERS: dict[str, Callable[[str], list[str]]] = {
+    "default": analyzer.words,
     "standard": analyzer.words,
     "simple": _letters,
     "stop": lambda text: [word for word in _letters(text) if word not in _STOP_WORDS],

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import aggregates, hashorder, lexer, listed, printer, spans, windows
+from treering.query import aggregates, hashorder, lexer, listed, printer, ranged, spans, windows
 from treering.query.aggregates import Aggregate
 from treering.query.function import Typed
 from treering.query.relation import Column, Order, Relation, aliased, computed
@@ -85,10 +85,23 @@ class Stats:
             result = _hashed(relation, compiler, values, keys, required, found_spans)
             if result is not None:
                 return result
-        result = grouped(relation, compiler, values, keys, required)
+        numbers = [_ranged(group.node, relation, compiler) if indexed else None for group in groups]
+        lows = ranged.least(numbers)
+        result = grouped(relation, compiler, [*values, *lows], keys, required)
+        columns = list(result.columns.items())
+        starts = [column for _, column in columns[len(values) : len(values) + len(lows)]]
+        kept = dict([*columns[: len(values)], *columns[len(values) + len(lows) :]])
+        ends = [order.column for order in result.order]
         # The span stands first but orders last.
-        result = result.ordered([*result.order[found_spans:], *result.order[:found_spans]])
+        turned = [*ends[found_spans:], *ends[:found_spans]]
+        result = replace(result, columns=kept)
+        result = ranged.ordered(result, turned, [*numbers[found_spans:], *numbers[:found_spans]], starts, compiler)
         return replace(result, unasked=True)
+
+
+def _ranged(node: Node, relation: Relation, compiler: Compiler) -> Column | None:
+    column = compiler.column(relation, node.name) if isinstance(node, Name) else None
+    return column.ranged if column is not None else None
 
 
 _FIRST = "first row"
