@@ -115,8 +115,11 @@ def edit(kind: str, text: str, paths: list[str], values: list[str | None]) -> st
 
 def _changing(kind: str, value: Any) -> Callable[[Any, Any], None]:
     def put(parent: Any, step: Any) -> None:
-        if _has(parent, step) or (isinstance(step, str) and isinstance(parent, dict)):
+        if _has(parent, step):
             parent[step] = value
+        elif isinstance(step, str) and isinstance(parent, dict):
+            # OpenSearch writes what is new as a text.
+            parent[step] = value if isinstance(value, str) or value is None else dump(value)
 
     def remove(parent: Any, step: Any) -> None:
         # OpenSearch leaves a value that is null in its place.
