@@ -93,8 +93,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         settings=pipeline.cluster_settings,
         log=QueryLog(pipeline.store, pipeline.clock, pipeline.telemetry, pipeline.settings.limits.slow),
     )
-    queries = [*ppl.routes(service), *sql.routes(service)]
-    everything = [*api_routes(service), *pipeline.routes, *queries]
+    everything = [*api_routes(service), *pipeline.routes, *ppl.routes(service), *sql.routes(service)]
     listeners.append(Listener("http", listen.host, listen.port, everything, Page(), required=True))
     if listen.conventional and listen.otlp_http:
         routes = [route for route in everything if route.path.startswith("/v1/")]

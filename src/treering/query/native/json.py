@@ -118,8 +118,8 @@ def _changing(kind: str, value: Any) -> Callable[[Any, Any], None]:
         if _has(parent, step):
             parent[step] = value
         elif isinstance(step, str) and isinstance(parent, dict):
-            # OpenSearch writes what is new as a text.
-            parent[step] = value if isinstance(value, str) or value is None else dump(value)
+            # OpenSearch writes a new number or truth as a text.
+            parent[step] = dump(value) if isinstance(value, bool | int | float) else value
 
     def remove(parent: Any, step: Any) -> None:
         # OpenSearch leaves a value that is null in its place.
