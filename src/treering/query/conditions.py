@@ -19,8 +19,8 @@ from treering.query.lucene import (
     Wildcard,
     Words,
     is_text,
-    least_of,
 )
+from treering.query.minimum import least_of
 from treering.query.required import required
 from treering.query.syntax import Between, Binary, Call, In, IsNull, Literal, Name, Node, Relevance, Unary
 from treering.query.types import Type

@@ -19,6 +19,7 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.query import addresses, analyzer, coerce, instants
 from treering.query.function import Typed
+from treering.query.minimum import least_of
 from treering.query.scope import as_list, column_value
 from treering.query.types import SQL, Type
 
@@ -351,30 +352,6 @@ def _parsed(text: str, kind: Type) -> Typed | None:  # noqa: PLR0911  one branch
         except ValueError:
             return None
     return None
-
-
-def least_of(text: str, count: int) -> int:
-    """Return how many of `count` optional clauses must match by a `minimum_should_match` such as `2`, `-1`, `75%`.
-
-    Conditional forms (`2<-25% 9<-3`) take the last part whose number is below `count`.
-    """
-    if "<" in text:
-        chosen = str(count)
-        for part in text.split():
-            above, _, rest = part.partition("<")
-            if above.isdecimal() and count > int(above):
-                chosen = rest
-        text = chosen
-    found = re.fullmatch(r"(-?\d+)(%?)", text.strip())
-    if found is None:
-        return 1
-    number = int(found[1])
-    if found[2]:
-        share = int(count * abs(number) / 100)
-        number = share if number >= 0 else count - share
-    elif number < 0:
-        number = count + number
-    return max(1, min(number, count)) if text.strip() != "0" else 1
 
 
 def _not_null(column: Column) -> exp.Expression:
