@@ -27,9 +27,17 @@ if TYPE_CHECKING:
 _SPAN = re.compile(r"([1-9]\d{0,4})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SOURCE = re.compile(r"\s*(?:search\s+)?source\s*=\s*`?([\w-]+)")
-_FIELD = re.compile(r"[@\w][\w.@-]*")
+_FIELD = re.compile(r"[@\w#][\w.@#:/$-]*(?: [\w.@#:/$-]+)*")
 _MOST_BYTES = 4 << 20
-SHIPPED = ("agents.yaml", "cloud.yaml", "gateways.yaml", "serving.yaml", "telemetry.yaml", "training.yaml", "vectors.yaml")
+SHIPPED = (
+    "agents.yaml",
+    "cloud.yaml",
+    "gateways.yaml",
+    "serving.yaml",
+    "telemetry.yaml",
+    "training.yaml",
+    "vectors.yaml",
+)
 _MOST_STEPS = 8
 Case = list[dict[str, Any]]
 Conditions = Annotated[list[str], Meta(max_length=8)]
@@ -162,6 +170,11 @@ def _rule(item: object, number: int, where: str) -> Rule:
         rule = msgspec.convert(item, Rule, strict=True)
     except msgspec.ValidationError as error:
         raise UserError(f"{at}: {error}", hint=f"a rule has: {', '.join(Rule.__struct_fields__)}") from error
+    return verified(rule, at)
+
+
+def verified(rule: Rule, at: str) -> Rule:
+    """Return `rule` when it is one that can be asked. Raises `UserError` that names `at`."""
     if not rule.window_ns:
         raise UserError(f"{at}: {rule.window!r} is no window", hint="a number and one of s m h d, as 5m")
     if not rule.stream:

@@ -57,9 +57,8 @@ class Answer:
         self.records = sum(found.hits for found in counted.values() if start <= found.first < end)
         told = {key: found for key, found in counted.items() if self._enough(found.hits)}
         cut = {key for key in counted if around and self._may_be_cut(counted, told, *key)}
-        for key, found in self._cut(cut, told) if cut else ():
-            told[key] = found
-        return sorted(told.values())
+        across = dict(self._cut(cut, told)) if cut else {}
+        return sorted((told | across).values())
 
     def _enough(self, hits: int) -> bool:
         return hits >= self._rule.threshold and not (self._rule.at_most and hits > self._rule.at_most)
@@ -80,7 +79,9 @@ class Answer:
                 if group in groups:
                     per_group.setdefault(group, []).append((at, value))
             for group, moments in per_group.items():
-                for hits, first, last in _slide(moments, window, self._rule.threshold, distinct=bool(self._rule.distinct)):
+                for hits, first, last in _slide(
+                    moments, window, self._rule.threshold, distinct=bool(self._rule.distinct)
+                ):
                     key = last // window * window, group
                     if key not in told:
                         yield key, Window(*key, hits, first, last)

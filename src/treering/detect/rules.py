@@ -120,7 +120,10 @@ class Rules:
         if rule.steps:
             heard = self._state.heard.setdefault(rule.id, [(0, 0)] * len(rule.steps))
             before = heard[found.part]
-            heard[found.part] = (min(low, before[0]) if before[1] >= low - rule.window_ns else low, max(high, before[1]))
+            heard[found.part] = (
+                min(low, before[0]) if before[1] >= low - rule.window_ns else low,
+                max(high, before[1]),
+            )
         seen = self._state.seen.setdefault(rule.id, [])
         columns = [rows.values(name) if rows.has(name) else None for name in rule.by]
         for row in places[-_CANDIDATES:]:
