@@ -58,16 +58,22 @@ class Backtest(msgspec.Struct):
 
 
 def records(case: Case) -> list[dict[str, Any]]:
-    """Return the records of a case, dated a second apart; `_times` repeats one."""
+    """Return the records of a case, dated a second apart; `_times` repeats one, with `{n}` in its texts counted up."""
     found: list[dict[str, Any]] = []
     for item in case:
         times = item.get("_times", 1)
         if not isinstance(times, int) or not 1 <= times <= _MOST_TIMES:
             raise UserError(f"`_times` is {times!r}", hint=f"a number from 1 to {_MOST_TIMES}")
         bare = {name: value for name, value in item.items() if name != "_times"}
-        for _ in range(times):
-            found.append({"@timestamp": _START_NS + len(found) * 10**9, **bare})
+        for number in range(times):
+            found.append({"@timestamp": _START_NS + len(found) * 10**9, **_numbered(bare, number)})
     return found
+
+
+def _numbered(value: Any, number: int) -> Any:
+    if isinstance(value, dict):
+        return {name: _numbered(part, number) for name, part in value.items()}
+    return value.replace("{n}", str(number)) if isinstance(value, str) else value
 
 
 def check(rules: Sequence[Rule], told: Callable[[int], None] = lambda _: None) -> list[Failed]:

@@ -194,6 +194,14 @@ def _distinct(rows: Rows, field: str) -> tuple[NDArray[Any], list[str]]:
     return np.fromiter(found, dtype=np.int32, count=rows.count), list(known)
 
 
+def different(rows: Rows, field: str, places: Sequence[int]) -> list[str]:
+    """Return the different values of a field among the records at `places`."""
+    if not rows.has(field):
+        return []
+    codes, texts = _distinct(rows, field)
+    return [texts[code] for code in np.unique(codes[places]).tolist() if code >= 0]
+
+
 def text_of(value: Any) -> str:
     """Return a value as the text that is compared; empty for none, cut where it is very long."""
     if value is None:

@@ -20,7 +20,8 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import UserError
 from treering.detect._rule_files import Rule, load
-from treering.detect._rule_watch import Found, Watch, text_of
+from treering.detect._rule_gate import Gate
+from treering.detect._rule_watch import Found, Watch, different, text_of
 from treering.detect._rule_windows import Answer, Window
 from treering.detect._whom import Whom, proof, restored
 from treering.model.finding import MAX_EVIDENCE, Entity, Evidence, Finding
@@ -64,6 +65,7 @@ class _State(msgspec.Struct):
     waiting: dict[str, tuple[int, int]] = {}
     seen: dict[str, list[_Seen]] = {}
     heard: dict[str, list[tuple[int, int]]] = {}
+    gate: Gate = msgspec.field(default_factory=Gate)
     told: dict[str, int] = {}
     episodes: dict[str, tuple[int, int]] = {}
 
@@ -117,6 +119,8 @@ class Rules:
         low, high = int(times.min()), int(times.max())
         first, last = self._state.waiting.get(rule.id, (low, high))
         self._state.waiting[rule.id] = min(low, first), max(high, last)
+        if rule.threshold > 1:
+            self._state.gate.add(rule, times, different(rows, rule.distinct, places) if rule.distinct else ())
         if rule.steps:
             heard = self._state.heard.setdefault(rule.id, [(0, 0)] * len(rule.steps))
             before = heard[found.part]
@@ -125,15 +129,18 @@ class Rules:
                 max(high, before[1]),
             )
         seen = self._state.seen.setdefault(rule.id, [])
-        columns = [rows.values(name) if rows.has(name) else None for name in rule.by]
-        for row in places[-_CANDIDATES:]:
-            group = [text_of(column[row]) if column is not None else "" for column in columns]
-            shown = text_of(rows.values(found.field)[row])
-            seen.append(_Seen(proof(rows, row, found.field, shown), whom.service(row), group))
+        last_ones = places[-_CANDIDATES:]
+        columns = [rows.at(name, last_ones) if rows.has(name) else None for name in rule.by]
+        shown = rows.at(found.field, last_ones)
+        for number, row in enumerate(last_ones):
+            group = [text_of(column[number]) if column is not None else "" for column in columns]
+            seen.append(_Seen(proof(rows, row, found.field, text_of(shown[number])), whom.service(row), group))
         del seen[:-_CANDIDATES]
 
     def _asked(self, rule: Rule, first: int, last: int, now_ns: int, ask: Ask) -> Iterator[Finding]:
         if rule.steps and not self._all_heard(rule, first, last):
+            return
+        if rule.threshold > 1 and not self._state.gate.may(rule, first, last):
             return
         window = rule.window_ns
         start, end = first // window * window, (last // window + 1) * window
