@@ -48,7 +48,8 @@ class Gate(msgspec.Struct):
         counts, values = self.counts.get(rule.id, {}), self.values.get(rule.id, {})
         for window in range(first // rule.window_ns, last // rule.window_ns + 1):
             near = range(window - 1, window + 2)
-            if window not in counts or sum(counts.get(at, 0) for at in near) >= rule.threshold:
-                if not rule.distinct or len({v for at in near for v in values.get(at, ())}) >= rule.threshold:
-                    return True
+            records = sum(counts.get(at, 0) for at in near)
+            different = {value for at in near for value in values.get(at, ())} if rule.distinct else ()
+            if window not in counts or (len(different) if rule.distinct else records) >= rule.threshold:
+                return True
         return False

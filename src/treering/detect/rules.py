@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 NAME = "rules"
 ORDER_FREE = True
-_CANDIDATES, _TOLD = 30, 2_000
+_CANDIDATES, _FEW, _TOLD = 30, 3, 2_000
 _KINDS = {
     "serviceName": "service", "user": "user", "user_to_assign_roles_to": "user", "user.id": "user", "host.name": "host",
     "document.id": "document", "key.id": "key", "gen_ai.conversation.id": "session", "gen_ai.tool.name": "tool",
@@ -129,7 +129,8 @@ class Rules:
                 max(high, before[1]),
             )
         seen = self._state.seen.setdefault(rule.id, [])
-        last_ones = places[-_CANDIDATES:]
+        enough = rule.threshold == 1 or self._state.gate.may(rule, low, high)
+        last_ones = places[-(_CANDIDATES if enough else _FEW) :]
         columns = [rows.at(name, last_ones) if rows.has(name) else None for name in rule.by]
         shown = rows.at(found.field, last_ones)
         for number, row in enumerate(last_ones):
