@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -25,13 +25,13 @@ class Gate(msgspec.Struct):
     counts: dict[str, dict[int, int]] = {}
     values: dict[str, dict[int, list[str]]] = {}
 
-    def add(self, rule: Rule, times: NDArray[np.int64], values: Iterable[str] = ()) -> None:
-        """Count records at `times`; `values` are the different ones of the field that the rule counts."""
+    def add(self, rule: Rule, times: NDArray[np.int64], values: Sequence[str] | None = None) -> None:
+        """Count records at `times`; `values` are the different ones of what the rule counts, None if unknown."""
         counts = self.counts.setdefault(rule.id, {})
         windows, numbers = np.unique(times // rule.window_ns, return_counts=True)
         for window, number in zip(windows.tolist(), numbers.tolist(), strict=True):
             counts[window] = counts.get(window, 0) + number
-            if rule.distinct:
+            if values is not None:
                 known = self.values.setdefault(rule.id, {})
                 held = dict.fromkeys(known.get(window, ()))
                 for value in values:
@@ -48,8 +48,10 @@ class Gate(msgspec.Struct):
         counts, values = self.counts.get(rule.id, {}), self.values.get(rule.id, {})
         for window in range(first // rule.window_ns, last // rule.window_ns + 1):
             near = range(window - 1, window + 2)
-            records = sum(counts.get(at, 0) for at in near)
-            different = {value for at in near for value in values.get(at, ())} if rule.distinct else ()
-            if window not in counts or (len(different) if rule.distinct else records) >= rule.threshold:
+            if window in counts and sum(counts.get(at, 0) for at in near) < rule.threshold:
+                continue
+            if not all(at in values for at in near if at in counts):
+                return True
+            if len({value for at in near for value in values.get(at, ())}) >= rule.threshold:
                 return True
         return False

@@ -1,16 +1,16 @@
 """Which records of a batch hold the texts that rules need: every field of a batch is read once for all rules.
 
 A rule whose fields a batch lacks costs nothing, and one more text costs next to nothing: the texts of a field are one
-automaton (Aho and Corasick 1975), which reads a field's distinct values.
+automaton (Aho and Corasick 1975), which reads the bytes of a column.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import ahocorasick_rs
 import numpy as np
 
+from treering.detect._lines import Texts, Words, bodies, joined, texts_of
 from treering.model.columns import Kind
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from treering.model.rows import Rows
 
     Mask = NDArray[np.bool_]
-_BREAK = "\n\x00\n"
 _LOOKED_AT = 1 << 16
-_MOST_STATES = 20_000
 _EXACT = 2.0**53
 ANY, TIME = "*", "@timestamp"
 
@@ -45,68 +43,47 @@ class _Clause(NamedTuple):
 
 
 class _Field:
-    """The texts that rules need in one field."""
+    """The texts that rules need in one field, in lower case where case does not count."""
 
     def __init__(self) -> None:
         self.texts: dict[bool, dict[str, None]] = {False: {}, True: {}}
-        self._built: dict[bool, tuple[list[str], ahocorasick_rs.BytesAhoCorasick]] = {}
+        self._built: dict[bool, tuple[list[str], Words]] = {}
 
     def add(self, texts: Iterable[str], *, any_case: bool) -> None:
         self.texts[any_case].update((text, None) for text in texts if text[0] != ">" and text != ANY)
 
-    def holding(self, values: Sequence[str], *, any_case: bool) -> dict[str, set[int]]:
+    def holding(self, values: Texts, *, any_case: bool) -> dict[str, set[int]]:
         """Return the numbers of the values that hold it for each text that one does."""
         if any_case not in self._built:
             texts = list(self.texts[any_case])
-            self._built[any_case] = texts, _automaton(texts)
-        texts, search = self._built[any_case]
-        joined, starts = _joined([value.lower() for value in values] if any_case else values)
+            self._built[any_case] = texts, Words(texts)
+        texts, words = self._built[any_case]
         found: dict[str, set[int]] = {}
-        matches = search.find_matches_as_indexes(joined, overlapping=True)
-        if matches:
-            numbers, begins = np.array([match[:2] for match in matches], dtype=np.int64).T
-            holders = starts.searchsorted(begins, side="right") - 1
-            for number, holder in zip(numbers.tolist(), holders.tolist(), strict=True):
-                found.setdefault(texts[number], set()).add(holder)
+        for number, value in words.places(values):
+            found.setdefault(texts[number], set()).add(value)
         return found
 
 
-def _automaton(texts: Sequence[str]) -> ahocorasick_rs.BytesAhoCorasick:
-    """Compile the texts: as a table of all transitions, three times as fast, unless that were too large."""
-    small = sum(map(len, texts)) <= _MOST_STATES
-    kind = ahocorasick_rs.Implementation.DFA if small else None
-    return ahocorasick_rs.BytesAhoCorasick(
-        [text.encode("utf-8", "surrogatepass") for text in texts], implementation=kind
-    )
-
-
-def _joined(values: Sequence[str]) -> tuple[bytes, NDArray[np.int64]]:
-    """Return the values as one text in UTF-8, and where in it each begins."""
-    sizes = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
-    if len(values) and sizes.max() > _LOOKED_AT:
-        return _joined([value[:_LOOKED_AT] for value in values])
-    joined = _BREAK.join(values)
-    if joined.isascii():
-        return joined.encode(), _starts(sizes)
-    parts = [value.encode("utf-8", "surrogatepass") for value in values]
-    sizes = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
-    return _BREAK.encode().join(parts), _starts(sizes)
-
-
-def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    starts = np.zeros(len(sizes), dtype=np.int64)
-    np.cumsum(sizes[:-1] + len(_BREAK), out=starts[1:])
-    return starts
-
-
 class _Read:
-    """One field of one batch: its distinct values, and for each record which it has."""
+    """One field of one batch: which values hold which texts, and which value each record has."""
 
     def __init__(self, rows: Rows, field: str, known: _Field) -> None:
         self._rows, self._field = rows, field
-        self.codes, texts = _distinct(rows, field)
-        self._size = len(texts)
-        self._hits = {kind: known.holding(texts, any_case=kind) for kind, wanted in known.texts.items() if wanted}
+        self._codes: NDArray[Any] | None = None
+        self._size = rows.count
+        values: Texts | None = None
+        if [kind for kind, _ in rows.columns(field)] != [Kind.STRING]:
+            self._codes, texts = _distinct(rows, field)
+            self._size, values = len(texts), joined(texts)
+        elif field != "body":
+            values = texts_of(rows, field)
+        self._hits: dict[bool, dict[str, set[int]]] = {}
+        for lower in (kind for kind, wanted in known.texts.items() if wanted):
+            if values is None:
+                found = bodies(rows, lower=lower)
+            else:
+                found = values._replace(data=values.data.lower()) if lower else values
+            self._hits[lower] = known.holding(found, any_case=lower)
 
     def mask(self, texts: Sequence[str], *, any_case: bool) -> Mask | None:
         """Return the records whose value holds one of `texts`; None for none."""
@@ -116,7 +93,7 @@ class _Read:
         if values:
             chosen = np.zeros(self._size + 1, dtype=bool)
             chosen[list(values)] = True
-            found = chosen[self.codes]
+            found = chosen[:-1] if self._codes is None else chosen[self._codes]
         limits = [_limit(text) for text in texts if text[0] == ">"]
         if limits:
             above: Mask = np.asarray(_numbers(self._rows, self._field) > min(limits))
@@ -201,10 +178,6 @@ def _number(value: Any) -> float:
 def _distinct(rows: Rows, field: str) -> tuple[NDArray[Any], list[str]]:
     """Return for each record the number of its value, -1 for none, and the values as texts."""
     kinds = [kind for kind, _ in rows.columns(field)]
-    if field == "body" and kinds == [Kind.STRING]:
-        # Bodies are mostly different from each other, and others have decoded them already.
-        texts = rows.texts("body")
-        return np.arange(rows.count), [text or "" for text in texts]
     if kinds == [Kind.STRING]:
         return rows.codes(field)
     numbers = rows.numbers(field)
@@ -217,10 +190,10 @@ def _distinct(rows: Rows, field: str) -> tuple[NDArray[Any], list[str]]:
     return np.fromiter(found, dtype=np.int32, count=rows.count), list(known)
 
 
-def different(rows: Rows, field: str, places: Sequence[int]) -> list[str]:
-    """Return the different values of a field among the records at `places`."""
+def different(rows: Rows, field: str, places: Sequence[int]) -> list[str] | None:
+    """Return the different values of a field among the records at `places`; None where no record has it as such."""
     if not rows.has(field):
-        return []
+        return None
     codes, texts = _distinct(rows, field)
     return [texts[code] for code in np.unique(codes[places]).tolist() if code >= 0]
 

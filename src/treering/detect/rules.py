@@ -120,7 +120,7 @@ class Rules:
         first, last = self._state.waiting.get(rule.id, (low, high))
         self._state.waiting[rule.id] = min(low, first), max(high, last)
         if rule.threshold > 1:
-            self._state.gate.add(rule, times, different(rows, rule.distinct, places) if rule.distinct else ())
+            self._state.gate.add(rule, times, different(rows, rule.distinct, places) if rule.distinct else None)
         if rule.steps:
             heard = self._state.heard.setdefault(rule.id, [(0, 0)] * len(rule.steps))
             before = heard[found.part]
