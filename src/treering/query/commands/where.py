@@ -36,10 +36,12 @@ class Where:
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Keep the rows for which the condition is true."""
-        condition = Scope(relation, compiler).condition(self.condition)
-        if relation.plain:
-            pushdown.absorb(relation, self.condition, condition, compiler)
-        return relation.where(condition)
+        for part in pushdown.conjuncts(self.condition):
+            condition = Scope(relation, compiler).condition(part)
+            if relation.plain:
+                pushdown.absorb(relation, part, condition, compiler)
+            relation = relation.where(condition)
+        return relation
 
 
 def parse(parser: Parser) -> Where:
