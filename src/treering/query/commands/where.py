@@ -9,11 +9,12 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from treering.query import expressions, printer, pushdown
 from treering.query.scope import Scope
+from treering.query.syntax import Subsearch, walk
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
@@ -41,7 +42,9 @@ class Where:
             if relation.plain:
                 pushdown.absorb(relation, part, condition, compiler)
             relation = relation.where(condition)
-        return relation
+        # What a subsearch decides, the index cannot aggregate: it is a join there.
+        asks = any(isinstance(node, Subsearch) for node in walk(self.condition))
+        return replace(relation, cut=True) if asks else relation
 
 
 def parse(parser: Parser) -> Where:
