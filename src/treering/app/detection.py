@@ -19,6 +19,7 @@ from treering.app.asking import asker
 from treering.app.checkpoints import NAME as FILE
 from treering.app.checkpoints import Checkpoint, Checkpoints
 from treering.app.detectors import GROUP, Detectors, makers, unavailable
+from treering.app.drill.drills import PREFIX
 from treering.app.watermark import Watermark
 from treering.core import registry
 from treering.core.errors import Retryable
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from treering.app.config import Detect
+    from treering.app.drill.drills import Drills
     from treering.app.ledger import Ledger
     from treering.core.clock import Clock
     from treering.core.telemetry import Telemetry
+    from treering.model.batch import Batch
     from treering.model.finding import Finding
     from treering.stage.store import Store
 
@@ -50,9 +53,17 @@ class Detection:
     """Follows `store` from where it stopped last time."""
 
     def __init__(
-        self, settings: Detect, store: Store, ledger: Ledger, clock: Clock, telemetry: Telemetry, directory: Path | None
+        self,
+        settings: Detect,
+        store: Store,
+        ledger: Ledger,
+        clock: Clock,
+        telemetry: Telemetry,
+        directory: Path | None,
+        drills: Drills | None = None,
     ) -> None:
         """Build the detectors; nothing runs before `start`. Raises `UserError` for wrong settings."""
+        self._drills = drills
         self.detectors = Detectors(makers(settings), telemetry)
         self.ledger = ledger
         self.position = -1
@@ -152,7 +163,7 @@ class Detection:
         clock_s = self._clock.monotonic()
         if len(self._found) >= _MOST_WAITING:
             self._save()
-        position, batches = self._store.since(self.position, AT_ONCE, self.detectors.streams)
+        position, batches = self._next()
         moved = position > self.position
         self._found += self.detectors.take(batches, self.watermark, self._clock.now_ns(), clock_s, self._ask)
         if not batches:
@@ -162,6 +173,17 @@ class Detection:
         if self._is_time(clock_s):
             self._save()
         return moved
+
+    def _next(self) -> tuple[int, list[Batch]]:
+        """Return up to where to watch and the records; those of drills have gone to their lanes."""
+        drills = self._drills
+        streams = self.detectors.streams + (drills.streams if drills else ())
+        position, batches = self._store.since(self.position, AT_ONCE, streams)
+        if drills is None or not drills.streams:
+            return position, batches
+        drills.watch([batch for batch in batches if batch.stream.startswith(PREFIX)], self.detectors.save)
+        drills.tick()
+        return position, [batch for batch in batches if not batch.stream.startswith(PREFIX)]
 
     def _tell(self) -> None:
         self._telemetry.set("treering_detection_lag_records", self.lag)
