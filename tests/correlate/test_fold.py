@@ -288,3 +288,14 @@ def test_a_victim_of_an_attack_may_do_something_else_within_the_hour() -> None:
     spends = _finding("spends", 45 * MINUTE, "spend", user="u-1")
     assert len(fold([attack, spends]).incidents) == 2
     assert len(fold([attack, _finding("more", 45 * MINUTE, "secrets", user="u-1")]).incidents) == 1
+
+
+def test_a_symptom_of_an_attack_does_not_glue_it_to_what_else_is_wrong_there() -> None:
+    where = {"service": "rag", "endpoint": "/answer"}
+    slow = _shown("slow", 0, "latency", (1, 2), 75, **where)
+    attack = _shown("attack", 90 * MINUTE, "prompts", (10, 11, 12), 30, user="mallory")
+    symptom = _shown("low scores", 92 * MINUTE, "groundedness", (11, 12), 30, **where)
+    groups = [sorted(incident.findings) for incident in fold([slow, attack, symptom]).incidents]
+    assert sorted(groups) == sorted([[slow.fingerprint], sorted([attack.fingerprint, symptom.fingerprint])])
+    alone = fold([slow, symptom]).incidents
+    assert len(alone) == 1

@@ -67,6 +67,8 @@ class Service:
     drills: Drills | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
     templates: Templates | None = None
+    # What OpenSearch's clients have set up for the cluster, by scope.
+    settings: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
     # What operations know from a moment ago, by what they asked.
     remembered: dict[tuple[Any, ...], tuple[float, Any]] = field(default_factory=dict)
     log: QueryLog | None = None

@@ -4,6 +4,9 @@ It never holds up ingest; it may fall behind, which `treering_detection_lag_reco
 and findings on their way are saved together (`checkpoints`), then the findings are written to the ledger; after a crash
 between the two the same step is written again, which the ledger recognises. So for the same input every finding is
 counted once, whatever is killed when.
+
+Each batch has its price, however small, so records are gathered for as long as more keep coming: at most `AGE_S`
+seconds and about `ENOUGH` records.
 """
 
 from __future__ import annotations
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
     from treering.stage.store import Store
 
 RUN = "live"
-PAUSE_S = 0.25
+PAUSE_S = 0.1
+AGE_S = 1.0
+ENOUGH = 10_000
 AT_ONCE = 20_000
 _SAVE_S = 1.0
 _SAVE_AT_LEAST_S = 15.0
@@ -129,7 +134,7 @@ class Detection:
     def _run(self) -> None:
         while not self._ends.is_set():
             try:
-                moved = self.advance()
+                self.advance()
                 self.trouble = ""
             except Retryable as error:
                 self.trouble = error.message
@@ -139,12 +144,19 @@ class Detection:
                 _log.exception("detection could not go on")
                 self._ends.wait(5.0)
             else:
-                if not moved:
-                    self._ends.wait(PAUSE_S)
+                self._gather()
         try:
             self._save()
         except Exception:  # noqa: BLE001  what was not saved is watched again at the next start
             _log.warning("detection could not save its state", exc_info=True)
+
+    def _gather(self) -> None:
+        """Wait until what has come is much, or old, or followed by nothing; or until it is time to save."""
+        until_s, newest = self._clock.monotonic() + AGE_S, self._store.newest_seq()
+        while newest - self.position < ENOUGH and not self._ends.wait(PAUSE_S):
+            before, newest, clock_s = newest, self._store.newest_seq(), self._clock.monotonic()
+            if clock_s >= until_s or self.position < newest == before or self._is_time(clock_s):
+                return
 
     def advance(self) -> bool:
         """Watch the next records, save and write when it is time; returns whether there were any records."""

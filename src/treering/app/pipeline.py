@@ -41,7 +41,7 @@ from treering.receive.opensearch import Indices
 from treering.stage.source import Context, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from treering.app.config import Detect
     from treering.core.clock import Clock
@@ -81,6 +81,7 @@ class Pipeline:
         self.sources: list[Source] = []
         self.ready = False
         self.detection: Detection | None = None
+        self.cluster_settings: Callable[[], Mapping[str, Any]] = dict
         self._owner: owner.Owner | None = None
 
     async def start(self) -> None:
@@ -106,6 +107,7 @@ class Pipeline:
             self.detection = await asyncio.to_thread(self._detection, detect)
             state = self.settings.directory / "opensearch.json"
             indices = Indices(self.store, self.clock, state, limits(self.settings))
+            self.cluster_settings = lambda: indices.state.settings
             self.routes = [route for name in HTTP for route in self._built(name)]
             self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
             for name, config, extra in self._configured():

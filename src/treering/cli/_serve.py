@@ -91,6 +91,7 @@ def _http(pipeline: Pipeline) -> HttpServer:
         drills=pipeline.drills,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
+        settings=pipeline.cluster_settings,
         log=QueryLog(pipeline.store, pipeline.clock, pipeline.telemetry, pipeline.settings.limits.slow),
     )
     everything = [*api_routes(service), *pipeline.routes, *ppl.routes(service), *sql.routes(service)]
