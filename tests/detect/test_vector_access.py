@@ -407,7 +407,7 @@ def watched(records: list[dict[str, Any]], stream: str = "spans", **settings: An
     return fold(detector.observe(Rows(batch(stream, records, received_ns=0), 0)))
 
 
-ENTITLED = {
+ENTITLED: dict[str, Any] = {
     "entitlements": [
         {"principal": "hr-*", "collections": ["Hr*", "Public"], "verbs": ["read"]},
         {"principal": "*", "collections": ["Public"]},
@@ -441,7 +441,7 @@ def test_declared_entitlements_hold_for_spans_and_audit_lines(
 
 
 def test_what_is_not_declared_can_be_allowed() -> None:
-    settings = {**ENTITLED, "deny_by_default": False}
+    settings: dict[str, Any] = {**ENTITLED, "deny_by_default": False}
     assert watched([span(1, "sales-bot", "Contracts")], **settings) == []
     assert [f.rule for f in watched([span(1, "x", "HrSalaries")], **settings)] == ["entitlement_mismatch"]
 
@@ -494,4 +494,6 @@ def test_a_refusal_and_the_line_that_explains_it_are_one(shared: Path) -> None:
         for finding in fold(built(vector_access).observe(Rows(enrich(batch("logs", records, received_ns=0)), 0)))
     }
     assert set(found) == set(RULES.values())
-    assert found["refused_burst"].facts["refused"] == 12
+    plain = {finding.rule: finding for finding in scan(records, len(records))}
+    assert found["refused_burst"].count == plain["refused_burst"].count
+    assert found["refused_burst"].facts["refused"] == plain["refused_burst"].facts["refused"] == 13  # deletion included
