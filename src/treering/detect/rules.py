@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Annotated, Any
 
-import ahocorasick_rs
 import msgspec
 import numpy as np
 from msgspec import Meta
@@ -21,6 +20,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import UserError
 from treering.detect._derived import derived
+from treering.detect._lines import Words, spoken
 from treering.detect._rule_files import Rule, counting, groupings, load
 from treering.detect._whom import Whom, proof, restored
 from treering.model.columns import Kind
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 NAME = "rules"
 ORDER_FREE = True
-_BREAK = "\n\x00\n"
 _CANDIDATES, _TOLD = 30, 2_000
 _LOOKED_AT = 2000
 _EXACT = 2.0**53
@@ -88,7 +87,7 @@ class Rules:
         self.every_s = config.every_s
         self._state = _State()
         self._bodies = [text for text in dict.fromkeys(_wanted(self.rules, "body")) if text]
-        self._search = ahocorasick_rs.AhoCorasick(self._bodies or ["\x00"])
+        self._search = Words(self._bodies)
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Remember the records that may count; what they mean is said by `tick`."""
@@ -138,13 +137,8 @@ class Rules:
 
     def _in_bodies(self, rows: Rows) -> dict[str, list[int]]:
         """Return the records whose body holds it for each text that some rule needs there."""
-        texts = rows.texts("body")
-        places = [row for row, text in enumerate(texts) if text]
-        joined = _BREAK.join([text for text in texts if text])
-        starts = np.cumsum([0, *(len(texts[row] or "") + len(_BREAK) for row in places)])
         found: dict[str, list[int]] = {}
-        for number, start, _ in self._search.find_matches_as_indexes(joined, overlapping=True):
-            row = places[int(starts.searchsorted(start, side="right")) - 1]
+        for number, row in spoken(rows, self._search):
             found.setdefault(self._bodies[number], []).append(row)
         return found
 

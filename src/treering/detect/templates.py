@@ -125,15 +125,15 @@ class Templates:
         self._kinds[key] = kind
         if len(self._kinds) > _MOST_KINDS:
             del self._kinds[next(iter(self._kinds))]
-        windows, counts = np.unique(times // self._window_ns, return_counts=True)
-        for number, count in zip(windows.tolist(), counts.tolist(), strict=True):
+        last_ns = int(times.max())
+        for number, count in _by_window(times, last_ns, self._window_ns):
             kind.counts[number] = kind.counts.get(number, 0) + count
-        service.last_ns = max(service.last_ns, int(times.max()))
+        service.last_ns = max(service.last_ns, last_ns)
         before, kind.total = kind.total, kind.total + len(places)
         if is_new or kind.sample is None or len(kind.counts) > _KEPT_WINDOWS + 2:
             self._refresh(rows, kind, first)
         if before < self._config.new <= kind.total and kind.shape != "errors":
-            yield from self._new(kind, service, int(times.max()))
+            yield from self._new(kind, service, last_ns)
 
     def _refresh(self, rows: Rows, kind: Kind, index: int) -> None:
         kind.sample = evidence(rows, index, "body", (rows.text("body", index) or "")[:LONGEST])
@@ -250,6 +250,14 @@ class Templates:
         held = msgspec.msgpack.decode(state, type=_State)
         self._kinds = {(kind.service, kind.shape): kind for kind in held.kinds}
         self._services = held.services
+
+
+def _by_window(times: NDArray[np.int64], last_ns: int, window_ns: int) -> Iterable[tuple[int, int]]:
+    """Return the numbers of the windows in which `times` are, the latest of which is `last_ns`, and how many are."""
+    if int(times.min()) // window_ns == last_ns // window_ns:
+        return ((last_ns // window_ns, len(times)),)
+    windows, counts = np.unique(times // window_ns, return_counts=True)
+    return zip(windows.tolist(), counts.tolist(), strict=True)
 
 
 def _named(names: Sequence[str], code: int) -> str:

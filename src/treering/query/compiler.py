@@ -30,7 +30,7 @@ from treering.stage.condition import every
 from treering.stage.store import Query, Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from treering.core.errors import Where
     from treering.model.schema import StreamSchema
@@ -236,7 +236,7 @@ class Compiler:
     def query(self, rows: int) -> Query:
         """Return the query; its answer has at most `rows` rows."""
         relation = self.relation(self.pipeline)
-        keys = relation.keys() if relation.order or relation.shuffled else []
+        keys = [*_restored(relation), *(relation.keys() if relation.order or relation.shuffled else [])]
         chain.limit(relation, rows)
         found = self._finished(relation, output.visible(relation), keys, rows)
         return replace(found, counts=counting.word(self.pipeline, self) if rows else None)
@@ -274,6 +274,15 @@ class Compiler:
         chain.only_once(select, self.sources)
         scans = {source.name: scan(source) for source in self.sources}
         return Query(select, scans, shown, groups=groups.Offer(select, self.sources))
+
+
+def _restored(relation: Relation) -> Iterator[exp.Ordered]:
+    """Yield the keys of the order that the answer comes in again, as far as they are still among the columns."""
+    shown = {column.ref for column in relation.columns.values()}
+    for order in relation.restored:
+        if order.column.ref not in shown:
+            return
+        yield order.sql()
 
 
 def _beyond(time: Column, sequence: Column, after: tuple[int, int], *, ascending: bool) -> exp.Expression:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from treering.query import analyzer, coerce, constants, instants, relevance
+from treering.query import coerce, constants, instants, relevance
 from treering.query.lucene import (
     Boolean,
     Everything,
@@ -290,7 +290,7 @@ class _Reader:
             return self._value(query.text, column)
         if not is_text(column):
             return _prefixed(column, query.text) if query.prefix and not column.many else _one_of(column, [query.text])
-        words = tuple(analyzer.words(query.text))
+        words = tuple(query.words())
         if not words:
             return FALSE
         if query.fuzzy:
@@ -337,7 +337,7 @@ class _Reader:
 
 
 def _of_one_word(query: Words) -> bool:
-    return len(analyzer.words(query.text)) == 1 or (query.operator == "or" and not query.quoted and not query.least)
+    return len(query.words()) == 1 or (query.operator == "or" and not query.quoted and not query.least)
 
 
 def _one_of(column: Column, values: Sequence[Value]) -> Condition:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from treering.query.relation import Column, Relation
     from treering.stage.store import Tokens
 
+_AUTO = 9
 _TEXT_TYPES = frozenset({"text", "match_only_text"})
 
 
@@ -50,7 +51,12 @@ class Boolean:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Words of a text, any or all of them; the last one may go on if `prefix`; `quoted` makes them a phrase."""
+    """Words of a text, any or all of them; the last one may go on if `prefix`; `quoted` makes them a phrase.
+
+    `fuzzy` edits are allowed in a word, behind its first `fixed` letters; 9 means one from `auto[0]` letters on and two
+    from `auto[1]` on. `terms` are the words as an analyzer that the query names makes them; else they are those of the
+    field's own.
+    """
 
     text: str
     field: str | None = None
@@ -60,6 +66,13 @@ class Words:
     slop: int = 0
     fuzzy: int = 0
     least: str = ""
+    terms: tuple[str, ...] | None = None
+    fixed: int = 0
+    auto: tuple[int, int] = (3, 6)
+
+    def words(self) -> list[str]:
+        """Return the words to look for in texts."""
+        return analyzer.words(self.text) if self.terms is None else list(self.terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +210,7 @@ class Lowering:
         return self._text_words(query, whole_text(column))
 
     def _text_words(self, query: Words, text: exp.Expression) -> exp.Expression:
-        terms = analyzer.words(query.text)
+        terms = query.words()
         if not terms:
             return exp.false()
         lowered = exp.Lower(this=text)
@@ -212,11 +225,16 @@ class Lowering:
         return any_of(tests) if least <= 1 else _at_least(tests, least)
 
     def _word(self, lowered: exp.Expression, term: str, query: Words) -> exp.Expression:
-        edits = min(query.fuzzy, 0 if len(term) < 3 else 1 if len(term) < 6 else 2) if query.fuzzy >= 9 else query.fuzzy
+        edits = query.fuzzy if query.fuzzy < _AUTO else sum(len(term) >= letters for letters in query.auto)
         if edits <= 0:
             return analyzer.matches(lowered, [term])
-        distance = exp.Anonymous(this="damerau_levenshtein", expressions=[exp.column("w"), exp.Literal.string(term)])
-        return analyzer.any_word(lowered, exp.LTE(this=distance, expression=exp.Literal.number(edits)))
+        word = exp.column("w")
+        distance = exp.Anonymous(this="damerau_levenshtein", expressions=[word, exp.Literal.string(term)])
+        near: exp.Expression = exp.LTE(this=distance, expression=exp.Literal.number(edits))
+        if query.fixed:
+            begins = exp.Anonymous(this="starts_with", expressions=[word, exp.Literal.string(term[: query.fixed])])
+            near = exp.And(this=begins, expression=near)
+        return analyzer.any_word(lowered, near)
 
     def _wildcard(self, query: Wildcard, column: Column) -> exp.Expression:
         if query.pattern.strip("*") == "":
@@ -267,7 +285,7 @@ class Lowering:
 
 def _of_one_word(query: Words) -> bool:
     """Whether it makes no difference in which of several texts the words stand."""
-    return len(analyzer.words(query.text)) == 1 or (query.operator == "or" and not query.quoted and not query.least)
+    return len(query.words()) == 1 or (query.operator == "or" and not query.quoted and not query.least)
 
 
 def _parted(columns: Sequence[Column], *, together: bool) -> tuple[list[exp.Expression], list[Column]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.model import times
-from treering.query import analyzer, conditions, instants, naming, relevance
+from treering.query import conditions, instants, naming, relevance
 from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
 from treering.query.required import required
 from treering.query.syntax import Between, Binary, Call, In, Literal, Name, Node, Relevance
@@ -263,11 +263,9 @@ def _of_words(query: Words, lowering: Lowering) -> Tokens | None:
         return None
     if _elsewhere(query.field, lowering):
         return None
-    words = [
-        every([Tokens("token", piece, field) for piece in _PIECE.findall(word)]) for word in analyzer.words(query.text)
-    ]
+    words = [every([Tokens("token", piece, field) for piece in _PIECE.findall(word)]) for word in query.words()]
     if query.prefix and words:
-        *_, last = analyzer.words(query.text)
+        *_, last = query.words()
         words[-1] = every([Tokens("substring", piece, field) for piece in _PIECE.findall(last)])
     if not words:
         return None

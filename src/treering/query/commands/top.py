@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import hashorder, lexer, printer
+from treering.query import hashorder, lexer, listed, printer
 from treering.query.commands.head import positive
 from treering.query.commands.stats import grouped
 from treering.query.function import Typed
@@ -73,6 +73,9 @@ class Top:
         if self.count_field in relation.columns:
             raise UserError(f"the field {self.count_field!r} exists", hint="name another one with countfield='…'")
         keys = [(name.name, scope.typed(name)) for name in (*self.by, *self.names)]
+        if relation.indexed:
+            relation, items = listed.apart(relation, (*self.by, *self.names), compiler)
+            keys = [(name, items.get(place, value)) for place, (name, value) in enumerate(keys)]
         count = Typed(exp.Count(this=exp.Star()), Type.BIGINT)
         required = [] if self.use_null else list(range(len(keys)))
         relation = grouped(relation, compiler, [(self.count_field, count)], keys, required)

@@ -9,11 +9,12 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from treering.query import expressions, printer, pushdown
 from treering.query.scope import Scope
+from treering.query.syntax import Subsearch, walk
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
@@ -39,7 +40,9 @@ class Where:
         condition = Scope(relation, compiler).condition(self.condition)
         if relation.plain:
             pushdown.absorb(relation, self.condition, condition, compiler)
-        return relation.where(condition)
+        found = relation.where(condition)
+        # What a subsearch decides, the index cannot aggregate: it is a join there.
+        return replace(found, cut=True) if any(isinstance(node, Subsearch) for node in walk(self.condition)) else found
 
 
 def parse(parser: Parser) -> Where:
