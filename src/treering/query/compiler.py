@@ -329,8 +329,14 @@ def scan(source: Source) -> Scan:
     words = tuple(source.sought) if sought else ()
     return Scan(
         source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest,
-        every(source.filters), source.first, source.keys, source.per, sought, words,
+        every(source.filters), source.first, source.keys, source.per, sought, words, _demands(source, plain),
     )  # fmt: skip
+
+
+def _demands(source: Source, conditions: Sequence[exp.Expression]) -> tuple[exp.Expression, ...]:
+    """Return the conditions of which something is known that a store may find out by itself."""
+    told = [condition for condition in conditions if any("leaf" in node.meta for node in condition.walk())]
+    return tuple(_own(source, condition) for condition in told if not _asks(condition))
 
 
 def _sought(source: Source) -> tuple[str, ...]:
