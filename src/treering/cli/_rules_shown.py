@@ -46,8 +46,8 @@ def as_json(value: Any) -> None:
 def listed(rules: Sequence[Rule]) -> None:
     """Print rules, what they count, and how they are proven."""
     table(
-        ("rule", "severity", "counts", "by", "cases", "title"),
-        [(r.id, r.severity, _counts(r), ", ".join(r.by), _cases(r), r.title) for r in rules],
+        ("rule", "severity", "counts", "cases", "title"),
+        [(r.id, r.severity, _counts(r), _cases(r), r.title) for r in rules],
         [_SEVERITIES.get(rule.severity, "") for rule in rules],
     )
 
@@ -110,7 +110,7 @@ def replayed(results: Sequence[Backtest], days: float) -> None:
         for record in result.evidence[:2] if result.told else ():
             screen.print(safe(f"{result.rule}: {msgspec.json.encode(record).decode()[:200]}"), style="dim")
         if result.problem:
-            screen.print(safe(f"{result.rule}: could not be asked on some days: {result.problem}"), style="yellow")
+            screen.print(safe(f"{result.rule}: not asked of days without its fields: {result.problem}"), style="dim")
 
 
 def imported(report: Report, *, dry: bool, hint: str) -> None:
