@@ -68,6 +68,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nothing like it comes: in one of its clauses every field must hold one of the texts, or, for `>5`, a greater number;
     `*` is any value at all. The rule is told when one group (`by`) has `threshold` records within a `window`, or, with
     `distinct`, so many different values of that field; with `at_most` also no more than that, once the window is over.
+    `computed` says of names in `by` that a condition makes of which fields, so that evidence is that of the group.
     With `steps` instead of `condition` and `needs`, when a group has each of them within a window, in this order unless
     `ordered` is false.
     """
@@ -81,6 +82,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tests: Tests | None = None
     severity: Severity = Severity.MEDIUM
     by: tuple[str, ...] = ("serviceName",)
+    computed: dict[str, list[str]] = {}
     threshold: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     at_most: Annotated[int, Meta(ge=0)] = 0
     distinct: str = ""
