@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from treering.query import coerce, constants, instants, relevance
+from treering.query.logic import least_of
 from treering.query.lucene import (
     Boolean,
     Everything,
@@ -19,7 +20,6 @@ from treering.query.lucene import (
     Wildcard,
     Words,
     is_text,
-    least_of,
 )
 from treering.query.required import required
 from treering.query.syntax import Between, Binary, Call, In, IsNull, Literal, Name, Node, Relevance, Unary

@@ -7,7 +7,6 @@ value; a value that a field's type cannot have matches nothing. No field means a
 from __future__ import annotations
 
 import contextlib
-import functools
 import ipaddress
 import re
 from abc import ABC, abstractmethod
@@ -19,6 +18,7 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.query import addresses, analyzer, coerce, instants
 from treering.query.function import Typed
+from treering.query.logic import all_of, any_of, at_least, known, least_of
 from treering.query.scope import as_list, column_value
 from treering.query.types import SQL, Type
 from treering.stage.condition import Meaning
@@ -213,7 +213,7 @@ class Lowering:
         if by["should"] and least == 1:
             parts.append(any_of(by["should"]))
         elif by["should"] and least > 1:
-            parts.append(_at_least(by["should"], least))
+            parts.append(at_least(by["should"], least))
         parts.extend(exp.Not(this=known(test)) for test in by["not"])
         return all_of(parts)
 
@@ -237,7 +237,7 @@ class Lowering:
         if query.operator == "and":
             return all_of(tests)
         least = least_of(query.least, len(tests))
-        return any_of(tests) if least <= 1 else _at_least(tests, least)
+        return any_of(tests) if least <= 1 else at_least(tests, least)
 
     def _word(self, lowered: exp.Expression, term: str, query: Words) -> exp.Expression:
         edits = query.fuzzy if query.fuzzy < _AUTO else sum(len(term) >= letters for letters in query.auto)
@@ -377,56 +377,5 @@ def _parsed(text: str, kind: Type) -> Typed | None:  # noqa: PLR0911  one branch
     return None
 
 
-def least_of(text: str, count: int) -> int:
-    """Return how many of `count` optional clauses must match by a `minimum_should_match` such as `2`, `-1`, `75%`.
-
-    Conditional forms (`2<-25% 9<-3`) take the last part whose number is below `count`.
-    """
-    if "<" in text:
-        chosen = str(count)
-        for part in text.split():
-            above, _, rest = part.partition("<")
-            if above.isdecimal() and count > int(above):
-                chosen = rest
-        text = chosen
-    found = re.fullmatch(r"(-?\d+)(%?)", text.strip())
-    if found is None:
-        return 1
-    number = int(found[1])
-    if found[2]:
-        share = int(count * abs(number) / 100)
-        number = share if number >= 0 else count - share
-    elif number < 0:
-        number = count + number
-    return max(1, min(number, count)) if text.strip() != "0" else 1
-
-
 def _not_null(column: Column) -> exp.Expression:
     return exp.Paren(this=exp.Not(this=exp.Paren(this=exp.Is(this=column.raw, expression=exp.Null()))))
-
-
-def known(test: exp.Expression) -> exp.Expression:
-    """Return the test with NULL counting as not."""
-    return exp.Coalesce(this=test, expressions=[exp.false()])
-
-
-def any_of(tests: list[exp.Expression]) -> exp.Expression:
-    """Return that one of the tests holds; none of none does."""
-    tests = [test for test in tests if not (isinstance(test, exp.Boolean) and not test.this)]
-    if not tests:
-        return exp.false()
-    return exp.Paren(this=functools.reduce(lambda a, b: exp.Or(this=a, expression=b), tests))
-
-
-def all_of(tests: list[exp.Expression]) -> exp.Expression:
-    """Return that all tests hold."""
-    tests = [test for test in tests if not (isinstance(test, exp.Boolean) and test.this)]
-    if not tests:
-        return exp.true()
-    return exp.Paren(this=functools.reduce(lambda a, b: exp.And(this=a, expression=b), tests))
-
-
-def _at_least(tests: list[exp.Expression], least: int) -> exp.Expression:
-    counts = [coerce.sql_cast(known(test), Type.INT) for test in tests]
-    total = functools.reduce(lambda a, b: exp.Add(this=a, expression=b), counts)
-    return exp.GTE(this=exp.Paren(this=total), expression=exp.Literal.number(least))
