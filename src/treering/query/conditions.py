@@ -9,7 +9,6 @@ import re
 from typing import TYPE_CHECKING
 
 from treering.query import coerce, constants, instants, relevance
-from treering.query.logic import least_of
 from treering.query.lucene import (
     Boolean,
     Everything,
@@ -21,6 +20,7 @@ from treering.query.lucene import (
     Words,
     is_text,
 )
+from treering.query.minimum import least_of
 from treering.query.required import required
 from treering.query.syntax import Between, Binary, Call, In, IsNull, Literal, Name, Node, Relevance, Unary
 from treering.query.types import Type

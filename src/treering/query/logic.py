@@ -1,9 +1,8 @@
-"""Conditions put together: all of them, any or some of them, and null taken for false."""
+"""Tests put together: one of them, all of them, so many of them; NULL counts as not."""
 
 from __future__ import annotations
 
 import functools
-import re
 
 from sqlglot import exp
 
@@ -33,31 +32,7 @@ def all_of(tests: list[exp.Expression]) -> exp.Expression:
 
 
 def at_least(tests: list[exp.Expression], least: int) -> exp.Expression:
-    """Return that so many of the tests hold."""
+    """Return that `least` of the tests hold."""
     counts = [coerce.sql_cast(known(test), Type.INT) for test in tests]
     total = functools.reduce(lambda a, b: exp.Add(this=a, expression=b), counts)
     return exp.GTE(this=exp.Paren(this=total), expression=exp.Literal.number(least))
-
-
-def least_of(text: str, count: int) -> int:
-    """Return how many of `count` optional clauses must match by a `minimum_should_match` such as `2`, `-1`, `75%`.
-
-    Conditional forms (`2<-25% 9<-3`) take the last part whose number is below `count`.
-    """
-    if "<" in text:
-        chosen = str(count)
-        for part in text.split():
-            above, _, rest = part.partition("<")
-            if above.isdecimal() and count > int(above):
-                chosen = rest
-        text = chosen
-    found = re.fullmatch(r"(-?\d+)(%?)", text.strip())
-    if found is None:
-        return 1
-    number = int(found[1])
-    if found[2]:
-        share = int(count * abs(number) / 100)
-        number = share if number >= 0 else count - share
-    elif number < 0:
-        number = count + number
-    return max(1, min(number, count)) if text.strip() != "0" else 1

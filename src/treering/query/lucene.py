@@ -18,7 +18,8 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.query import addresses, analyzer, coerce, instants
 from treering.query.function import Typed
-from treering.query.logic import all_of, any_of, at_least, known, least_of
+from treering.query.logic import all_of, any_of, at_least, known
+from treering.query.minimum import least_of
 from treering.query.scope import as_list, column_value
 from treering.query.types import SQL, Type
 from treering.stage.condition import Meaning
