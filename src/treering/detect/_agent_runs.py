@@ -169,7 +169,7 @@ _MOST_LEARNT = 4_000
 def _near(result: str, order: Order) -> str:
     """Return at most 400 characters of a result around an order, as they stand there."""
     at = result.find(order.sentence[:20])
-    start = max(0, (max(at, 0)) - 100)
+    start = max(0, at - 100)
     return result[start : start + 400]
 
 
