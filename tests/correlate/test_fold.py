@@ -233,6 +233,21 @@ def test_context_is_what_most_evidence_names_whatever_the_nesting() -> None:
     assert context([]) == ()
 
 
+def test_a_proxy_that_knows_no_routes_says_by_its_paths_where_calls_went() -> None:
+    line = {"serviceName": "nginx", "attributes": {"url.path": "/answer"}}
+    assert Entity("endpoint", "/answer") in context([line])
+    span = {"serviceName": "rag", "attributes": {"http.route": "/answer/{id}", "url.path": "/answer/7"}}
+    assert [e.value for e in context([span]) if e.kind == "endpoint"] == ["/answer/{id}"]
+
+    def failing(service: str, path: str) -> Clue:
+        found = _shown(service, len(service) * MINUTE, "errors", (), len(service) * 4, service=service).finding
+        return Clue(found, (Entity("endpoint", path),))
+
+    gateway = failing("gateway", "/answer")
+    assert len(fold([failing("nginx", "/answer"), gateway]).incidents) == 1
+    assert len(fold([failing("nginx", "/other"), gateway]).incidents) == 2
+
+
 _NAMES = st.sampled_from(["a", "b", "\ud800", "<script>", ""])
 _ANY = st.builds(
     Finding,
