@@ -9,7 +9,7 @@ import pytest
 
 from tests.detect.hostile_texts import KINDS
 
-MOST_SECONDS, MOST_MEGABYTES = 30.0, 1500
+MOST_SECONDS, MOST_MEGABYTES = 15.0, 700
 
 
 @pytest.mark.parametrize("kind", KINDS)
