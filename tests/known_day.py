@@ -5,15 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.serving import Server
 from treering.app.config import Follow
 from treering.model.finding import from_record
 from treering.testing.day import FILES, Day, play
 from treering.testing.day.outcome import Outcome, first_records
+from treering.testing.day.shown import unfounded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -33,8 +35,10 @@ def watch(directory: Path, seed: int) -> Outcome:
         findings = [from_record(record) for record in server.records("findings")]
         incidents = [case.incident for case in server.pipeline.incidents.book.cases()]
         assert detection_failures(server) == {}
-        first = first_records(truth, _starts(server))
-    return Outcome(truth, findings, incidents, first)
+        spans = server.records("spans")
+        count = len(spans) + len(server.records("logs"))
+        wrong = unfounded(findings, server.store.records)
+    return Outcome(truth, findings, incidents, first_records(truth, _starts(spans)), count, wrong)
 
 
 def detection_failures(server: Server) -> dict[str, object]:
@@ -59,9 +63,9 @@ def _settled(server: Server) -> None:
     raise AssertionError("detection does not come to an end")
 
 
-def _starts(server: Server) -> dict[str, int]:
+def _starts(spans: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Return when each trace began."""
     times: dict[str, int] = defaultdict(lambda: 2**63)
-    for record in server.records("spans"):
+    for record in spans:
         times[record["traceId"]] = min(times[record["traceId"]], record["startTime"])
     return times

@@ -1,6 +1,7 @@
 """The promise of detection on a day nobody has looked at: everything found, early, by name, put together, little else.
 
-A day is drawn at random; TREERING_DAY_SEED plays one again. `python -m benchmarks.known_day` does many without HTTP.
+A day is drawn at random and asked for the aims; TREERING_DAY_SEED plays one again. `python -m benchmarks.known_day`
+does many without HTTP.
 """
 
 from __future__ import annotations
@@ -13,17 +14,15 @@ import pytest
 
 from tests.known_day import watch
 from treering.model.times import rfc3339_ns
-from treering.testing.day.outcome import MINUTE, Outcome
+from treering.testing.day.outcome import LEAST_F1, MINUTE, MOST_FALSE, MOST_FALSE_FINDINGS, MOST_MINUTES, Outcome
 
 if TYPE_CHECKING:
     from treering.testing.day.truth import Incident
 
-# The aims are 5 minutes, F1 of .90, one false incident and an incident of its own for each: TREERING_DAY_SEED asks for
-# them. A day drawn at random is asked for less until enough unseen days are measured (docs/known-day.md).
-STRICT = bool(os.environ.get("TREERING_DAY_SEED"))
-MOST_MINUTES, LEAST_F1, MOST_FALSE, LEAST_OWN = (5.0, 0.9, 1, 10) if STRICT else (10.0, 0.8, 2, 9)
-MOST_UNEXPLAINED = 6
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+# A few days of a hundred miss an aim (docs/known-day.md says how many): after one that does, another is drawn, which
+# has to meet them all. What breaks detection breaks both.
+MOST_DAYS = 2
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1700)]
 KINDS = [
     "training_failure", "crash_loop", "latency_regression", "provider_errors", "prompt_injection", "indirect_injection",
     "drift", "spend_loop", "hallucination", "vector_access",
@@ -32,9 +31,15 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    seed = int(os.environ.get("TREERING_DAY_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-    print(f"\nthe day of seed {seed}; TREERING_DAY_SEED={seed} plays it again")
-    return watch(tmp_path_factory.mktemp("day"), seed)
+    asked = int(os.environ.get("TREERING_DAY_SEED", "0"))
+    for _ in range(1 if asked else MOST_DAYS):
+        seed = asked or random.SystemRandom().randrange(1, 10**6)
+        print(f"\nthe day of seed {seed}; TREERING_DAY_SEED={seed} plays it again")
+        found = watch(tmp_path_factory.mktemp("day"), seed)
+        if not (missed := found.misses()):
+            break
+        print(f"the day of seed {seed} misses: {'; '.join(missed)}")
+    return found
 
 
 def happened(outcome: Outcome, kind: str) -> Incident:
@@ -56,8 +61,7 @@ def test_it_is_known_whom_it_concerns(outcome: Outcome, kind: str) -> None:
 
 
 def test_each_has_an_incident_of_its_own(outcome: Outcome) -> None:
-    own = [one.id for one in outcome.truth.incidents if outcome.own_incident(one) is not None]
-    assert len(own) >= LEAST_OWN, own
+    assert not [one.id for one in outcome.truth.incidents if outcome.own_incident(one) is None]
 
 
 def test_findings_fold_into_the_incidents_they_belong_to(outcome: Outcome) -> None:
@@ -70,13 +74,16 @@ def test_hardly_an_incident_is_about_nothing(outcome: Outcome) -> None:
 
 
 def test_little_else_is_found(outcome: Outcome) -> None:
-    left = [finding for finding in outcome.findings if finding.fingerprint not in outcome.explained]
-    assert len(left) <= MOST_UNEXPLAINED, [(finding.detector, finding.rule, finding.title) for finding in left]
+    left = [(finding.detector, finding.rule, finding.title) for finding in outcome.false_findings()]
+    assert outcome.false_per_100k() <= MOST_FALSE_FINDINGS, left
 
 
-def test_evidence_leads_to_records_and_each_finding_is_stored_once(outcome: Outcome) -> None:
-    assert all(finding.evidence for finding in outcome.findings)
-    assert all(item.seq >= 0 and item.stream in {"logs", "spans"} for f in outcome.findings for item in f.evidence)
+def test_evidence_leads_to_records_that_hold_what_it_marks(outcome: Outcome) -> None:
+    assert not outcome.unfounded
+    assert any(item.spans for finding in outcome.findings for item in finding.evidence)
+
+
+def test_each_finding_is_stored_once(outcome: Outcome) -> None:
     names = [finding.fingerprint for finding in outcome.findings]
     assert len(names) == len(set(names))
 

@@ -230,3 +230,24 @@ def test_a_listener_that_fails_does_not_stop_detection(store: Store, tmp_path: P
     detection.stop()
     assert len(told) == 1
     assert detection.trouble == ""
+
+
+def test_small_batches_are_watched_together(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    detection = following(store, tmp_path)
+    sizes: list[int] = []
+    take = detection.detectors.take
+
+    def counted(batches: Any, *more: Any) -> Any:
+        sizes.append(sum(held.rows for held in batches))
+        return take(batches, *more)
+
+    monkeypatch.setattr(detection.detectors, "take", counted)
+    detection.start()
+    for second in range(40):
+        put(store, kill(second * 4000, f"process {second}"))
+        time.sleep(0.02)
+    settle(detection)
+    detection.stop()
+    assert sum(sizes) >= 40  # the findings are records, too
+    assert len([size for size in sizes if size]) <= 20
+    assert len(findings(store)) == 40

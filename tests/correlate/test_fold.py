@@ -233,6 +233,21 @@ def test_context_is_what_most_evidence_names_whatever_the_nesting() -> None:
     assert context([]) == ()
 
 
+def test_a_proxy_that_knows_no_routes_says_by_its_paths_where_calls_went() -> None:
+    line = {"serviceName": "nginx", "attributes": {"url.path": "/answer"}}
+    assert Entity("endpoint", "/answer") in context([line])
+    span = {"serviceName": "rag", "attributes": {"http.route": "/answer/{id}", "url.path": "/answer/7"}}
+    assert [e.value for e in context([span]) if e.kind == "endpoint"] == ["/answer/{id}"]
+
+    def failing(service: str, path: str) -> Clue:
+        found = _shown(service, len(service) * MINUTE, "errors", (), len(service) * 4, service=service).finding
+        return Clue(found, (Entity("endpoint", path),))
+
+    gateway = failing("gateway", "/answer")
+    assert len(fold([failing("nginx", "/answer"), gateway]).incidents) == 1
+    assert len(fold([failing("nginx", "/other"), gateway]).incidents) == 2
+
+
 _NAMES = st.sampled_from(["a", "b", "\ud800", "<script>", ""])
 _ANY = st.builds(
     Finding,
@@ -288,3 +303,14 @@ def test_a_victim_of_an_attack_may_do_something_else_within_the_hour() -> None:
     spends = _finding("spends", 45 * MINUTE, "spend", user="u-1")
     assert len(fold([attack, spends]).incidents) == 2
     assert len(fold([attack, _finding("more", 45 * MINUTE, "secrets", user="u-1")]).incidents) == 1
+
+
+def test_a_symptom_of_an_attack_does_not_glue_it_to_what_else_is_wrong_there() -> None:
+    where = {"service": "rag", "endpoint": "/answer"}
+    slow = _shown("slow", 0, "latency", (1, 2), 75, **where)
+    attack = _shown("attack", 90 * MINUTE, "prompts", (10, 11, 12), 30, user="mallory")
+    symptom = _shown("low scores", 92 * MINUTE, "groundedness", (11, 12), 30, **where)
+    groups = [sorted(incident.findings) for incident in fold([slow, attack, symptom]).incidents]
+    assert sorted(groups) == sorted([[slow.fingerprint], sorted([attack.fingerprint, symptom.fingerprint])])
+    alone = fold([slow, symptom]).incidents
+    assert len(alone) == 1

@@ -22,6 +22,7 @@ import msgspec
 from treering import query as ppl
 from treering.core.errors import UserError
 from treering.model.batch import batch
+from treering.query.commands.join import SETTING
 from treering.stage.store import Limits
 from treering.store.duckdb import DuckdbStore
 
@@ -91,10 +92,11 @@ class Bench:
                 ids = [str(index + 1) for index in range(len(records))]
                 self.store.append([batch(name, records, received_ns=NOW_NS, ids=ids, unit_ns=10**6)])
 
-    def answer(self, query: str) -> tuple[int, Any]:
-        """Return status and body as the server would."""
+    def answer(self, query: str, settings: dict[str, str] | None = None) -> tuple[int, Any]:
+        """Return status and body as the server would, with settings of the cluster."""
+        joins = (settings or {}).get(SETTING) == "true"
         try:
-            compiled = ppl.compile(query, schema=self.store.schema, now_ns=NOW_NS, default_source=None)
+            compiled = ppl.compile(query, schema=self.store.schema, now_ns=NOW_NS, default_source=None, all_joins=joins)
             return 200, json.loads(json.dumps(ppl.render(self.store.run(compiled, Limits()))))
         except UserError as error:
             return 400, str(error)
@@ -110,7 +112,7 @@ class Bench:
         """Return status and body of the answer to a case."""
         self.prepare(case)
         try:
-            return self.answer(case["query"])
+            return self.answer(case["query"], case.get("settings"))
         except Exception as error:  # noqa: BLE001  any fault counts as a wrong answer
             return 500, f"{type(error).__name__}: {error}"
 

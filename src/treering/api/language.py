@@ -28,8 +28,8 @@ def schema_of(service: Service, streams: Sequence[str]) -> StreamSchema:
     return service.store.schema(streams)
 
 
-async def compiled(service: Service, text: str, range_ns: Range, rows: int) -> Query:
-    """Return any PPL text ready to run. Raises `UserError` with a position."""
+async def compiled(service: Service, text: str, range_ns: Range, rows: int, *, all_joins: bool = True) -> Query:
+    """Return any PPL text ready to run. Raises `UserError` with a position, for kinds of joins not allowed too."""
 
     def work() -> Query:
         from treering import query
@@ -41,6 +41,7 @@ async def compiled(service: Service, text: str, range_ns: Range, rows: int) -> Q
             default_source=DEFAULT_SOURCE,
             time_range=range_ns,
             rows=rows,
+            all_joins=all_joins,
         )
         return replace(found, text=text)
 

@@ -10,6 +10,7 @@ from treering.api import language, plan
 from treering.api.answers import answer
 from treering.core.errors import Bug, Retryable, TreeringError, UserError
 from treering.query.commands.explain import MODES
+from treering.query.commands.join import SETTING
 from treering.stage.source import Response, Route
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ async def _query(service: Service, request: Request) -> Any:
     text = _text(request)
     if (wanted := await plan.asked(service, text)) is not None:
         return await plan.explained(service, *wanted)
-    compiled = await language.compiled(service, text, (None, None), service.limits.rows)
+    rows, joins = service.limits.rows, _all_joins(service)
+    compiled = await language.compiled(service, text, (None, None), rows, all_joins=joins)
     return language.rendered(await service.run(compiled))
 
 
@@ -46,6 +48,13 @@ async def _explain(service: Service, request: Request) -> Any:
     if wanted[1] not in MODES:
         raise UserError(f"mode={wanted[1][:20]!r} is no way to explain", hint=f"known: {', '.join(MODES)}")
     return await plan.explained(service, *wanted)
+
+
+def _all_joins(service: Service) -> bool:
+    """Whether `PUT /_cluster/settings` has allowed all kinds of joins; a transient setting counts first."""
+    settings = service.settings()
+    values = [settings.get(scope, {}).get(SETTING) for scope in ("transient", "persistent")]
+    return str(next((value for value in values if value is not None), False)).lower() == "true"
 
 
 def _text(request: Request) -> str:

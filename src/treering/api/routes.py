@@ -10,6 +10,7 @@ from treering.api import (
     alerts,
     completion,
     dashboards,
+    drills,
     findings,
     histogram,
     incident_routes,
@@ -294,6 +295,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     *incident_routes.OPERATIONS,
     *alerts.OPERATIONS,
     *playbooks.OPERATIONS,
+    *drills.OPERATIONS,
     *postmortems.OPERATIONS,
 )
 
@@ -301,7 +303,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
 ROLES = {
     ("POST", "/api/findings/{id}"): "analyst",
     ("POST", "/api/scan"): "analyst",
-    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST, "analyst"),
+    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST | drills.ANALYST, "analyst"),
 }
 
 

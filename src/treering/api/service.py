@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from treering.api.querylog import QueryLog
     from treering.app.alerts import AlertDesk
+    from treering.app.drill.drills import Drills
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
     from treering.app.playbooks import Playbooks
@@ -63,8 +64,11 @@ class Service:
     playbooks: Playbooks | None = None
     ledger: Ledger | None = None
     scans: Scans | None = None
+    drills: Drills | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
     templates: Templates | None = None
+    # What OpenSearch's clients have set up for the cluster, by scope.
+    settings: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
     # What operations know from a moment ago, by what they asked.
     remembered: dict[tuple[Any, ...], tuple[float, Any]] = field(default_factory=dict)
     log: QueryLog | None = None

@@ -4,6 +4,9 @@ It never holds up ingest; it may fall behind, which `treering_detection_lag_reco
 and findings on their way are saved together (`checkpoints`), then the findings are written to the ledger; after a crash
 between the two the same step is written again, which the ledger recognises. So for the same input every finding is
 counted once, whatever is killed when.
+
+Each batch has its price, however small, so records are gathered for as long as more keep coming: at most `AGE_S`
+seconds and about `ENOUGH` records.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from treering.app.asking import asker
 from treering.app.checkpoints import NAME as FILE
 from treering.app.checkpoints import Checkpoint, Checkpoints
 from treering.app.detectors import GROUP, Detectors, makers, unavailable
+from treering.app.drill.drills import PREFIX
 from treering.app.watermark import Watermark
 from treering.core import registry
 from treering.core.errors import Retryable
@@ -24,14 +28,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from treering.app.config import Detect
+    from treering.app.drill.drills import Drills
     from treering.app.ledger import Ledger
     from treering.core.clock import Clock
     from treering.core.telemetry import Telemetry
+    from treering.model.batch import Batch
     from treering.model.finding import Finding
     from treering.stage.store import Store
 
 RUN = "live"
-PAUSE_S = 0.25
+PAUSE_S = 0.1
+AGE_S = 1.0
+ENOUGH = 10_000
 AT_ONCE = 20_000
 _SAVE_S = 1.0
 _SAVE_AT_LEAST_S = 15.0
@@ -45,9 +53,17 @@ class Detection:
     """Follows `store` from where it stopped last time."""
 
     def __init__(
-        self, settings: Detect, store: Store, ledger: Ledger, clock: Clock, telemetry: Telemetry, directory: Path | None
+        self,
+        settings: Detect,
+        store: Store,
+        ledger: Ledger,
+        clock: Clock,
+        telemetry: Telemetry,
+        directory: Path | None,
+        drills: Drills | None = None,
     ) -> None:
         """Build the detectors; nothing runs before `start`. Raises `UserError` for wrong settings."""
+        self._drills = drills
         self.detectors = Detectors(makers(settings), telemetry)
         self.ledger = ledger
         self.position = -1
@@ -118,7 +134,7 @@ class Detection:
     def _run(self) -> None:
         while not self._ends.is_set():
             try:
-                moved = self.advance()
+                self.advance()
                 self.trouble = ""
             except Retryable as error:
                 self.trouble = error.message
@@ -128,19 +144,26 @@ class Detection:
                 _log.exception("detection could not go on")
                 self._ends.wait(5.0)
             else:
-                if not moved:
-                    self._ends.wait(PAUSE_S)
+                self._gather()
         try:
             self._save()
         except Exception:  # noqa: BLE001  what was not saved is watched again at the next start
             _log.warning("detection could not save its state", exc_info=True)
+
+    def _gather(self) -> None:
+        """Wait until what has come is much, or old, or followed by nothing; or until it is time to save."""
+        until_s, newest = self._clock.monotonic() + AGE_S, self._store.newest_seq()
+        while newest - self.position < ENOUGH and not self._ends.wait(PAUSE_S):
+            before, newest, clock_s = newest, self._store.newest_seq(), self._clock.monotonic()
+            if clock_s >= until_s or self.position < newest == before or self._is_time(clock_s):
+                return
 
     def advance(self) -> bool:
         """Watch the next records, save and write when it is time; returns whether there were any records."""
         clock_s = self._clock.monotonic()
         if len(self._found) >= _MOST_WAITING:
             self._save()
-        position, batches = self._store.since(self.position, AT_ONCE, self.detectors.streams)
+        position, batches = self._next()
         moved = position > self.position
         self._found += self.detectors.take(batches, self.watermark, self._clock.now_ns(), clock_s, self._ask)
         if not batches:
@@ -150,6 +173,17 @@ class Detection:
         if self._is_time(clock_s):
             self._save()
         return moved
+
+    def _next(self) -> tuple[int, list[Batch]]:
+        """Return up to where to watch and the records; those of drills have gone to their lanes."""
+        drills = self._drills
+        streams = self.detectors.streams + (drills.streams if drills else ())
+        position, batches = self._store.since(self.position, AT_ONCE, streams)
+        if drills is None or not drills.streams:
+            return position, batches
+        drills.watch([batch for batch in batches if batch.stream.startswith(PREFIX)], self.detectors.save)
+        drills.tick()
+        return position, [batch for batch in batches if not batch.stream.startswith(PREFIX)]
 
     def _tell(self) -> None:
         self._telemetry.set("treering_detection_lag_records", self.lag)

@@ -66,8 +66,9 @@ def _entries(store: Store, finding: Finding) -> list[str]:
     traced = [item for item in finding.evidence if item.trace_id]
     if not traced or not store.streams(_SPANS):
         return []
-    fields = ("traceId", "parentSpanId", _ROUTE, "name")
-    trace, parent, route, name = (exp.column(exp.to_identifier(field, quoted=True)) for field in fields)
+    known_fields = store.schema((_SPANS,))
+    fields = tuple(field for field in ("traceId", "parentSpanId", _ROUTE, "name") if known_fields.get(field))
+    trace, parent, route, name = (_column(field, fields) for field in ("traceId", "parentSpanId", _ROUTE, "name"))
     is_first = exp.EQ(this=exp.Coalesce(this=parent, expressions=[_text("")]), expression=_text(""))
     wanted = trace.copy().isin(*sorted({item.trace_id for item in traced}))
     where = exp.And(this=wanted, expression=is_first)
@@ -79,6 +80,11 @@ def _entries(store: Store, finding: Finding) -> list[str]:
     rows = store.run(Query(select, {"records": scan}, columns), Limits(MAX_RECORDS)).rows
     known = {str(row[0]): str(row[1]) for row in rows if row[1]}
     return [known[item.trace_id] for item in traced if item.trace_id in known]
+
+
+def _column(field: str, fields: Sequence[str]) -> exp.Expression:
+    """Return a column, null where no record of the stream has the field."""
+    return exp.column(exp.to_identifier(field, quoted=True)) if field in fields else exp.null()
 
 
 def _text(value: str) -> exp.Expression:

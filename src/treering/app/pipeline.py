@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from treering.app import owner, templating
+from treering.app import canaries, owner, templating
 from treering.app.alerts import AlertDesk
 from treering.app.config import Settings, limits, seconds, source_of, store_config
 from treering.app.detection import Detection
+from treering.app.drill.drills import Drills
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
 from treering.app.playbooks import Playbooks
@@ -40,8 +41,9 @@ from treering.receive.opensearch import Indices
 from treering.stage.source import Context, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from treering.app.config import Detect
     from treering.core.clock import Clock
     from treering.core.config import Config
     from treering.stage.enricher import Enricher
@@ -66,6 +68,7 @@ class Pipeline:
     playbooks: Playbooks
     ledger: Ledger
     scans: Scans
+    drills: Drills
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Keep the settings; nothing is opened before `start`."""
@@ -78,6 +81,7 @@ class Pipeline:
         self.sources: list[Source] = []
         self.ready = False
         self.detection: Detection | None = None
+        self.cluster_settings: Callable[[], Mapping[str, Any]] = dict
         self._owner: owner.Owner | None = None
 
     async def start(self) -> None:
@@ -86,18 +90,24 @@ class Pipeline:
         self.templates = open_templates(self.settings)
         steps = enrichers(self.settings, self.templates)
         waiting = self.settings.limits.waiting
-        self.sink = StoreSink(self.store, self.pool, waiting, enrichers=steps, telemetry=self.telemetry)
+        detect = canaries.watching(self.settings.detect, self.settings.directory)
+        self.drills = Drills(detect, self.store, self.clock, self.settings.directory)
+        sorting = self.drills.sorted_out
+        self.sink = StoreSink(
+            self.store, self.pool, waiting, enrichers=steps, telemetry=self.telemetry, sorting=sorting
+        )
         self.context = Context(self.sink, self.clock, self.telemetry)
         self.ledger = Ledger(self.store, self.clock)
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
         self.ledger.listeners.append(self.incidents.take)
         self.alerts = await asyncio.to_thread(self._alerts)
         self.playbooks = open_playbooks(self.settings, self.store, self.clock)
-        self.scans = Scans(self.settings.detect, self.store, self.ledger, self.clock, self.settings.directory)
+        self.scans = Scans(detect, self.store, self.ledger, self.clock, self.settings.directory)
         try:
-            self.detection = await asyncio.to_thread(self._detection)
+            self.detection = await asyncio.to_thread(self._detection, detect)
             state = self.settings.directory / "opensearch.json"
             indices = Indices(self.store, self.clock, state, limits(self.settings))
+            self.cluster_settings = lambda: indices.state.settings
             self.routes = [route for name in HTTP for route in self._built(name)]
             self.routes += [route for name in OPENSEARCH for route in self._built(name, indices)]
             for name, config, extra in self._configured():
@@ -123,6 +133,7 @@ class Pipeline:
         await self.sink.settle()
         if self.detection is not None:
             await asyncio.to_thread(self.detection.stop)
+        await asyncio.to_thread(self.drills.close)
         await asyncio.to_thread(self.scans.stop)
         await asyncio.to_thread(self.incidents.stop)
         await asyncio.to_thread(self.alerts.stop)
@@ -180,11 +191,11 @@ class Pipeline:
             found.append((name, self._kept(name, config), (self.store,) if uses_store else ()))
         return found
 
-    def _detection(self) -> Detection | None:
-        settings = self.settings
-        if not settings.detect.enabled:
+    def _detection(self, settings: Detect) -> Detection | None:
+        if not settings.enabled:
             return None
-        return Detection(settings.detect, self.store, self.ledger, self.clock, self.telemetry, settings.directory)
+        directory = self.settings.directory
+        return Detection(settings, self.store, self.ledger, self.clock, self.telemetry, directory, self.drills)
 
     def _kept(self, name: str, config: Config) -> Config:
         """Return `config` with the file that keeps how far its source has come, where it has one and names none."""

@@ -10,7 +10,7 @@ from treering.core.errors import Bug, Retryable
 from treering.stage.source import NO_TOMBSTONES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
 
     from treering.core.telemetry import Telemetry
@@ -33,8 +33,9 @@ class StoreSink:
         *,
         enrichers: Sequence[Enricher] = (),
         telemetry: Telemetry | None = None,
+        sorting: Callable[[Batch], Sequence[Batch]] = lambda batch: (batch,),
     ) -> None:
-        """Append to `store` in `pool` what `enrichers` make of each batch, one after the other.
+        """Append to `store` in `pool` what `enrichers` make of each batch, one after the other, as `sorting` sorts it.
 
         Batches that an enricher fails on are stored as they were and counted in `telemetry`.
         """
@@ -42,6 +43,7 @@ class StoreSink:
         self._pool = pool
         self._enrichers = tuple(enrichers)
         self._telemetry = telemetry
+        self._sorting = sorting
         self._limit = waiting
         self._waiting = 0
         self._idle = asyncio.Event()
@@ -62,7 +64,8 @@ class StoreSink:
         return await asyncio.shield(work)
 
     def _append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]]) -> int:
-        return self._store.append([self._enriched(batch) for batch in batches], tombstones)
+        sorted_out = [part for batch in batches for part in self._sorting(self._enriched(batch))]
+        return self._store.append(sorted_out, tombstones)
 
     def _enriched(self, batch: Batch) -> Batch:
         for enricher in self._enrichers:

@@ -19,6 +19,8 @@ COMMANDS = (
     "copy",
     "calibrate",
     "rules",
+    "canary",
+    "drill",
     "doctor",
     "plugins",
     "version",

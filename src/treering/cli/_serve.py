@@ -70,7 +70,25 @@ def _http(pipeline: Pipeline) -> HttpServer:
     """Return the HTTP server: everything on the main listener, each protocol on its conventional port."""
     listen = pipeline.settings.listen
     listeners: list[Listener] = []
-    service = Service(
+    service = _service(pipeline, listeners)
+    everything = [*api_routes(service), *pipeline.routes, *ppl.routes(service), *sql.routes(service)]
+    listeners.append(Listener("http", listen.host, listen.port, everything, Page(), required=True))
+    if listen.conventional and listen.otlp_http:
+        routes = [route for route in everything if route.path.startswith("/v1/")]
+        listeners.append(Listener("otlp/http", listen.host, listen.otlp_http, routes))
+    if listen.conventional and listen.opensearch:
+        routes = [route for route in everything if not route.path.startswith(("/v1/", "/api/"))]
+        listeners.append(Listener("opensearch", listen.host, listen.opensearch, routes))
+    if listen.conventional and listen.splunk_hec:
+        routes = [route for route in everything if route.path.startswith("/services/")]
+        listeners.append(Listener("splunk hec", listen.host, listen.splunk_hec, routes))
+    config = HttpConfig(allowed_hosts=listen.names)
+    return HttpServer(listeners, pipeline.telemetry, pipeline.access, config)
+
+
+def _service(pipeline: Pipeline, listeners: list[Listener]) -> Service:
+    """Return what the API's routes work on; `listeners` may still grow."""
+    return Service(
         pipeline.store,
         limits(pipeline.settings),
         pipeline.clock,
@@ -88,24 +106,12 @@ def _http(pipeline: Pipeline) -> HttpServer:
         playbooks=pipeline.playbooks,
         ledger=pipeline.ledger,
         scans=pipeline.scans,
+        drills=pipeline.drills,
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
+        settings=pipeline.cluster_settings,
         log=QueryLog(pipeline.store, pipeline.clock, pipeline.telemetry, pipeline.settings.limits.slow),
     )
-    queries = [*ppl.routes(service), *sql.routes(service)]
-    everything = [*api_routes(service), *pipeline.routes, *queries]
-    listeners.append(Listener("http", listen.host, listen.port, everything, Page(), required=True))
-    if listen.conventional and listen.otlp_http:
-        routes = [route for route in everything if route.path.startswith("/v1/")]
-        listeners.append(Listener("otlp/http", listen.host, listen.otlp_http, routes))
-    if listen.conventional and listen.opensearch:
-        routes = [route for route in everything if not route.path.startswith(("/v1/", "/api/"))]
-        listeners.append(Listener("opensearch", listen.host, listen.opensearch, routes))
-    if listen.conventional and listen.splunk_hec:
-        routes = [route for route in everything if route.path.startswith("/services/")]
-        listeners.append(Listener("splunk hec", listen.host, listen.splunk_hec, routes))
-    config = HttpConfig(allowed_hosts=listen.names)
-    return HttpServer(listeners, pipeline.telemetry, pipeline.access, config)
 
 
 def _greet(settings: Settings, server: HttpServer, pipeline: Pipeline) -> None:

@@ -65,13 +65,14 @@ def scan(
 
 def _files(settings: Settings, paths: tuple[str, ...]) -> list[Finding]:
     """Return what is found in files, which are read into a store that goes away afterwards."""
+    from treering.app import canaries
     from treering.app.detectors import makers
     from treering.app.pipeline import open_store
     from treering.app.scan import Scan
     from treering.cli.ingest import read_into
     from treering.core.clock import SystemClock
 
-    make = makers(settings.detect)
+    make = makers(canaries.watching(settings.detect, settings.directory))
     with tempfile.TemporaryDirectory(prefix="treering-scan-") as folder:
         temporary = msgspec.structs.replace(settings, data=folder, retention={})
         store = open_store(temporary)
@@ -100,6 +101,7 @@ def _from_file(store: Store, finding: Finding) -> Finding:
 
 def _stored(settings: Settings, since: str) -> list[dict[str, Any]]:
     """Scan what is stored, through the running server if there is one, and return the findings of that time."""
+    from treering.app import canaries
     from treering.app.config import seconds
     from treering.cli import _connection
 
@@ -115,7 +117,8 @@ def _stored(settings: Settings, since: str) -> list[dict[str, Any]]:
         raise UserError(f"no data directory {settings.directory}", hint="name it with --data")
     store, clock = open_store(settings), SystemClock()
     try:
-        scans = Scans(settings.detect, store, Ledger(store, clock), clock, settings.directory)
+        detect = canaries.watching(settings.detect, settings.directory)
+        scans = Scans(detect, store, Ledger(store, clock), clock, settings.directory)
         with _told() as told:
             found = scans.run(since, told)
     finally:

@@ -28,6 +28,8 @@ _PLACES = {
     "attributes.gen_ai.tool.name": "tool",
     "attributes.db.collection.name": "collection",
 }
+# What a record of a proxy, which knows no routes, says of where it went.
+_PATH = "attributes.url.path"
 _SHARE, _NEARLY_ALL = 0.5, 0.8
 _ENTRY = "entry"
 
@@ -109,9 +111,15 @@ def context(records: Iterable[Mapping[str, Any]]) -> tuple[Entity, ...]:
     total = 0
     for record in records:
         total += 1
-        found = ((kind, _look_up(record, name.split("."))) for name, kind in _PLACES.items())
-        counts.update({Entity(kind, value) for kind, value in found if isinstance(value, str) and value})
+        counts.update(_places(record))
     return tuple(sorted(entity for entity, count in counts.items() if count >= _SHARE * total))
+
+
+def _places(record: Mapping[str, Any]) -> set[Entity]:
+    named = [(kind, _look_up(record, name.split("."))) for name, kind in _PLACES.items()]
+    if not any(kind == "endpoint" and value for kind, value in named):
+        named.append(("endpoint", _look_up(record, _PATH.split("."))))
+    return {Entity(kind, value) for kind, value in named if isinstance(value, str) and value}
 
 
 def _look_up(record: Any, steps: Sequence[str]) -> Any:

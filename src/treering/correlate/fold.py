@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ODD = 0.45
 _PLACES = 2
+_ATTACK = "security"
 _TELLING = frozenset({"model", "collection", "run", "route"})
 
 
@@ -70,7 +71,8 @@ def _components(ordered: Sequence[Clue], joined: Sequence[Link]) -> list[list[Cl
     What identities link is one group. Other links join the strongest first. Two groups of several subjects that are
     about different things of one kind (other models, other endpoints of a service) join only where at least two
     subjects of each are linked: one finding about what everything passes (an endpoint that all routes share) belongs
-    to the group it is linked with most and does not glue two.
+    to the group it is linked with most and does not glue two. Nor does a symptom of an attack (what attackers asked
+    has no documents) glue the attack to what else is wrong at that place: only what is sure joins it to anything else.
     """
     groups = _Groups(ordered)
     for link in joined:
@@ -93,6 +95,7 @@ class _Groups:
         self._parent = {name: name for name in self._clues}
         self._subjects = {name: {_subject(clue)} for name, clue in self._clues.items()}
         self._about = {name: _about(clue) for name, clue in self._clues.items()}
+        self._domains = {name: {clue.domain} - {ANY} for name, clue in self._clues.items()}
 
     def root(self, name: str) -> str:
         while self._parent[name] != name:
@@ -108,13 +111,18 @@ class _Groups:
         if one != other:
             self._parent[one] = other
             self._subjects[other] |= self._subjects.pop(one)
+            self._domains[other] |= self._domains.pop(one)
             for kind, values in self._about.pop(one).items():
                 self._about[other].setdefault(kind, set()).update(values)
         return True
 
     def may_join(self, link: Link, links: Sequence[Link]) -> bool:
-        """Whether the groups of a link are one: nothing contradicts it, or they are linked in two places."""
+        """Whether the groups of a link are one: nothing contradicts it, or they are linked in two places; never
+        an attack and what is none."""
         one, other = self.root(link.one), self.root(link.other)
+        causes = self._domains[one], self._domains[other]
+        if all(causes) and len({_ATTACK in domains for domains in causes}) > 1:
+            return False
         if one == other or min(len(self._subjects[one]), len(self._subjects[other])) < _PLACES:
             return True
         mine, theirs = self._about[one], self._about[other]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
 import numpy as np
 from msgspec import Meta
 
@@ -13,6 +12,7 @@ from treering.detect._calls import calls
 from treering.detect._evidence import evidence, named
 from treering.detect._grouped import Grouped, Names
 from treering.detect._history import Distribution
+from treering.detect._hours import Hours, Sum
 from treering.model.finding import Evidence, Finding, Severity
 from treering.model.times import format_ns
 
@@ -27,6 +27,9 @@ _HOUR_NS = 3600 * 10**9
 _PERIODS = {"hour": _HOUR_NS, "day": 24 * _HOUR_NS}
 _MOST_SUMS = 20_000
 _LEAST_HOURS = 100
+_LONGEST_NAME = 200
+_HOUR = "hour"
+_KINDS = ("user", "key", "agent")
 By = Literal["all", "service", "user", "key", "agent", "model"]
 FIELDS: dict[str, tuple[str, ...]] = {
     "service": ("serviceName",),
@@ -54,15 +57,6 @@ class Baseline(BaseConfig, frozen=True):
     least_tokens: Annotated[float, Meta(ge=0, description="tokens in an hour below which nothing is told")] = 100_000.0
 
 
-class Sum(msgspec.Struct):
-    """What one caller used in one period, and the record that came last."""
-
-    period: int
-    usd: float = 0.0
-    tokens: float = 0.0
-    told: int = 0
-
-
 class Spending:
     """Sums by caller and period."""
 
@@ -72,6 +66,7 @@ class Spending:
         self._budgets = budgets
         self._baseline = baseline
         self._sums: dict[tuple[str, str, str], Sum] = {}
+        self._hours = {kind: Hours() for kind in _KINDS}
         self._usual = Distribution()
 
     def observe(self, rows: Rows) -> Iterable[Finding]:
@@ -86,8 +81,8 @@ class Spending:
         paid = np.sort(paid)
         for number in range(len(self._budgets)):
             yield from self._budget(rows, number, paid, usd, tokens)
-        for kind in ("user", "key", "agent"):
-            yield from self._hours(rows, kind, paid, tokens)
+        for kind in _KINDS:
+            yield from self._in_hours(rows, kind, paid, tokens)
 
     def _budget(
         self, rows: Rows, number: int, paid: NDArray[np.int64], usd: NDArray[np.float64], tokens: NDArray[np.float64]
@@ -103,31 +98,40 @@ class Spending:
                 if held is not None:
                     yield from self._over(budget, name, held, rows, place)
 
-    def _hours(self, rows: Rows, kind: str, paid: NDArray[np.int64], tokens: NDArray[np.float64]) -> Iterable[Finding]:
+    def _in_hours(
+        self, rows: Rows, kind: str, paid: NDArray[np.int64], tokens: NDArray[np.float64]
+    ) -> Iterable[Finding]:
         """Add what callers used to their hours: at once where that is little, else call by call."""
         codes, names = _callers(rows, kind)
         paid = paid[codes[paid] >= 0]
-        hours, groups = rows.times[paid] // _HOUR_NS, Grouped(codes[paid])
-        totals, codes = groups.sums(tokens[paid]).tolist(), codes[paid][groups.firsts]
-        first, last = groups.least(hours).tolist(), groups.greatest(hours).tolist()
-        for number, (code, total) in enumerate(zip(codes.tolist(), totals, strict=True)):
-            name = names[code]
-            key = ("hour", kind, name)
-            before = self._sums.get(key)
-            if first[number] == last[number] and total + (before.tokens if before else 0) < self._baseline.least_tokens:
-                self._add(key, first[number], (0.0, total))
-                continue
+        if not len(paid):
+            return
+        held, hours, groups = self._hours[kind], rows.times[paid] // _HOUR_NS, Grouped(codes[paid])
+        callers = [names[code] for code in codes[paid][groups.firsts].tolist()]
+        ends = groups.least(hours), groups.greatest(hours)
+        for number in held.add(callers, ends, groups.sums(tokens[paid]), self._baseline.least_tokens):
+            caller = kind, callers[number]
             for at in groups.members(number).tolist():
-                held = self._add(key, int(hours[at]), (0.0, float(tokens[paid[at]])))
-                if held is not None:
-                    yield from self._unusual((kind, name), held, rows, int(paid[at]))
+                used = self._used(caller, int(hours[at]), float(tokens[paid[at]]))
+                if used is not None:
+                    yield from self._unusual(caller, used, rows, int(paid[at]))
+                    held.set(caller[1], used)
+        held.forget()
+
+    def _used(self, caller: tuple[str, str], hour: int, tokens: float) -> Sum | None:
+        """Return what a caller used in its hour with these tokens, None in an hour that is over."""
+        held = self._hours[caller[0]].get(caller[1])
+        if held is None or hour > held.period:
+            if held is not None and held.tokens:
+                self._usual.add([held.tokens], held.period * _HOUR_NS)
+            held = Sum(hour)
+        held.tokens += tokens
+        return held if hour == held.period else None
 
     def _add(self, key: tuple[str, str, str], period: int, used: tuple[float, float]) -> Sum | None:
         """Return the caller's sum of the period after adding, None for a period that is over."""
         held = self._sums.pop(key, None)
         if held is None or period > held.period:
-            if held is not None and key[0] == "hour" and held.tokens:
-                self._usual.add([held.tokens], held.period * _HOUR_NS)
             held = Sum(period)
         self._sums[key] = held
         if len(self._sums) > _MOST_SUMS:
@@ -189,11 +193,17 @@ class Spending:
 
     def save(self) -> tuple[list[tuple[tuple[str, str, str], Sum]], Distribution]:
         """Return the sums, the one that was quiet longest first, and the usual."""
-        return list(self._sums.items()), self._usual
+        hours = [((_HOUR, kind, name), held) for kind in _KINDS for name, held in self._hours[kind].save()]
+        return [*self._sums.items(), *hours], self._usual
 
     def restore(self, state: tuple[list[tuple[tuple[str, str, str], Sum]], Distribution]) -> None:
         """Go on from what `save` returned."""
-        self._sums, self._usual = dict(state[0]), state[1]
+        self._sums = {key: held for key, held in state[0] if key[0] != _HOUR}
+        self._hours = {
+            kind: Hours.restored((key[2], held) for key, held in state[0] if key[:2] == (_HOUR, kind))
+            for kind in _KINDS
+        }
+        self._usual = state[1]
 
 
 def _callers(rows: Rows, kind: str) -> tuple[NDArray[np.int64], list[str]]:
@@ -202,7 +212,9 @@ def _callers(rows: Rows, kind: str) -> tuple[NDArray[np.int64], list[str]]:
         return np.zeros(rows.count, dtype=np.int64), ["all"]
     names, known = Names(rows), dict[str, int]()
     codes = names.first(*FIELDS[kind])
-    same = np.array([*(known.setdefault(text[:200], len(known)) for text in names.texts), -1])
+    if len(set(names.texts)) == len(names.texts) and max(map(len, names.texts), default=0) <= _LONGEST_NAME:
+        return codes, names.texts
+    same = np.array([*(known.setdefault(text[:_LONGEST_NAME], len(known)) for text in names.texts), -1])
     return same[codes], list(known)
 
 

@@ -18,17 +18,15 @@ _INPUT, _OUTPUT = "attributes.gen_ai.usage.input_tokens", "attributes.gen_ai.usa
 _FIRST = "attributes.gen_ai.response.time_to_first_chunk"
 
 
-def points(rows: Rows, places: NDArray[np.int64]) -> list[tuple[float, ...]]:
+def points(rows: Rows, places: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the values of each of these calls by the order of `NAMES`: logarithms, 0 for what nobody said."""
-    if not len(places):
-        return []
     batch = calls(rows)
     seconds, costs = np.nan_to_num(batch.seconds[places]), np.nan_to_num(batch.costs[places])
     read, made, first = (rows.numbers(name)[places] for name in (_INPUT, _OUTPUT, _FIRST))
     made = _positive(made)
     pace = np.divide(seconds, made, out=np.zeros_like(seconds), where=made > 0)
     table = np.stack([seconds, _positive(read), made, costs * 1000, _positive(first), pace], axis=1)
-    found: list[tuple[float, ...]] = [tuple(row) for row in np.log1p(np.minimum(table, 1e12)).tolist()]
+    found: NDArray[np.float64] = np.log1p(np.minimum(table, 1e12))
     return found
 
 

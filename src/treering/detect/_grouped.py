@@ -28,7 +28,7 @@ class Names:
         """Return for each record the number of the first of `fields` that is not empty, -1 for none."""
         found = np.full(self._rows.count, -1, dtype=np.int64)
         for field in fields:
-            if self._rows.has(field):
+            if self._rows.has(field) and (found < 0).any():
                 codes, texts = self._rows.codes(field)
                 numbers = np.append(np.arange(len(texts)) + len(self.texts), -1)
                 if "" in texts:

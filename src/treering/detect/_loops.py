@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
@@ -16,7 +17,7 @@ from treering.detect._grouped import Grouped, Names
 from treering.model.finding import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -67,6 +68,10 @@ class Trace(msgspec.Struct):
     tell: int = 0
 
 
+_Once = tuple[int, float, int, float, float]
+"""A trace of which one step is known: model calls, tokens, first instant, first and greatest input."""
+
+
 class Loops:
     """Follows traces; the one that was quiet longest is forgotten first."""
 
@@ -74,29 +79,42 @@ class Loops:
         """Start with nothing known."""
         self._detector = detector
         self._settings = settings
-        self._traces: dict[str, Trace] = {}
+        # Most traces have one step: that is kept as it comes, and becomes a `Trace` with the second one.
+        self._traces: dict[str, Trace | _Once] = {}
 
     def observe(self, rows: Rows) -> Iterable[Finding]:
         """Return what the spans of a batch say about loops."""
         steps = _Steps(rows)
-        for number in steps.kept(self._traces):
-            name = steps.names[number]
-            held = self._traces.pop(name, None)
-            is_new = held is None
-            held = self._traces[name] = held or Trace()
-            if is_new and len(self._traces) > _MOST_TRACES:
-                del self._traces[next(iter(self._traces))]
-            # Most traces have one call: whom a trace concerns is noted from its second one on.
-            if len(held.about) < len(_ABOUT) and (steps.sizes[number] > 1 or not is_new):
-                steps.note(number, held.about, is_new=is_new)
-            calls = steps.calls[number]
-            if not steps.uses_tools[number] and held.calls + calls < self._settings.growth_calls:
-                if calls:
-                    steps.count(number, held)
-                continue
-            for place, uses_tool in steps.one_by_one(number):
-                found = self._tool(rows, place, name, held) if uses_tool else self._call(rows, place, name, held)
-                yield from found
+        kept = steps.kept(self._traces)
+        at = 0
+        for place in np.flatnonzero(~steps.are_single[kept]).tolist():
+            self._note(steps, kept[at:place])
+            yield from self._follow(rows, steps, int(kept[place]))
+            at = place + 1
+        self._note(steps, kept[at:])
+
+    def _note(self, steps: _Steps, numbers: NDArray[np.int64]) -> None:
+        """Add new traces, each with one model call, and forget those that were quiet longest."""
+        if len(numbers):
+            self._traces.update(steps.once(numbers))
+        for name in [*islice(self._traces, max(0, len(self._traces) - _MOST_TRACES))]:
+            del self._traces[name]
+
+    def _follow(self, rows: Rows, steps: _Steps, number: int) -> Iterable[Finding]:
+        name = steps.names[number]
+        held = self._traces.pop(name, None)
+        is_new = held is None
+        trace = self._traces[name] = _trace(held)
+        # Whom a trace concerns is noted from its second step on.
+        if len(trace.about) < len(_ABOUT) and (steps.sizes[number] > 1 or not is_new):
+            steps.note(number, trace.about, is_new=is_new)
+        calls = int(steps.calls[number])
+        if not steps.uses_tools[number] and trace.calls + calls < self._settings.growth_calls:
+            if calls:
+                steps.count(number, trace)
+            return
+        for place, uses_tool in steps.one_by_one(number):
+            yield from self._tool(rows, place, name, trace) if uses_tool else self._call(rows, place, name, trace)
 
     def _tool(self, rows: Rows, index: int, name: str, trace: Trace) -> Iterable[Finding]:
         tool = (rows.texts("attributes.gen_ai.tool.name")[index] or "a tool")[:200]
@@ -168,11 +186,20 @@ class Loops:
 
     def save(self) -> list[tuple[str, Trace]]:
         """Return the traces, the one that was quiet longest first."""
-        return list(self._traces.items())
+        return [(name, _trace(held)) for name, held in self._traces.items()]
 
     def restore(self, state: list[tuple[str, Trace]]) -> None:
         """Go on from saved traces."""
         self._traces = dict(state)
+
+
+def _trace(held: Trace | _Once | None) -> Trace:
+    if isinstance(held, Trace):
+        return held
+    if held is None:
+        return Trace()
+    calls, tokens, first_ns, first_input, most = held
+    return Trace(calls=calls, tokens=tokens, first_ns=first_ns, first_input=first_input, input=most)
 
 
 class _Steps:
@@ -188,14 +215,23 @@ class _Steps:
         is_call, is_tool = (np.array([name in kind for name in known] + [False])[operations] for kind in (_CALL, _TOOL))
         self._is_call, self._is_tool = is_call[self._places], is_tool[self._places]
         self.names = [names.texts[code] for code in codes[self._places[self._groups.firsts]].tolist()]
-        self.sizes: list[int] = self._groups.sizes.tolist()
-        self.calls: list[int] = self._groups.sums(self._is_call.astype(np.int64)).tolist()
-        self.uses_tools: list[int] = self._groups.sums(self._is_tool.astype(np.int64)).tolist()
+        self.sizes = self._groups.sizes
+        self.calls = self._groups.sums(self._is_call.astype(np.int64))
+        self.uses_tools = self._groups.sums(self._is_tool.astype(np.int64))
+        self.are_single = (self.sizes == 1) & (self.calls == 1)
 
-    def kept(self, known: Collection[str]) -> list[int]:
+    def kept(self, known: Container[str]) -> NDArray[np.int64]:
         """Return the traces that matter: not those with one step that so many follow that it would be forgotten."""
-        last = len(self.names) - _MOST_TRACES
-        return [n for n, name in enumerate(self.names) if n >= last or self.sizes[n] > 1 or name in known]
+        are_known = np.fromiter((name in known for name in self.names), dtype=bool, count=len(self.names))
+        self.are_single &= ~are_known
+        numbers = np.arange(len(self.names))
+        return np.flatnonzero(are_known | (self.sizes > 1) | (numbers >= len(numbers) - _MOST_TRACES))
+
+    def once(self, numbers: NDArray[np.int64]) -> Iterator[tuple[str, _Once]]:
+        """Return names and what is known of new traces that have one step each, which is a model call."""
+        tokens, first_ns, inputs, most = (held[numbers].tolist() for held in self._totals)
+        names = [self.names[number] for number in numbers.tolist()]
+        return zip(names, zip(repeat(1), tokens, first_ns, inputs, most), strict=False)
 
     def note(self, number: int, about: dict[str, str], *, is_new: bool) -> None:
         """Note whom a trace concerns; of a new one the first step says nothing."""
@@ -220,26 +256,21 @@ class _Steps:
     def count(self, number: int, trace: Trace) -> None:
         """Add the calls of a trace, none of which can be told."""
         tokens, first_ns, first_input, most = self._totals
-        trace.calls += self.calls[number]
-        trace.tokens += tokens[number]
-        trace.first_ns = min(trace.first_ns or first_ns[number], first_ns[number])
-        trace.first_input = trace.first_input or first_input[number]
-        trace.input = max(trace.input, most[number])
+        trace.calls += int(self.calls[number])
+        trace.tokens += float(tokens[number])
+        trace.first_ns = min(trace.first_ns or int(first_ns[number]), int(first_ns[number]))
+        trace.first_input = trace.first_input or float(first_input[number])
+        trace.input = max(trace.input, float(most[number]))
 
     @cached_property
-    def _totals(self) -> tuple[list[float], list[int], list[float], list[float]]:
+    def _totals(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Tokens, first instant, first input and greatest input of the model calls of each trace."""
         read, made = (counts(self._rows.numbers(name)[self._places]) * self._is_call for name in (_READ, _MADE))
         times = np.where(self._is_call, self._rows.times[self._places], np.iinfo(np.int64).max)
         first = self._groups.first_of(read > 0)
         inputs = np.where(first >= 0, read[first], 0.0) if len(read) else read
-        tokens = self._groups.sums(read + made)
-        return (
-            tokens.tolist(),
-            self._groups.least(times).tolist(),
-            inputs.tolist(),
-            self._groups.greatest(read).tolist(),
-        )
+        tokens, first_ns = self._groups.sums(read + made), self._groups.least(times)
+        return tokens, first_ns, inputs, self._groups.greatest(read)
 
     def one_by_one(self, number: int) -> Iterator[tuple[int, bool]]:
         """Yield the steps of a trace in their order, and whether each uses a tool."""

@@ -279,16 +279,21 @@ def _halve(cell: Cell) -> None:
         cell.values = cell.values[::2]
 
 
-def keep_shown(cell: Cell, shown: Evidence) -> None:
-    """Keep a record of a window as evidence: those whose trace ids sort first.
+def keep_shown(cell: Cell, shown: Sequence[Evidence], of: int) -> None:
+    """Keep records of a window as evidence: those whose trace ids sort first; `shown` are the first ones of `of`.
 
     So two subjects that the same traces pass, a gateway and what is behind it, show the same traces (coordinated
     sampling: Cohen, "Stream sampling for frequency cap statistics", KDD 2015), by which their findings are joined.
     """
-    held = [*cell.shown, shown]
-    if len(held) > MOST_SHOWN:
-        held.sort(key=lambda one: (one.trace_id or "~", one.seq))
+    held = [*cell.shown, *shown]
+    if len(cell.shown) + of > MOST_SHOWN:
+        held.sort(key=shown_rank)
     cell.shown = held[:MOST_SHOWN]
+
+
+def shown_rank(shown: Evidence) -> tuple[str, int]:
+    """Return the order in which `keep_shown` prefers records."""
+    return shown.trace_id or "~", shown.seq
 
 
 def pool(recent: Sequence[Cell], windows: int) -> list[Cell]:

@@ -17,7 +17,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._episodes import Episodes
 from treering.detect._evidence import HOST, entities, evidence
-from treering.detect._lines import holding, lines
+from treering.detect._lines import holding, line
 from treering.model.finding import Finding, Severity
 from treering.stage.detector import Example
 
@@ -112,7 +112,7 @@ class Crashes:
         """Return what the lines of a batch say about deaths."""
         found: list[Finding] = []
         for index in holding(rows, _WORDS):
-            text = lines(rows)[index]
+            text = line(rows, index)
             low = text.lower()
             for sign in _SIGNS:
                 if sign.word in low and (shape := sign.shape.search(text)):
@@ -125,7 +125,7 @@ class Crashes:
         service, host = rows.texts("serviceName")[index] or "", rows.texts(HOST)[index] or ""
         process = shape.groupdict().get("process") or service or "a process"
         episode = self._deaths.note((sign.rule, host, process), at_ns)
-        shown = evidence(rows, index, "body", lines(rows)[index], (shape.span(),))
+        shown = evidence(rows, index, "body", line(rows, index), (shape.span(),))
         one = Finding(
             detector=NAME,
             rule=sign.rule,

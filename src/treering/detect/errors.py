@@ -7,22 +7,25 @@ before (binomial test). It is told when two windows in a row show it. It does no
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from msgspec import Meta
 
 from treering.detect import _statistics as statistics
 from treering.detect._calls import STREAMS, calls
-from treering.detect._evidence import evidence
+from treering.detect._evidence import SHOWN, evidence
 from treering.detect._measured import about
-from treering.detect._series import MOST_SHOWN, Board, Verdict, Windows, evidence_of, keep_shown, pool
+from treering.detect._series import MOST_SHOWN, Board, Verdict, Windows, evidence_of, keep_shown, pool, shown_rank
 from treering.model.finding import Severity
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from treering.detect._calls import Calls
+    from numpy.typing import NDArray
+
     from treering.detect._series import Cell, Series
     from treering.model.finding import Finding
     from treering.model.rows import Rows
@@ -32,6 +35,7 @@ NAME = "errors"
 ORDER_FREE = False
 _POOLS = (1, 2, 3, 5, 10, 30)
 _LEAST_PAST = 30
+_REASONS = ("attributes.error.type", "attributes.http.response.status_code", "status.message", "body")
 
 
 class Config(Windows, frozen=True):
@@ -56,12 +60,14 @@ class Errors:
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count the calls of a batch in their windows."""
         batch = calls(rows)
+        shown: list[tuple[Cell, NDArray[np.int64]]] = []
         for _, places, cell in self._board.calls(batch):
-            failed: list[int] = places[batch.failures[places]].tolist()
+            failed = places[batch.failures[places]]
             cell.calls += len(places)
             cell.hits += len(failed)
-            for place in _shown(rows, failed):
-                keep_shown(cell, evidence(rows, place, *_reason(batch, place)))
+            if len(failed):
+                shown.append((cell, failed))
+        _show(rows, shown)
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all
@@ -104,12 +110,33 @@ class Errors:
         self._board.restore(state)
 
 
-def _shown(rows: Rows, failed: list[int]) -> list[int]:
-    """Return those of many failed calls that `keep_shown` would keep."""
-    if len(failed) <= MOST_SHOWN:
-        return failed
-    traces = dict(zip(failed, rows.at("traceId", failed), strict=True))
-    return sorted(failed, key=lambda place: (str(traces[place] or "~"), int(rows.seqs[place])))[:MOST_SHOWN]
+def _show(rows: Rows, failed: list[tuple[Cell, NDArray[np.int64]]]) -> None:
+    """Keep records of the failed calls of each window as evidence, reading those alone that are kept."""
+    if not failed:
+        return
+    parts = np.concatenate([places for _, places in failed])
+    traces = iter([_text(trace) or "~" for trace in rows.at("traceId", parts)])
+    chosen = [
+        _kept(cell, [*zip(traces_of, rows.seqs[places].tolist(), places.tolist(), strict=True)])
+        for cell, places in failed
+        if (traces_of := [*islice(traces, len(places))])
+    ]
+    few = rows.picked(np.array([place for held in chosen for place in held], dtype=np.int64), *SHOWN, *_REASONS)
+    number = 0
+    for (cell, places), held in zip(failed, chosen, strict=True):
+        shown = [evidence(few, number + at, *_reason(few, number + at)) for at in range(len(held))]
+        keep_shown(cell, shown, of=len(places))
+        number += len(held)
+
+
+def _kept(cell: Cell, failed: list[tuple[str, int, int]]) -> list[int]:
+    """Return the places of those failed calls, given with trace and number, that `keep_shown` may keep."""
+    if len(cell.shown) + len(failed) > MOST_SHOWN:
+        failed = sorted(failed)[:MOST_SHOWN]
+        if len(cell.shown) == MOST_SHOWN:
+            last = max(map(shown_rank, cell.shown))
+            failed = [call for call in failed if call[:2] < last]
+    return [place for _, _, place in failed]
 
 
 def _is_fresh(recent: Sequence[Cell]) -> bool:
@@ -124,9 +151,13 @@ def _is_fresh(recent: Sequence[Cell]) -> bool:
     return False
 
 
-def _reason(batch: Calls, place: int) -> tuple[str, str]:
-    for field in ("attributes.error.type", "attributes.http.response.status_code", "status.message", "body"):
-        value = batch.rows.value(field, place)
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _reason(rows: Rows, place: int) -> tuple[str, str]:
+    for field in _REASONS:
+        value = rows.value(field, place)
         if value is not None:
             return field, str(value)
     return "status.code", "error"

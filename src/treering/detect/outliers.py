@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,7 +27,9 @@ from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from treering.detect._calls import Subject
     from treering.model.rows import Rows
@@ -56,8 +58,8 @@ Call = tuple[tuple[float, ...], tuple[int, int, str, str]]
 """Values, and where the record is: instant, number, trace, span."""
 
 
-class Model(msgspec.Struct):
-    """The last calls of one model of one service, those not judged yet among them."""
+class Kept(msgspec.Struct):
+    """What is saved of one model of one service: its last calls, those not judged yet, those that were fitted on."""
 
     service: str
     name: str
@@ -68,8 +70,73 @@ class Model(msgspec.Struct):
 
 
 class _State(msgspec.Struct):
-    models: list[Model]
+    models: list[Kept]
     episodes: Episodes
+
+
+class _Calls(NamedTuple):
+    """Calls as arrays, an item a call; `ids` returns trace and span of one."""
+
+    values: NDArray[np.float64]
+    times: NDArray[np.int64]
+    seqs: NDArray[np.int64]
+    ids: Callable[[int], tuple[str, str]]
+
+
+class Model:
+    """The last calls of one model of one service."""
+
+    def __init__(self, service: str, name: str) -> None:
+        """Start with none."""
+        self.service, self.name = service, name
+        self.kept = self.fitted = np.zeros((0, len(NAMES)))
+        self.fitted_ns = 0
+        self._waiting: list[_Calls] = []
+
+    def wait(self, calls: _Calls) -> None:
+        """Take in calls that are to be judged, as many as there is room for."""
+        room = _MOST_WAITING - sum(len(held.times) for held in self._waiting)
+        if room > 0 and len(calls.times):
+            self._waiting.append(_Calls(calls.values[:room], calls.times[:room], calls.seqs[:room], calls.ids))
+
+    def due(self) -> _Calls | None:
+        """Return the calls that wait, in the order of time, and forget them."""
+        parts, self._waiting = self._waiting, []
+        if not parts:
+            return None
+        values, times, seqs = (np.concatenate([part[at] for part in parts]) for at in range(3))
+        begins = np.cumsum([0, *(len(part.times) for part in parts)])
+        order = np.lexsort((seqs, times))
+
+        def ids(number: int) -> tuple[str, str]:
+            at = int(order[number])
+            part = int(begins.searchsorted(at, side="right")) - 1
+            return parts[part].ids(at - int(begins[part]))
+
+        return _Calls(values[order], times[order], seqs[order], ids)
+
+    def saved(self) -> Kept:
+        """Return everything as plain values."""
+        waiting = [
+            (tuple(values), (at_ns, seq, *part.ids(place)))
+            for part in self._waiting
+            for place, (values, at_ns, seq) in enumerate(
+                zip(part.values.tolist(), part.times.tolist(), part.seqs.tolist(), strict=True)
+            )
+        ]
+        return Kept(self.service, self.name, _listed(self.kept), waiting, self.fitted_ns, _listed(self.fitted))
+
+    @classmethod
+    def restored(cls, held: Kept) -> Model:
+        """Return what `saved` was asked of."""
+        model = cls(held.service, held.name)
+        model.kept, model.fitted, model.fitted_ns = _table(held.kept), _table(held.fitted), held.fitted_ns
+        if held.waiting:
+            values, where = zip(*held.waiting, strict=True)
+            times, seqs, traces, spans = zip(*where, strict=True)
+            ids = list(zip(traces, spans, strict=True))
+            model._waiting = [_Calls(_table(values), np.array(times), np.array(seqs), ids.__getitem__)]
+        return model
 
 
 class Outliers:
@@ -87,17 +154,21 @@ class Outliers:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Take in the calls of a batch; they are judged together at the next tick."""
-        for subject, places in calls(rows).groups.items():
-            if subject.kind != "model":
-                continue
-            model = self._model(subject)
-            kept = places[~calls(rows).failures[places]][: _MOST_WAITING - len(model.waiting)]
-            traces, spans = rows.at("traceId", kept), rows.at("spanId", kept)
-            where = zip(rows.times[kept].tolist(), rows.seqs[kept].tolist(), traces, spans, strict=True)
-            model.waiting += [
-                (values, (at_ns, seq, _text(trace), _text(span)))
-                for values, (at_ns, seq, trace, span) in zip(points(rows, kept), where, strict=True)
-            ]
+        batch = calls(rows)
+        models = [
+            (subject, places[~batch.failures[places]])
+            for subject, places in batch.groups.items()
+            if subject.kind == "model"
+        ]
+        if not models:
+            return ()
+        few = rows.picked(np.concatenate([places for _, places in models]), "traceId", "spanId")
+        values = points(rows, np.concatenate([places for _, places in models]))
+        at = 0
+        for subject, places in models:
+            part = slice(at, at + len(places))
+            self._model(subject).wait(_Calls(values[part], few.times[part], few.seqs[part], _ids(few, at)))
+            at += len(places)
         return ()
 
     def _model(self, subject: Subject) -> Model:
@@ -114,55 +185,59 @@ class Outliers:
         """Judge the calls that have come since the last tick, then learn from them."""
         found: list[Finding] = []
         for key, model in self._models.items():
-            waiting, model.waiting = sorted(model.waiting, key=lambda item: item[1]), []
-            for start in range(0, len(waiting), self._config.least):
-                found += self._take(key, model, waiting[start : start + self._config.least])
+            if calls := model.due():
+                for start in range(0, len(calls.times), self._config.least):
+                    found += self._take(key, model, calls, slice(start, start + self._config.least))
         return found
 
-    def _take(self, key: tuple[str, str], model: Model, calls: Sequence[Call]) -> list[Finding]:
+    def _take(self, key: tuple[str, str], model: Model, calls: _Calls, part: slice) -> list[Finding]:
         """Judge calls by what was fitted before, then learn from those that are not odd."""
-        found = self._judge(key, model, calls) if model.fitted else []
-        told = {(finding.evidence[0].time_ns, finding.evidence[0].seq) for finding in found}
-        usual = (values for values, where in calls if where[:2] not in told and any(values))
-        model.kept = [*model.kept, *usual][-self._config.kept :]
-        newest_ns = calls[-1][1][0]
+        values = calls.values[part]
+        found: list[Finding] = []
+        odd: list[int] = []
+        for place, score, beyond in self._odd(key, model, values) if len(model.fitted) else ():
+            found.append(self._finding(model, calls, part.start + place, score, beyond))
+            odd.append(place)
+        usual = np.delete(values, odd, axis=0) if odd else values
+        usual = usual[usual.any(axis=1)]
+        model.kept = np.concatenate([model.kept, usual])[-self._config.kept :]
+        newest_ns = int(calls.times[part][-1])
         due = newest_ns - model.fitted_ns >= self._config.refit_s * 1e9
         if due and len(model.kept) >= self._config.least:
-            model.fitted, model.fitted_ns = list(model.kept), newest_ns
+            model.fitted, model.fitted_ns = model.kept, newest_ns
         return found
 
-    def _judge(self, key: tuple[str, str], model: Model, calls: Sequence[Call]) -> list[Finding]:
-        fitted = np.array(model.fitted)
-        low, high = fitted.min(axis=0), fitted.max(axis=0)
-        values = np.array([values for values, _ in calls])
+    def _odd(
+        self, key: tuple[str, str], model: Model, values: NDArray[np.float64]
+    ) -> Iterator[tuple[int, float, NDArray[np.float64]]]:
+        """Yield those of `values` that stand out: place, score, how far each value is beyond what was fitted."""
+        low, high = model.fitted.min(axis=0), model.fitted.max(axis=0)
         margin = math.log(self._config.margin)
         beyond = np.maximum(values - high, low - values)
         # Most calls lie within everything that was seen: the forest is asked about the others alone.
         candidates = np.flatnonzero((beyond > margin).any(axis=1))
         if not len(candidates):
-            return []
-        forest, limit = self._forest(key, model, fitted)
-        scores = forest.scores(values[candidates])
-        found: list[Finding] = []
-        for place, score in zip(candidates.tolist(), scores.tolist(), strict=True):
+            return
+        forest, limit = self._forest(key, model)
+        for place, score in zip(candidates.tolist(), forest.scores(values[candidates]).tolist(), strict=True):
             if score < limit:
-                found.append(self._finding(model, calls[place], -score, beyond[place]))
-        return found
+                yield place, -score, beyond[place]
 
-    def _forest(self, key: tuple[str, str], model: Model, fitted: Any) -> tuple[Forest, float]:
+    def _forest(self, key: tuple[str, str], model: Model) -> tuple[Forest, float]:
         held = self._forests.get(key)
         if held is None or held[0] != model.fitted_ns:
-            forest = Forest(fitted, self._config.trees, _SEED)
-            limit = float(np.quantile(forest.scores(fitted), self._config.share))
+            forest = Forest(model.fitted, self._config.trees, _SEED)
+            limit = float(np.quantile(forest.scores(model.fitted), self._config.share))
             held = self._forests[key] = (model.fitted_ns, (forest, limit))
         return held[1]
 
-    def _finding(self, model: Model, call: Call, score: float, beyond: Any) -> Finding:
-        values, (at_ns, seq, trace, span) = call
-        shown = Evidence("spans", seq, at_ns, "durationInNanos", _said(values), (), "", trace, span)
-        odd = NAMES[int(np.argmax(beyond))]
-        usual = math.expm1(float(np.median([item[NAMES.index(odd)] for item in model.fitted])))
-        seen = math.expm1(values[NAMES.index(odd)])
+    def _finding(self, model: Model, calls: _Calls, number: int, score: float, beyond: NDArray[np.float64]) -> Finding:
+        values, at_ns, (trace, span) = calls.values[number], int(calls.times[number]), calls.ids(number)
+        said = _said(values.tolist())
+        shown = Evidence("spans", int(calls.seqs[number]), at_ns, "durationInNanos", said, (), "", trace, span)
+        feature = int(np.argmax(beyond))
+        odd, usual = NAMES[feature], math.expm1(float(np.median(model.fitted[:, feature])))
+        seen = math.expm1(values[feature])
         episode = self._episodes.note((model.service, model.name, odd), shown.time_ns)
         return Finding(
             detector=NAME,
@@ -181,21 +256,29 @@ class Outliers:
 
     def save(self) -> bytes:
         """Return the calls kept of each model; forests are grown again from them, from the same seed."""
-        return msgspec.msgpack.encode(_State(list(self._models.values()), self._episodes))
+        return msgspec.msgpack.encode(_State([model.saved() for model in self._models.values()], self._episodes))
 
     def restore(self, state: bytes) -> None:
         """Go on from saved calls. Raises `ValueError`."""
         held = msgspec.msgpack.decode(state, type=_State)
-        self._models = {(model.service, model.name): model for model in held.models}
+        self._models = {(model.service, model.name): Model.restored(model) for model in held.models}
         self._episodes = held.episodes
         self._forests = {}
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def _ids(rows: Rows, first: int) -> Callable[[int], tuple[str, str]]:
+    return lambda place: (rows.text("traceId", first + place) or "", rows.text("spanId", first + place) or "")
 
 
-def _said(values: tuple[float, ...]) -> str:
+def _listed(values: NDArray[np.float64]) -> list[tuple[float, ...]]:
+    return [tuple(row) for row in values.tolist()]
+
+
+def _table(values: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
+    return np.array(values, dtype=np.float64).reshape(-1, len(NAMES))
+
+
+def _said(values: Sequence[float]) -> str:
     return ", ".join(f"{name} {math.expm1(value):.4g}" for name, value in zip(NAMES, values, strict=True) if value)
 
 

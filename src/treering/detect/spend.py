@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect._budgets import Baseline, Budget, Spending, Sum
+from treering.detect._budgets import Baseline, Budget, Spending
 from treering.detect._history import Distribution
+from treering.detect._hours import Sum
 from treering.detect._loops import Loops, LoopSettings, Trace
 from treering.stage.detector import Example
 

@@ -59,7 +59,7 @@ class Throughput:
         for subject, places, cell in self._board.calls(calls(rows)):
             cell.calls += len(places)
             if not cell.shown:
-                keep_shown(cell, evidence(rows, int(places[0]), "serviceName", subject.service))
+                keep_shown(cell, [evidence(rows, int(places[0]), "serviceName", subject.service)], of=1)
         return ()
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all

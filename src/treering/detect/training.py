@@ -17,7 +17,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._episodes import Episodes
 from treering.detect._evidence import HOST, entities, evidence, named
-from treering.detect._lines import holding, lines
+from treering.detect._lines import holding, line
 from treering.detect._run import Run, is_finite
 from treering.model.finding import Finding, Severity
 from treering.stage.detector import Example
@@ -103,7 +103,7 @@ class Training:
         return run
 
     def _words(self, rows: Rows, index: int) -> Iterable[Finding]:
-        text, at_ns = lines(rows)[index], int(rows.times[index])
+        text, at_ns = line(rows, index), int(rows.times[index])
         if found := _XID.search(text):
             number = int(found["number"])
             severity = Severity.HIGH if number in _SEVERE_XIDS else Severity.MEDIUM
@@ -143,13 +143,13 @@ class Training:
             end_ns=at_ns,
             noticed_ns=at_ns,
             entities=entities(rows, index, **more),
-            evidence=(evidence(rows, index, "body", lines(rows)[index], (span,)),),
+            evidence=(evidence(rows, index, "body", line(rows, index), (span,)),),
             facts=facts,
         )
 
     def _numbers(self, rows: Rows, index: int) -> Iterable[Finding]:
         run, at_ns = self._run(rows, index), int(rows.times[index])
-        run.step(at_ns, evidence(rows, index, "body", lines(rows)[index]))
+        run.step(at_ns, evidence(rows, index, "body", line(rows, index)))
         loss = next((value for name in _LOSSES if (value := _number(rows, name, index)) is not None), None)
         grad = _number(rows, _GRAD, index)
         bad = [value for value in (loss, grad) if value is not None and not is_finite(value)]
@@ -180,7 +180,7 @@ class Training:
             end_ns=at_ns,
             noticed_ns=at_ns,
             entities=entities(rows, index, run=run.name),
-            evidence=(evidence(rows, index, "body", lines(rows)[index]),),
+            evidence=(evidence(rows, index, "body", line(rows, index)),),
             facts=facts,
         )
 
@@ -204,7 +204,7 @@ class Training:
             noticed_ns=at_ns,
             score=min(1.0, 1 - usual / value) if value > 0 else 1.0,
             entities=entities(rows, index, run=run.name),
-            evidence=(evidence(rows, index, "body", lines(rows)[index]),),
+            evidence=(evidence(rows, index, "body", line(rows, index)),),
             facts={"observed": value, "usual": usual},
         )
 
@@ -223,7 +223,7 @@ class Training:
         run.failed_rank = int(rank)
         # The launcher's own report says which rank, not why.
         summary = error is None or error.endswith("ChildFailedError")
-        text = rows.texts("attributes.exception.message")[index] or lines(rows)[index]
+        text = rows.texts("attributes.exception.message")[index] or line(rows, index)
         yield Finding(
             detector=NAME,
             rule="rank_failed",
@@ -234,7 +234,7 @@ class Training:
             end_ns=max(run.failed_ns, at_ns),
             noticed_ns=at_ns,
             entities=entities(rows, index, run=run.name, rank=str(int(rank))),
-            evidence=(evidence(rows, index, "body", lines(rows)[index] or text),),
+            evidence=(evidence(rows, index, "body", line(rows, index) or text),),
             facts={"rank": int(rank), "error": (error or "")[:200], "last_good_checkpoint": run.good_checkpoint(at_ns)},
         )
 

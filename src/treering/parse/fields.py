@@ -29,7 +29,7 @@ _TIME = (
 _LEVEL = (
     "level", "severity", "log.level", "levelname", "severityText", "severity_text", "SeverityText", "loglevel",
     "log_level", "logLevel", "lvl", "@l", "Level", "LEVEL", "levelno", "PRIORITY", "syslog_severity", "error_severity",
-    "status", "priority",
+    "status", "priority", "s",
 )  # fmt: skip
 _MESSAGE = (
     "message", "msg", "short_message", "textPayload", "@m", "MESSAGE", "Message", "@mt", "logMessage", "log_message",
@@ -52,7 +52,7 @@ _SPAN = (
     "span.id", "span_id", "spanId", "spanID", "SpanId", "otelSpanID", "dd.span_id", "logging.googleapis.com/spanId",
 )  # fmt: skip
 _COMMON = frozenset({
-    "date", "created", "created_at", "createdAt", "t", "when", "receiveTimestamp", "status", "priority", "event",
+    "date", "created", "created_at", "createdAt", "t", "when", "receiveTimestamp", "status", "priority", "s", "event",
     "body", "text", "log", "description", "datetime", "TIMESTAMP", "Time", "DateTime", "Date", "Content",
 })  # fmt: skip
 _NESTED = ("log", "service", "trace", "span", "event", "record", "jsonPayload", "httpRequest")
@@ -111,6 +111,8 @@ def instant(value: Any, times: Times) -> int | None:
         return times(value)
     if type(value) in {int, float} and value >= _OLDEST_NUMBER:
         return times.epoch(value)
+    if type(value) is dict and len(value) == 1 and type(text := value.get("$date")) is str:  # MongoDB's extended JSON
+        return times(text)
     return None
 
 

@@ -89,5 +89,8 @@ class Held:
         if self._traced is not None:
             finish_trace(record, lines)
         elif lines:
-            record["body"] = "\n".join([record.get("body", ""), *lines])
+            # A header of its own line says nothing yet: the message is the indented lines below it.
+            record["body"] = "\n".join(
+                [body, *lines] if (body := record.get("body", "")) else [lines[0].lstrip(), *lines[1:]]
+            )
         return record

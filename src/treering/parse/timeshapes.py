@@ -147,8 +147,8 @@ _TABLE: list[tuple[str, Callable[[re.Match[str]], Civil | None]]] = [
     ),
     # 4 Juli 12:52:44
     (rf"{_WEEKDAY}{_DAY}[-. ]{{1,2}}{_MONTH} {_FULL_CLOCK}{_ZONE}", _named),
-    # 06/09/2017 8:10:40 PM · 09.06.2017 20:10:40,123
-    (rf"(?P<first>\d\d?)(?P<mark>[-/.])(?P<other>\d\d?)(?P=mark)(?P<year>\d{{4}})(?:,? |T){_CLOCK}{_ZONE}", _numeric),
+    # 06/09/2017 8:10:40 PM · 09.06.2017 20:10:40,123 · 11/27/2026-10:00:00
+    (rf"(?P<first>\d\d?)(?P<mark>[-/.])(?P<other>\d\d?)(?P=mark)(?P<year>\d{{4}})(?:,? |T|-){_CLOCK}{_ZONE}", _numeric),
     # 2025-1-2 3:04:05 PM · 2025-07-01 18:00
     (rf"(?P<year>\d{{4}})(?P<mark>[-/.])(?P<month>\d\d?)(?P=mark){_DAY}(?:,? |T| - ){_CLOCK}{_ZONE}", _ordered),
     # 17/06/09 20:10:40 (log4j's yy/MM/dd)

@@ -30,14 +30,17 @@ def compile(  # noqa: A001  the name of what it does
     default_source: str | None = "logs",
     time_range: tuple[int | None, int | None] = (None, None),
     rows: int = MAX_ROWS,
+    all_joins: bool = True,
 ) -> Query:
     """Return PPL as a query that a store can run.
 
     `schema` answers for streams, `now_ns` is the instant of `now()`, `default_source` the stream of a query that names
     none (None refuses such a query), `time_range` bounds every scan's `_time` (start included, end not), `rows` the
-    length of the answer. Raises `UserError` with the place of the mistake.
+    length of the answer; without `all_joins`, right, full and cross joins are refused. Raises `UserError` with the
+    place of the mistake.
     """
-    return _compiler(query, schema, now_ns, default_source, time_range).query(rows)
+    context = Context(now_ns, all_joins=all_joins)
+    return _compiler(query, schema, context, default_source, time_range).query(rows)
 
 
 def compile_records(
@@ -56,21 +59,19 @@ def compile_records(
     Its columns are `_index` (the stream), `_seq` and `_time`; `after` is the (`_time`, `_seq`) of the last record seen.
     Raises `UserError` for any other command.
     """
-    compiler = _compiler(query, schema, now_ns, default_source, time_range)
+    compiler = _compiler(query, schema, Context(now_ns), default_source, time_range)
     return compiler.records(rows, ascending=ascending, after=after)
 
 
 def _compiler(
     query: str | Pipeline,
     schema: Callable[[Sequence[str]], StreamSchema],
-    now_ns: int,
+    context: Context,
     default_source: str | None,
     time_range: tuple[int | None, int | None],
 ) -> Compiler:
     pipeline = parse(query, default_source) if isinstance(query, str) else query
-    return Compiler(
-        pipeline, schema=schema, context=Context(now_ns), default_source=default_source, time_range=time_range
-    )
+    return Compiler(pipeline, schema=schema, context=context, default_source=default_source, time_range=time_range)
 
 
 def is_records(pipeline: Pipeline) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import addresses, coerce, expressions, lexer, printer
+from treering.query import addresses, coerce, expressions, lexer, listed, printer
 from treering.query.coerce import NUMBERS, sql_cast
 from treering.query.function import Typed
 from treering.query.lexer import Kind
@@ -142,7 +142,8 @@ def lower(aggregate: Aggregate, relation: Relation, compiler: Compiler, *, index
     an empty list; else they are null.
     """
     try:
-        return _lower(aggregate, relation, compiler, indexed=indexed)
+        each = listed.aggregate(aggregate.name, aggregate.argument, relation, compiler, indexed=indexed)
+        return each or _lower(aggregate, relation, compiler, indexed=indexed)
     except UserError as error:
         where = error.where or compiler.where(aggregate.place)
         raise UserError(error.message, hint=error.hint, where=where) from error
@@ -287,20 +288,20 @@ def _collected(aggregate: Aggregate, value: Typed, relation: Relation, *, indexe
         if value.type is Type.BOOLEAN:
             item = sql_cast(value.sql, "VARCHAR")
     if aggregate.name == "values":
-        listed: exp.Expression = exp.Anonymous(this="list", expressions=[exp.Distinct(expressions=[item])])
+        items: exp.Expression = exp.Anonymous(this="list", expressions=[exp.Distinct(expressions=[item])])
     else:
-        listed = _ordered("list", item, keys)
-    listed = exp.Filter(this=listed, expression=exp.Where(this=present(value.sql)))
+        items = _ordered("list", item, keys)
+    items = exp.Filter(this=items, expression=exp.Where(this=present(value.sql)))
     if aggregate.name == "values":
-        listed = exp.Anonymous(this="list_sort", expressions=[listed])
+        items = exp.Anonymous(this="list_sort", expressions=[items])
     else:
-        bounds = [listed, exp.Literal.number(1), exp.Literal.number(max(0, count))]
-        listed = exp.Anonymous(this="list_slice", expressions=bounds)
+        bounds = [items, exp.Literal.number(1), exp.Literal.number(max(0, count))]
+        items = exp.Anonymous(this="list_slice", expressions=bounds)
     if indexed and aggregate.name == "take":
         rows = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
         empty = exp.Case(ifs=[exp.If(this=rows, true=exp.Array(expressions=[]))])
-        listed = exp.Coalesce(this=listed, expressions=[empty])
-    return Typed(exp.Anonymous(this="to_json", expressions=[listed]), Type.ARRAY, element=element)
+        items = exp.Coalesce(this=items, expressions=[empty])
+    return Typed(exp.Anonymous(this="to_json", expressions=[items]), Type.ARRAY, element=element)
 
 
 def printed(value: Typed) -> exp.Expression:

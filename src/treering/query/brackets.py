@@ -39,6 +39,9 @@ def _after_nothing(pipeline: Pipeline, compiler: Compiler) -> Relation | None:
     """Of commands over nothing only a join that keeps its right side's rows gives any."""
     from treering.query.commands.join import KEEP_RIGHT, Join
 
+    for command in pipeline.commands:
+        if isinstance(command, Join):
+            command.allowed(compiler)
     for index in range(len(pipeline.commands) - 1, -1, -1):
         command = pipeline.commands[index]
         if isinstance(command, Join) and command.kind in KEEP_RIGHT:

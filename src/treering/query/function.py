@@ -53,10 +53,14 @@ Argument: TypeAlias = Typed | Lambda
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a function may know of the query: the instant it started (`now()`) and its time zone name."""
+    """What a function may know of the query: the instant it started (`now()`) and its time zone name.
+
+    Without `all_joins`, right, full and cross joins are refused, as OpenSearch does until a setting allows them.
+    """
 
     now_ns: int
     zone: str = "UTC"
+    all_joins: bool = True
 
 
 @dataclass(frozen=True, slots=True)

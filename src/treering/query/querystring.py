@@ -148,6 +148,11 @@ class _Reader:
             self.take()
 
 
+def escaped(text: str) -> str:
+    """Return the text as a query string in which no sign has a meaning."""
+    return re.sub(r'([\\+\-!():^\[\]"{}~*?|&/])', r"\\\1", text)
+
+
 def query_string(text: str, default: str = "or") -> Query:
     """Return what a query string asks. `default` joins words that stand side by side."""
     reader = _Reader(text, default)

@@ -91,6 +91,7 @@ class Source:
 
     def demand(self, condition: exp.Expression, meaning: Condition = ANYTHING) -> None:
         """Take in a condition that every wanted row satisfies, and what it means where that has a form of ours."""
+        condition.meta["demand"] = f"{self.name}.{len(self.conditions)}"
         self.conditions.append(condition)
         self.filters.append(meaning)
 
@@ -102,6 +103,7 @@ class Column:
     `source` is the scan it still comes from unchanged, with `field` the store's field and `stored` its name. With
     `many` the SQL column is JSON although the type is a scalar's: some record has a list there. An
     `optional` column without any value is left out of the answer. `item_of` is the nested field that it is an item of.
+    `ranged` is the number whose ranges the column names.
     """
 
     ref: str
@@ -114,6 +116,7 @@ class Column:
     path: str = ""
     optional: bool = False
     item_of: FieldType | None = None
+    ranged: Column | None = None
 
     @property
     def raw(self) -> exp.Expression:
@@ -155,7 +158,8 @@ class Relation:
     so members of objects are not shown beside them. `shuffled` says that the engine no longer keeps the stored order by
     itself, so it has to be asked for by `sequence`, `unasked` that the order is only how groups come. `sides` are the
     tables of joins: what may stand before a field, and the columns it then names. `cut` says that a command has left
-    rows out by their place.
+    rows out by their place. `restored` is the order in which the answer comes again unless a command depends on the
+    order before.
     """
 
     sql: exp.Select
@@ -170,6 +174,7 @@ class Relation:
     unasked: bool = False
     sides: tuple[tuple[frozenset[str], Mapping[str, Column]], ...] = ()
     cut: bool = False
+    restored: tuple[Order, ...] = ()
 
     @property
     def indexed(self) -> bool:
@@ -201,7 +206,7 @@ class Relation:
 
     def ordered(self, order: Sequence[Order]) -> Relation:
         """Return the relation in another order."""
-        return replace(self, order=tuple(order), plain=False, unasked=False)
+        return replace(self, order=tuple(order), plain=False, unasked=False, restored=())
 
     def limited(self, count: int, offset: int = 0) -> Relation:
         """Return the first `count` rows after `offset`."""
@@ -211,7 +216,7 @@ class Relation:
         select = select.limit(count, copy=False)
         if offset:
             select = select.offset(offset, copy=False)
-        return replace(self, sql=select, plain=False, cut=True)
+        return replace(self, sql=select, plain=False, cut=True, restored=())
 
 
 def named(ref: str) -> exp.Column:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from treering.core.errors import UserError
-from treering.query import querystring
+from treering.query import analyzers, querystring
 from treering.query.function import Typed
-from treering.query.lucene import Boolean, Clause, Lowering, Query, Words
+from treering.query.lucene import Boolean, Clause, Everything, Lowering, Query, Words
 from treering.query.syntax import Name
 from treering.query.types import Type
 
@@ -21,21 +23,39 @@ _FUZZINESS = {"0": 0, "1": 1, "2": 2}
 
 
 def query_of(node: Relevance) -> Query:
-    """Return the full-text query that a function call means."""
+    """Return the full-text query that a function call means. Raises `UserError` for an analyzer that is not known."""
     options = dict(node.options)
+    query = _query_of(node, options)
+    if "analyzer" in options:
+        query = analyzers.analysed(query, options["analyzer"])
+    if isinstance(query, Words) and not query.words() and options.get("zero_terms_query", "none").lower() == "all":
+        return Everything()
+    return query
+
+
+def _query_of(node: Relevance, options: dict[str, str]) -> Query:
     operator = options.get("operator", options.get("default_operator", "or")).lower()
     fuzziness = options.get("fuzziness")
     fuzzy = 0 if fuzziness is None else _FUZZINESS.get(fuzziness, _AUTO)
     slop = int(options.get("slop", options.get("phrase_slop", "0")) or 0)
     least = options.get("minimum_should_match", "")
     if node.name == "query_string":
-        return querystring.query_string(node.query, operator)
+        text = querystring.escaped(node.query) if options.get("escape", "").lower() == "true" else node.query
+        return querystring.query_string(text, operator)
     if node.name == "simple_query_string":
         return querystring.simple_query_string(node.query, operator, options.get("flags", "ALL"))
     field = node.fields[0][0] if len(node.fields) == 1 else None
+    fixed = int(options.get("prefix_length", "0") or 0)
     phrase = node.name in {"match_phrase", "match_phrase_prefix"} or "phrase" in options.get("type", "")
     prefix = node.name in {"match_phrase_prefix", "match_bool_prefix"} or options.get("type", "").endswith("prefix")
-    return Words(node.query, field, operator, phrase, prefix, slop, fuzzy, least)
+    auto = _bounds(fuzziness or "")
+    return Words(node.query, field, operator, phrase, prefix, slop, fuzzy, least, fixed=fixed, auto=auto)
+
+
+def _bounds(fuzziness: str) -> tuple[int, int]:
+    """Return from how many letters on one edit and two are allowed: `AUTO:low,high`, else 3 and 6."""
+    found = re.fullmatch(r"auto:(\d+),(\d+)", fuzziness, re.IGNORECASE)
+    return (int(found[1]), int(found[2])) if found else (3, 6)
 
 
 def lower(relation: Relation, node: Relevance, compiler: Compiler) -> Typed:
@@ -59,9 +79,5 @@ def meaning(node: Relevance) -> tuple[Query, tuple[str, ...]]:
     query = query_of(node)
     if isinstance(query, Words) and query.field is None and len(fields) > 1:
         words = query
-        query = Boolean(tuple(Clause("should", Words(words.text, name, *_rest(words))) for name in fields))
+        query = Boolean(tuple(Clause("should", replace(words, field=name)) for name in fields))
     return query, fields
-
-
-def _rest(words: Words) -> tuple[str, bool, bool, int, int, str]:
-    return words.operator, words.quoted, words.prefix, words.slop, words.fuzzy, words.least

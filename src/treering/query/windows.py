@@ -61,7 +61,10 @@ def placed(names: Iterable[str], relation: Relation) -> list[str]:
 
 
 def by_groups(relation: Relation, keys: Sequence[Typed], compiler: Compiler) -> Relation:
-    """Return the rows group by group, groups in the order of a hash table; nothing reads it where a sort follows."""
+    """Return the rows group by group, groups in the order of a hash table; nothing reads it where a sort follows.
+
+    An answer comes in the order again in which rows were cut before, which OpenSearch's planner keeps to the end.
+    """
     place = hashorder.of_partitions(keys) if keys else None
     if place is None:
         return relation
@@ -71,7 +74,8 @@ def by_groups(relation: Relation, keys: Sequence[Typed], compiler: Compiler) -> 
     refs = [compiler.fresh(), compiler.fresh()]
     sql = relation.wrapped(aliased(place, refs[0]), aliased(first, refs[1]))
     order = tuple(Order(Column(ref, Type.BIGINT)) for ref in refs)
-    return replace(relation, sql=sql, order=(*order, *relation.order), unasked=True)
+    asked = relation.order if relation.cut and not relation.unasked else ()
+    return replace(relation, sql=sql, order=(*order, *relation.order), unasked=True, restored=asked)
 
 
 def value(aggregate: Aggregate, relation: Relation, compiler: Compiler, window: exp.Window) -> Typed:

@@ -110,7 +110,7 @@ def settings(indices: Indices, request: Request) -> Response:
 
 
 def put_settings(indices: Indices, request: Request) -> Response:
-    """`PUT /_cluster/settings`: kept and shown again; no setting of a cluster changes anything here."""
+    """`PUT /_cluster/settings`: kept and shown again; of them only the one that allows all joins in PPL has effect."""
     body = _elastic.json_object(request)
     changed = {scope: body[scope] for scope in ("persistent", "transient") if isinstance(body.get(scope), dict)}
     for scope, values in changed.items():

@@ -90,7 +90,7 @@ export function Chart({ drawn, kind, unit = "", steps, marks = [], label, low = 
       const options: uPlot.Options = {
         width,
         height,
-        padding: [8, 14, 0, 0],
+        padding: [8, 24, 0, 0], // half a label of the axis stands beyond the last bucket
         tzDate: zoned,
         legend: { show: false },
         axes: [steps ? { ...across!, values: (_plot, values) => values.map((value) => Number(value.toPrecision(6)).toLocaleString("en")) } : across!, { ...up!, size: 58 }],

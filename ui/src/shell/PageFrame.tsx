@@ -10,6 +10,7 @@ import { Palette } from "../dialogs/Palette";
 import { IconButton } from "../parts/Button";
 import { Icon } from "../parts/Icon";
 import { openPopover } from "../parts/Popover";
+import { Watched } from "../parts/Watched";
 import { useStreams } from "../server/queries";
 import type { Stream } from "../server/types";
 import { millis, rangeOver, rfc3339 } from "../time/times";
@@ -27,6 +28,8 @@ interface Props {
   compare?: boolean;
   /** Pages about things that have no time range. */
   timeless?: boolean;
+  /** Pages about findings say when detectors have not read everything. */
+  watched?: boolean;
   children: ReactNode;
 }
 
@@ -50,7 +53,7 @@ function firstRange(streams: readonly Stream[], compare: boolean): { from: strin
   return { from: held > 36 * HOUR ? "now-24h" : held > 8 * HOUR ? "now-6h" : "now-1h", to: "now" };
 }
 
-export function PageFrame({ title, about, dark, tools, compare = false, timeless = false, children }: Props) {
+export function PageFrame({ title, about, dark, tools, compare = false, timeless = false, watched = false, children }: Props) {
   const { from, to } = useAddress();
   const [tick, setTick] = useState(0);
   const [dialog, setDialog] = useState<"help" | "palette" | null>(null);
@@ -92,7 +95,10 @@ export function PageFrame({ title, about, dark, tools, compare = false, timeless
         <IconButton icon={dark ? "sun" : "moon"} label={dark ? "Light colours" : "Dark colours"} onClick={() => prefer({ theme: dark ? "light" : "dark" })} />
         <IconButton icon="help" label="Help" keys="?" onClick={() => setDialog("help")} />
       </header>
-      <PageContext value={state}>{children}</PageContext>
+      <PageContext value={state}>
+        {watched && <Watched />}
+        {children}
+      </PageContext>
       {dialog === "help" && <Help onClose={() => setDialog(null)} />}
       {dialog === "palette" && (
         <Palette streams={streams.data ?? []} onRun={(q) => visit(EXPLORE, { q })} onRefresh={refresh} onHelp={() => setTimeout(() => setDialog("help"))} onClose={() => setDialog(null)} />

@@ -52,7 +52,7 @@ def _one(line: str, times: Times) -> Record | None:
     opening = _OPENING.match(line)
     leads = found is not None and opening is not None and found[0] <= opening.end()
     if found is None or not (leads or _heads(line[: found[0]])):
-        return _levelled(line)
+        return _levelled(line, times)
     _, end, moment = found
     record: Record = {"@timestamp": moment}
     body = line
@@ -76,7 +76,7 @@ def _heads(before: str) -> bool:
     return first.isupper() or not first.isalpha()
 
 
-def _levelled(line: str) -> Record | None:
+def _levelled(line: str, times: Times) -> Record | None:
     record: Record = {}
     level = _LEADING.match(line)
     # `panic: …` and `fatal error: …` begin a stack trace.
@@ -86,7 +86,10 @@ def _levelled(line: str) -> Record | None:
         return None
     if not _set_level(record, level):
         return None
-    record["body"] = line[level.end() :]
+    record["body"] = body = line[level.end() :]
+    # winston's simple format: `error: 2026-11-27T10:00:00.123Z the message`.
+    if (found := times.find(body, 64)) is not None and found[0] == 0:
+        record["@timestamp"], record["body"] = found[2], body[found[1] :].lstrip(" :-")
     return record
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -82,7 +82,10 @@ class Bin:
         except UserError as error:
             where = error.where or compiler.where(self.name.place)
             raise UserError(error.message, hint=error.hint, where=where) from None
-        return compiler.extended(relation, {self.alias or self.name.name: found})
+        result = compiler.extended(relation, {self.alias or self.name.name: found})
+        # Ranges that depend on all rows are none of the index's.
+        depends = value.type not in coerce.INSTANTS and not self.span
+        return replace(result, cut=result.cut or depends)
 
     def _time(self, scope: Scope, value: Typed) -> Typed:
         if self.bins and not self.span:

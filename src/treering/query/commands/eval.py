@@ -10,11 +10,11 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from treering.core.errors import UserError
-from treering.query import expressions, printer
+from treering.query import expressions, printer, ranged
 from treering.query.relation import METADATA
 from treering.query.scope import Scope
 from treering.query.syntax import Name
@@ -49,7 +49,11 @@ class Eval:
                 columns = {name: found for name, found in relation.columns.items() if name != target.name}
                 relation = relation.with_columns({**columns, target.name: column})
                 continue
+            number = ranged.number_of(node, relation, compiler)
             relation = compiler.extended(relation, {target.name: Scope(relation, compiler).typed(node)})
+            if number is not None:
+                named = replace(relation.columns[target.name], ranged=number)
+                relation = relation.with_columns({**relation.columns, target.name: named})
         return relation
 
 

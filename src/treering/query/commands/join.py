@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 KINDS = ("inner", "left", "right", "full", "cross", "semi", "anti")
 KEEP_RIGHT = frozenset({"right", "full"})
+SETTING = "plugins.calcite.all_join_types.allowed"
+_HEAVY = KEEP_RIGHT | {"cross"}
 NAMES = ("join", *KINDS)
 _SQL = {
     "inner": {"kind": "INNER"},
@@ -87,8 +89,15 @@ class Join:
         """Return the right side's rows."""
         return self.dataset.relation(compiler)
 
+    def allowed(self, compiler: Compiler) -> None:
+        """Raise `UserError` when the query may not join this way."""
+        if self.kind in _HEAVY and not compiler.context.all_joins:
+            where = compiler.where(self.dataset.place)
+            raise UserError(f"{self.kind} joins are not allowed", hint=f"set {SETTING} to true", where=where)
+
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Join the rows; those of an equality come in the order of its left value."""
+        self.allowed(compiler)
         right = self.right(compiler)
         left_names = frozenset({self.left_alias} if self.left_alias else ()) | relation.names
         right_names = frozenset({self.right_alias, self.dataset.alias} - {""}) | right.names

@@ -40,6 +40,9 @@ class Nomv:
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Join the items."""
+        if compiler.column(relation, self.name.name) is None:
+            # An unknown field is like one without items.
+            return compiler.extended(relation, {self.name.name: typed(Type.STRING, "''")})
         value = Scope(relation, compiler).typed(self.name)
         if value.type is not Type.ARRAY:
             where = compiler.where(self.name.place)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import aggregates, hashorder, lexer, printer, spans, windows
+from treering.query import aggregates, coerce, hashorder, lexer, listed, printer, ranged, spans, windows
 from treering.query.aggregates import Aggregate
 from treering.query.function import Typed
 from treering.query.relation import Column, Order, Relation, aliased, computed
@@ -71,19 +71,43 @@ class Stats:
         values = [
             (each.column, aggregates.lower(each, relation, compiler, indexed=indexed)) for each in self.aggregates
         ]
-        keys = [(group.column, Scope(relation, compiler).typed(group.node)) for group in groups]
+        keys = [(group.column, _key(group.node, relation, compiler)) for group in groups]
+        indexed = indexed and not any(key.type in coerce.DOCUMENTS for _, key in keys)
+        if indexed:
+            relation, items = listed.apart(relation, [group.node for group in groups], compiler)
+            keys = [(name, items.get(place, value)) for place, (name, value) in enumerate(keys)]
         found_spans = sum(isinstance(group.node, Span) for group in groups)
         required = [
             index
             for index, group in enumerate(groups)
             if not self.bucket_nullable or (isinstance(group.node, Span) and group.node.unit)
         ]
-        if not indexed and keys and (result := _hashed(relation, compiler, values, keys, required)) is not None:
-            return result
-        result = grouped(relation, compiler, values, keys, required)
+        if not indexed and keys:
+            result = _hashed(relation, compiler, values, keys, required, found_spans)
+            if result is not None:
+                return result
+        numbers = [_ranged(group.node, relation, compiler) if indexed else None for group in groups]
+        lows = ranged.least(numbers)
+        result = grouped(relation, compiler, [*values, *lows], keys, required)
+        columns = list(result.columns.items())
+        starts = [column for _, column in columns[len(values) : len(values) + len(lows)]]
+        kept = dict([*columns[: len(values)], *columns[len(values) + len(lows) :]])
+        ends = [order.column for order in result.order]
         # The span stands first but orders last.
-        result = result.ordered([*result.order[found_spans:], *result.order[:found_spans]])
+        turned = [*ends[found_spans:], *ends[:found_spans]]
+        result = replace(result, columns=kept)
+        result = ranged.ordered(result, turned, [*numbers[found_spans:], *numbers[:found_spans]], starts, compiler)
         return replace(result, unasked=True)
+
+
+def _key(node: Node, relation: Relation, compiler: Compiler) -> Typed:
+    column = compiler.column(relation, node.name) if isinstance(node, Name) else None
+    return hashorder.printed(Scope(relation, compiler).typed(node), column)
+
+
+def _ranged(node: Node, relation: Relation, compiler: Compiler) -> Column | None:
+    column = compiler.column(relation, node.name) if isinstance(node, Name) else None
+    return column.ranged if column is not None else None
 
 
 _FIRST = "first row"
@@ -95,14 +119,17 @@ def _hashed(
     values: list[tuple[str, Typed]],
     keys: list[tuple[str, Typed]],
     required: list[int],
+    spanned: int,
 ) -> Relation | None:
-    """Return the groups in the order of a hash table; None when a key has no hash."""
+    """Return the groups in the order of a hash table; None when a key has no hash. The first `spanned` are spans."""
     relation, number = windows.ranked(relation, compiler)
     first = Typed(exp.Min(this=number), Type.BIGINT)
     found = grouped(relation, compiler, [*values, (_FIRST, first)], keys, required)
     columns = dict(found.columns)
     earliest = columns.pop(_FIRST)
-    return hashed(replace(found, columns=columns), list(columns.values())[len(values) :], earliest, compiler)
+    ends = list(columns.values())[len(values) :]
+    # A span stands first, but is the last part of what the table hashes.
+    return hashed(replace(found, columns=columns), [*ends[spanned:], *ends[:spanned]], earliest, compiler)
 
 
 def hashed(relation: Relation, keys: Sequence[Column], first: Column, compiler: Compiler) -> Relation | None:

@@ -9,11 +9,12 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from treering.query import expressions, printer, pushdown
 from treering.query.scope import Scope
+from treering.query.syntax import Subsearch, walk
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
@@ -36,10 +37,14 @@ class Where:
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Keep the rows for which the condition is true."""
-        condition = Scope(relation, compiler).condition(self.condition)
-        if relation.plain:
-            pushdown.absorb(relation, self.condition, condition, compiler)
-        return relation.where(condition)
+        for part in pushdown.conjuncts(self.condition):
+            condition = Scope(relation, compiler).condition(part)
+            if relation.plain:
+                pushdown.absorb(relation, part, condition, compiler)
+            relation = relation.where(condition)
+        # What a subsearch decides, the index cannot aggregate: it is a join there.
+        asks = any(isinstance(node, Subsearch) for node in walk(self.condition))
+        return replace(relation, cut=True) if asks else relation
 
 
 def parse(parser: Parser) -> Where:

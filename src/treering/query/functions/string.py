@@ -84,11 +84,10 @@ def _compare(left: Typed, right: Typed) -> Typed:
 
 
 def _join(separator: Typed, *args: Typed) -> Typed:
-    """Join with the separator; a null anywhere gives null, other than concat_ws of the engine."""
-    joined = functools.reduce(
-        lambda a, b: exp.DPipe(this=exp.DPipe(this=a, expression=separator.sql.copy()), expression=b),
-        (arg.sql for arg in args),
-    )
+    """Join with the separator; what is null is left out, but the separator before a null at the end stays (Calcite)."""
+    parts = [typed(T, "coalesce(:x || :s, '')", x=arg, s=separator).sql for arg in args[:-1]]
+    parts += [typed(T, "coalesce(:x, '')", x=arg).sql for arg in args[-1:]]
+    joined = functools.reduce(lambda a, b: exp.DPipe(this=a, expression=b), parts)
     return typed(T, "CASE WHEN :s IS NOT NULL THEN :j END", s=separator, j=exp.Paren(this=joined))
 
 

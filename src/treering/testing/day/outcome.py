@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from treering.model.times import rfc3339_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.model.finding import Finding
     from treering.model.incident import Incident
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from treering.testing.day.truth import Truth
 
 MINUTE = 60 * 10**9
+# The aims: minutes to the first notice, F1 of the fold, incidents about nothing, false findings per 100,000 records.
+MOST_MINUTES, LEAST_F1, MOST_FALSE, MOST_FALSE_FINDINGS = 5.0, 0.9, 1, 5.0
 _AFTER = 30 * MINUTE
 # Who may speak of which kind of thing. What is left out is coincidence: a latency finding during an injection.
 SPEAK_OF: Mapping[str, frozenset[str]] = {
@@ -51,13 +53,16 @@ _WHO = {
 class Outcome:
     """Findings and incidents of a day with its truth.
 
-    `first_record_ns` maps the id of what happened to the start of the first record that shows it.
+    `first_record_ns` maps the id of what happened to the start of the first record that shows it. `records` is how many
+    logs and spans there were, `unfounded` what is wrong with the evidence (see `shown.unfounded`).
     """
 
     truth: Truth
     findings: Sequence[Finding]
     incidents: Sequence[Incident]
     first_record_ns: Mapping[str, int]
+    records: int
+    unfounded: Sequence[str]
 
     def of(self, happened: Happened) -> list[Finding]:
         """Return the findings that speak of one thing that happened."""
@@ -72,6 +77,14 @@ class Outcome:
             if best > 0:
                 found[finding.fingerprint] = name
         return found
+
+    def false_findings(self) -> list[Finding]:
+        """Return the findings that nothing which happened explains."""
+        return [finding for finding in self.findings if finding.fingerprint not in self.explained]
+
+    def false_per_100k(self) -> float:
+        """Return how many of those there are to 100,000 logs and spans."""
+        return 100_000 * len(self.false_findings()) / max(1, self.records)
 
     def delay_minutes(self, happened: Happened) -> float | None:
         """Return the minutes from the first record that shows it to the first notice; None without a finding."""
@@ -113,6 +126,29 @@ class Outcome:
         """Return the incidents without a finding that anything explains."""
         explained = self.explained
         return [incident for incident in self.incidents if not any(name in explained for name in incident.findings)]
+
+    def misses(self) -> list[str]:
+        """Return which aims the day misses, in words; nothing when it meets them all."""
+        wrong = [missed for one in self.truth.incidents for missed in self._misses_of(one)]
+        if self.pairwise_f1() < LEAST_F1:
+            wrong.append(f"F1 {self.pairwise_f1():.3f}")
+        if len(self.false_incidents()) > MOST_FALSE:
+            wrong.append(f"{len(self.false_incidents())} false incidents")
+        if self.false_per_100k() > MOST_FALSE_FINDINGS:
+            wrong.append(f"{len(self.false_findings())} false findings")
+        return wrong + [f"evidence: {what}" for what in self.unfounded]
+
+    def _misses_of(self, one: Happened) -> Iterator[str]:
+        delay = self.delay_minutes(one)
+        if delay is None:
+            yield f"{one.id} has no finding"
+            return
+        if delay > MOST_MINUTES:
+            yield f"{one.id} after {delay:.1f} min"
+        if not self.names(one):
+            yield f"{one.id} names nobody"
+        if self.own_incident(one) is None:
+            yield f"{one.id} has no incident of its own"
 
 
 def _fit(finding: Finding, happened: Happened) -> float:

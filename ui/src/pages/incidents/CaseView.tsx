@@ -5,6 +5,7 @@ import { useKeys } from "../../address/keys";
 import { CopyButton } from "../../parts/CopyButton";
 import { Entities, Severity } from "../../parts/Entities";
 import { Broken, Waiting } from "../../parts/State";
+import { Techniques } from "../../parts/Techniques";
 import { shown } from "../../parts/Text";
 import { useChange, useIncident } from "../../server/incidents";
 import type { Case, Change } from "../../server/incidents";
@@ -51,7 +52,7 @@ function Whole({ incident }: { incident: Case }) {
       <dl className="pairs">
         <dt>when</dt><dd>{exact(incident.start)} to {exact(incident.end)}, noticed {exact(incident.noticed)}</dd>
         <dt>kind</dt><dd>{shown(incident.kind)}, risk {Number(incident.risk.toPrecision(3))}</dd>
-        {incident.techniques.length > 0 && <><dt>techniques</dt><dd>{incident.techniques.map(shown).join(", ")}</dd></>}
+        {incident.techniques.length > 0 && <><dt>techniques</dt><dd className="chips"><Techniques names={incident.techniques} /></dd></>}
         <dt>concerns</dt><dd><Entities entities={incident.entities.map((item) => [item.kind, item.value])} from={incident.start} to={later(incident.end)} /></dd>
       </dl>
       <div className="tabs flush" role="tablist" aria-label="Parts of the incident">

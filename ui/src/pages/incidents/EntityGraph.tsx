@@ -6,7 +6,7 @@ import { entityQuery } from "../../parts/Entities";
 import { Link } from "../../parts/Link";
 import { shown } from "../../parts/Text";
 import type { Case } from "../../server/incidents";
-import { picture, ROW, SIDES } from "./ties";
+import { picture, ROW, seen, SIDES } from "./ties";
 import type { Picture, Placed, Side } from "./ties";
 
 const WIDTH = 960;
@@ -26,7 +26,7 @@ export function EntityGraph({ incident, to }: { incident: Case; to: string }) {
     <figure className="entity-graph" data-testid="entity-graph">
       <svg viewBox={`0 0 ${WIDTH} ${HEAD + drawn.rows * ROW + 4}`} role="group" aria-label="Entities of the incident and what ties them together" onKeyDown={step}>
         {SIDES.map((side) => <text key={side} className="side" x={LEFT[side] + 2} y={14}>{side}</text>)}
-        {drawn.ties.map((tie) => (
+        {seen(drawn, at).map((tie) => (
           <path key={`${tie.from.id}-${tie.to.id}`} className={`tie ${tone(tie.from.id, tie.to.id)}`} d={curve(tie.from, tie.to)} strokeWidth={Math.min(5, 1 + Math.log2(tie.findings))} aria-hidden="true" />
         ))}
         {drawn.knots.map((knot) => (
@@ -44,7 +44,7 @@ export function EntityGraph({ incident, to }: { incident: Case; to: string }) {
         ))}
       </svg>
       <figcaption className="quiet">
-        Numbers count findings; lines tie what findings name together.{drawn.left > 0 && ` ${drawn.left} more entities are named under “concerns”.`}
+        Numbers count findings; a line leads from each entity to what most of its findings name with it. Point at one for all of its lines.{drawn.left > 0 && ` ${drawn.left} more entities are named under “concerns”.`}
       </figcaption>
     </figure>
   );

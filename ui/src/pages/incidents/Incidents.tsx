@@ -25,7 +25,7 @@ export default function Incidents({ dark }: { dark: boolean }) {
     </div>
   );
   return (
-    <PageFrame title="Incidents" about="findings that belong together" dark={dark} tools={tools} timeless>
+    <PageFrame title="Incidents" about="findings that belong together" dark={dark} tools={tools} timeless watched>
       <Body state={state === "all" ? "" : state} />
     </PageFrame>
   );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { picture, sideOf } from "./ties";
+import { picture, seen, sideOf } from "./ties";
 
 const node = (id: number, kind: string, value = `${kind}-${id}`) => ({ id, kind, value, risk: 10 - id, findings: 2, identity: true });
 
@@ -24,4 +24,14 @@ test("there is room for fourteen of a side, traces last", () => {
   expect(drawn.knots.every((knot) => knot.kind === "document")).toBe(true);
   expect(drawn.left).toBe(26);
   expect(sideOf("something else")).toBe("what");
+});
+
+test("at rest each entity shows its strongest tie, in focus all of its own and no other", () => {
+  const nodes = [node(0, "user"), node(1, "user"), node(2, "service"), node(3, "model"), node(4, "tool")];
+  const edges = [{ source: 0, target: 2, findings: 5 }, { source: 0, target: 3, findings: 1 }, { source: 1, target: 2, findings: 2 }, { source: 1, target: 3, findings: 3 }, { source: 1, target: 4, findings: 1 }];
+  const drawn = picture({ nodes, edges });
+  const pairs = (at: number | null) => seen(drawn, at).map((tie) => [tie.from.id, tie.to.id]);
+  expect(pairs(null)).toEqual([[0, 2], [1, 3], [1, 4]]);
+  expect(pairs(0)).toEqual([[0, 2], [0, 3]]);
+  expect(pairs(2)).toEqual([[0, 2], [1, 2]]);
 });

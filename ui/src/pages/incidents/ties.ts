@@ -44,6 +44,15 @@ export function picture(graph: Graph): Picture {
   return { knots, ties, rows, left: graph.nodes.length - knots.length };
 }
 
+/** The ties to draw: all of the entity `at`, or else the strongest of each entity, since all at once are a thicket. */
+export function seen(drawn: Picture, at: number | null): Picture["ties"] {
+  if (at !== null) return drawn.ties.filter((tie) => tie.from.id === at || tie.to.id === at);
+  const strongest = new Map<number, Picture["ties"][number]>();
+  for (const tie of drawn.ties)
+    for (const knot of [tie.from, tie.to]) if (tie.findings > (strongest.get(knot.id)?.findings ?? 0)) strongest.set(knot.id, tie);
+  return drawn.ties.filter((tie) => strongest.get(tie.from.id) === tie || strongest.get(tie.to.id) === tie);
+}
+
 /** Order the outer sides by the mean row of what they are tied to in the middle (Sugiyama's barycentre), once. */
 function settle(placed: Map<number, Placed>, graph: Graph): void {
   for (const side of ["who", "what"] as const) {

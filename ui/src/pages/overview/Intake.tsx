@@ -1,27 +1,17 @@
 /** Whether what senders send arrives: the conservation law of every receiver, and the listeners. */
-import { useQuery } from "@tanstack/react-query";
 import { Card } from "../../parts/Card";
 import { Table } from "../../parts/Table";
 import { bytes } from "../../parts/units";
-import { call } from "../../server/client";
+import { useStatus } from "../../server/status";
 import { usePage } from "../../shell/page";
 import { duration } from "../../time/times";
-
-interface Status {
-  version: string;
-  uptime_s: number;
-  rows: number;
-  bytes: number;
-  listeners: { name: string; address: string; state: string }[];
-  conservation: { receiver: string; received: number; stored: number; rejected: Record<string, number> | number; dropped: Record<string, number> | number; in_flight: number; holds: boolean }[];
-}
 
 const sum = (counts: Record<string, number> | number): number => (typeof counts === "number" ? counts : Object.values(counts).reduce((total, count) => total + count, 0));
 const why = (counts: Record<string, number> | number): string => (typeof counts === "number" ? "" : Object.entries(counts).map(([reason, count]) => `${reason}: ${count}`).join(", "));
 
 export function Intake() {
   const { tick } = usePage();
-  const found = useQuery({ queryKey: ["status", tick], queryFn: ({ signal }) => call<Status>("/api/status", undefined, signal), refetchInterval: 15_000 });
+  const found = useStatus(tick);
   const status = found.data;
   const whole = status?.conservation.every((item) => item.holds) ?? true;
   const count = (value: number) => value.toLocaleString("en");

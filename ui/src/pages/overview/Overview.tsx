@@ -12,7 +12,7 @@ import { Services } from "./Services";
 
 export default function Overview({ dark }: { dark: boolean }) {
   return (
-    <PageFrame title="Overview" about="what needs you now" dark={dark} compare>
+    <PageFrame title="Overview" about="what needs you now" dark={dark} compare watched>
       <Body />
     </PageFrame>
   );

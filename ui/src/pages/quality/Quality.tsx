@@ -13,7 +13,7 @@ const RETRIEVALS = "source=spans | where attributes.gen_ai.operation.name = 'ret
 
 export default function Quality({ dark }: { dark: boolean }) {
   return (
-    <PageFrame title="Quality and drift" about="whether answers are still good, and inputs still alike" dark={dark}>
+    <PageFrame title="Quality and drift" about="whether answers are still good, and inputs still alike" dark={dark} watched>
       <Body />
     </PageFrame>
   );

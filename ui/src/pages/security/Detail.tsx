@@ -5,6 +5,7 @@ import { CopyButton } from "../../parts/CopyButton";
 import { Entities, Severity } from "../../parts/Entities";
 import { Excerpts } from "../../parts/Excerpts";
 import { Link } from "../../parts/Link";
+import { Techniques } from "../../parts/Techniques";
 import { shown } from "../../parts/Text";
 import { asText } from "../../records/paths";
 import type { Finding, FindingState } from "../../server/findings";
@@ -48,8 +49,8 @@ export function Detail({ finding, failure, onState }: Props) {
         {finding.count > 1 && <Pair name="seen">{finding.count.toLocaleString("en")} times</Pair>}
         {finding.score !== null && <Pair name="score">{Number(finding.score.toPrecision(3))}</Pair>}
         {finding.tactic && <Pair name="tactic">{shown(finding.tactic)}</Pair>}
-        {finding.techniques.length > 0 && <Pair name="techniques">{finding.techniques.map(shown).join(", ")}</Pair>}
-        {Object.entries(finding.facts).filter(([, value]) => !isDistribution(value)).map(([name, value]) => <Pair key={name} name={shown(name.replace(/_/g, " "))}><Fact value={value} /></Pair>)}
+        {finding.techniques.length > 0 && <Pair name="techniques"><span className="chips"><Techniques names={finding.techniques} /></span></Pair>}
+        {Object.entries(finding.facts).filter(([, value]) => !isDistribution(value) && !isHollow(value)).map(([name, value]) => <Pair key={name} name={shown(name.replace(/_/g, " "))}><Fact value={value} /></Pair>)}
         {finding.comment && <Pair name="comment">{shown(finding.comment)}</Pair>}
       </dl>
       <Distributions facts={finding.facts} />
@@ -59,6 +60,9 @@ export function Detail({ finding, failure, onState }: Props) {
     </section>
   );
 }
+
+/** Whether a fact says nothing. */
+const isHollow = (value: Json): boolean => value === null || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
 
 const wider = (time: string, direction: 1 | -1): string => {
   const ms = Date.parse(time);

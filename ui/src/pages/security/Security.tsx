@@ -14,7 +14,7 @@ export default function Security({ dark }: { dark: boolean }) {
     </div>
   );
   return (
-    <PageFrame title="Security" about={view === "access" ? "principals and the collections they read" : "what was noticed; judge it"} dark={dark} tools={tools}>
+    <PageFrame title="Security" about={view === "access" ? "principals and the collections they read" : "what was noticed; judge it"} dark={dark} tools={tools} watched>
       {view === "access" ? <Access /> : <Triage />}
     </PageFrame>
   );

@@ -1,0 +1,1 @@
+"""What the detector `taint` says of labelled traces of agents."""

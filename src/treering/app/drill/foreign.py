@@ -1,0 +1,146 @@
+"""Attacks in the reports of other tools: garak's (`*.report.jsonl`, `*.hitlog.jsonl`) and PyRIT's memory.
+
+Only what was said is taken, as text: garak's attempts and hits with prompt and outputs (reference.garak.ai, chapter
+"Reporting"), PyRIT's pieces of conversations as its memory exports them to JSON, or in its SQLite file (table
+PromptMemoryEntries).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from treering.app.drill import corpus
+from treering.app.drill.corpus import Technique
+from treering.app.drill.spoken import MOST_TEXT, Spoken
+from treering.core.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_MOST_BYTES = 512 << 20
+_EXPECTED = ("prompts", "rules", "secrets", "canaries", "taint")
+_FAMILIES = {
+    "promptinject": "direct_injection", "latentinjection": "indirect_injection", "dan": "jailbreak",
+    "dra": "jailbreak", "grandma": "jailbreak", "goodside": "direct_injection", "tap": "jailbreak",
+    "suffix": "jailbreak", "phrasing": "jailbreak", "encoding": "obfuscation", "smuggling": "obfuscation",
+    "badchars": "obfuscation", "ansiescape": "obfuscation", "sysprompt_extraction": "prompt_extraction",
+    "web_injection": "exfiltration", "xss": "exfiltration", "apikey": "secrets_leak",
+}  # fmt: skip
+"""garak's families of probes → our techniques; others keep their name."""
+
+
+def read(path: Path) -> list[Technique]:
+    """Return the attacks in a file by technique: a corpus of ours (TOML), a report of garak's, PyRIT's memory.
+
+    Raises `UserError` for a file that is none of these, or holds no attack.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UserError(f"{path} is larger than {_MOST_BYTES >> 20} MB")
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if path.suffix == ".toml":
+        return [corpus.read(path)]
+    said = _sqlite(path) if head.startswith(b"SQLite format 3") else _documents(path)
+    found: dict[str, list[Spoken]] = {}
+    for number, (name, spoken) in enumerate(said):
+        if number >= corpus.MOST_CASES:
+            break
+        found.setdefault(name, []).append(spoken)
+    if not found:
+        raise UserError(
+            f"{path} holds no attack that can be read", hint="a corpus in TOML, garak's report, PyRIT's memory"
+        )
+    return [
+        Technique(name=name, title=f"{name}, from {path.name}", detectors=_EXPECTED, cases=tuple(cases))
+        for name, cases in found.items()
+    ]
+
+
+def _documents(path: Path) -> Iterator[tuple[str, Spoken]]:
+    raw = path.read_bytes()
+    try:
+        whole = msgspec.json.decode(raw)
+        rows: Iterable[Any] = whole if isinstance(whole, list) else [whole]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        rows = _lines(raw)
+    pieces: list[dict[str, Any]] = []
+    for row in rows:
+        if not isinstance(row, dict):
+            continue
+        if "conversation_id" in row and ("converted_value" in row or "original_value" in row):
+            pieces.append(row)
+        elif (said := _garak(row)) is not None:
+            yield said
+    yield from _pyrit(pieces)
+
+
+def _lines(raw: bytes) -> Iterator[Any]:
+    for line in raw.splitlines():
+        try:
+            yield msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue  # a report that was cut short still has its other lines
+
+
+def _garak(row: dict[str, Any]) -> tuple[str, Spoken] | None:
+    """Read an attempt that has its outputs (status 2), or one without a status, or a hit."""
+    probe = row.get("probe_classname", row.get("probe"))
+    if not isinstance(probe, str) or row.get("entry_type", "attempt") != "attempt" or row.get("status", 2) != 2:
+        return None
+    asked = _said(row.get("prompt"))
+    outputs = row.get("outputs", [row.get("output")])
+    answer = next((text for item in (outputs if isinstance(outputs, list) else []) if (text := _said(item))), "")
+    if not asked:
+        return None
+    family = probe.removeprefix("probes.").partition(".")[0]
+    return _FAMILIES.get(family, family[:60]), Spoken(user=asked, answer=answer)
+
+
+def _said(value: Any, depth: int = 0) -> str:
+    """Return the text of a prompt or an answer: a text, a message, or the last turn of a conversation."""
+    if isinstance(value, str):
+        return value[:MOST_TEXT]
+    if not isinstance(value, dict) or depth > 4:
+        return ""
+    turns = value.get("turns")
+    if isinstance(turns, list) and turns:
+        return _said(turns[-1], depth + 1)
+    return _said(value.get("text", value.get("content")), depth + 1)
+
+
+def _sqlite(path: Path) -> Iterator[tuple[str, Spoken]]:
+    query = (
+        "SELECT role, conversation_id, converted_value, original_value, sequence FROM PromptMemoryEntries "
+        "ORDER BY conversation_id, sequence LIMIT 100000"
+    )
+    names = ("role", "conversation_id", "converted_value", "original_value", "sequence")
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            rows = database.execute(query).fetchall()
+    except sqlite3.Error as error:
+        raise UserError(f"{path} is no memory of PyRIT: {error}") from error
+    yield from _pyrit([dict(zip(names, row, strict=True)) for row in rows])
+
+
+def _pyrit(pieces: list[dict[str, Any]]) -> Iterator[tuple[str, Spoken]]:
+    """Pair what was sent with the answer that follows it in the same conversation."""
+    conversations: dict[str, list[dict[str, Any]]] = {}
+    for piece in pieces:
+        conversations.setdefault(str(piece.get("conversation_id")), []).append(piece)
+    for turns in conversations.values():
+        turns.sort(key=lambda turn: turn["sequence"] if isinstance(turn.get("sequence"), int) else 0)
+        for turn, after in zip(turns, [*turns[1:], {}], strict=True):
+            if turn.get("role") != "user" or not (
+                asked := _said(turn.get("converted_value") or turn.get("original_value"))
+            ):
+                continue
+            answer = _said(after.get("converted_value")) if after.get("role") == "assistant" else ""
+            yield "pyrit", Spoken(user=asked, answer=answer)

@@ -1,0 +1,101 @@
+"""Fields that hold lists, where OpenSearch's index aggregates: each item counts, and is a group of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from treering.query import coerce
+from treering.query.function import Typed
+from treering.query.relation import aliased, named
+from treering.query.scope import as_list
+from treering.query.syntax import Name
+from treering.query.template import literal, sql
+from treering.query.types import SQL, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from treering.query.compiler import Compiler
+    from treering.query.relation import Column, Relation
+    from treering.query.syntax import Node
+
+_AGGREGATES = {
+    "count": "coalesce(sum(len(:x)), 0)",
+    "distinct_count": "len(list_distinct(coalesce(flatten(list(:x)), [])))",
+    "sum": "sum(list_sum(:x))",
+    "avg": "sum(list_sum(:x)) / nullif(sum(len(:x)), 0)",
+    "min": "min(list_min(:x))",
+    "max": "max(list_max(:x))",
+}
+_NUMERIC = frozenset({"sum", "avg"})
+_KINDS = frozenset({Type.STRING, Type.BOOLEAN, *coerce.NUMBERS})
+
+
+def aggregate(name: str, node: Node | None, relation: Relation, compiler: Compiler, *, indexed: bool) -> Typed | None:
+    """Return an aggregate over all items of a field; None where the field holds no lists or the index has no part."""
+    if not indexed or name not in _AGGREGATES or not isinstance(node, Name):
+        return None
+    column = compiler.column(relation, node.name)
+    if column is None or column.type not in _KINDS or (name in _NUMERIC and column.type not in coerce.NUMBERS):
+        return None
+    items = _items(column, relation)
+    if items is None:
+        return None
+    kind = _kind(name, column.type)
+    found = sql(_AGGREGATES[name], x=items)
+    if name == "sum":
+        found = exp.Coalesce(this=found, expressions=[exp.Literal.number(0)])
+    return Typed(coerce.sql_cast(found, kind), kind)
+
+
+def _kind(name: str, of: Type) -> Type:
+    if name in {"count", "distinct_count"}:
+        return Type.BIGINT
+    if name == "avg":
+        return Type.DOUBLE
+    if name == "sum":
+        return Type.BIGINT if of in coerce.INTEGERS else Type.DOUBLE
+    return of
+
+
+def _items(column: Column, relation: Relation) -> exp.Expression | None:
+    """Return the field's values in a record as an SQL list without nulls; None where it holds no lists."""
+    if column.many:
+        return _typed(as_list(column), "$[*]", column.type)
+    if column.field is None or not column.field.options.get("lists"):
+        return None
+    parent = column.field.name.rpartition(".")[0]
+    while parent:
+        above = relation.columns.get(parent)
+        if above is not None and above.type is Type.ARRAY and above.source is column.source:
+            steps = "".join(f'."{step}"' for step in column.field.name[len(parent) + 1 :].split("."))
+            return _typed(as_list(above), f"$[*]{steps}", column.type)
+        parent = parent.rpartition(".")[0]
+    return None
+
+
+def _typed(listed: exp.Expression, path: str, kind: Type) -> exp.Expression:
+    texts = sql("json_extract_string(:x, :path)", x=listed, path=literal(path))
+    values = texts if kind is Type.STRING else coerce.sql_cast(texts, f"{SQL[kind]}[]", safe=True)
+    return sql("list_filter(:x, lambda v: v IS NOT NULL)", x=values)
+
+
+def apart(relation: Relation, nodes: Sequence[Node], compiler: Compiler) -> tuple[Relation, dict[int, Typed]]:
+    """Return the relation with a row for each different item of the fields that hold lists, and their values.
+
+    A record without items stays one row of null. The values are by the place of the field among `nodes`.
+    """
+    found: dict[int, Typed] = {}
+    for place, node in enumerate(nodes):
+        column = compiler.column(relation, node.name) if isinstance(node, Name) else None
+        if column is None or not column.many or column.type not in _KINDS:
+            continue
+        items = _typed(as_list(column), "$[*]", column.type)
+        rows = sql("unnest(CASE WHEN len(:x) > 0 THEN list_distinct(:x) ELSE [NULL] END)", x=items)
+        ref = compiler.fresh()
+        relation = replace(relation, sql=relation.wrapped(aliased(rows, ref)), plain=False)
+        found[place] = Typed(coerce.sql_cast(named(ref), column.type), column.type)
+    return relation, found

@@ -1,0 +1,17 @@
+/** Techniques by the names that people use: `owasp-llm@2026:LLM01` is shown as OWASP LLM01. */
+import { shown } from "./Text";
+
+const FRAMEWORKS: Readonly<Record<string, string>> = { "owasp-llm": "OWASP", "owasp-agentic": "OWASP", "mitre-atlas": "ATLAS", "mitre-attack": "ATT&CK" };
+
+/** The short name of a technique; one of an unknown framework stays as it is. */
+export function brief(technique: string): string {
+  const found = /^([\w-]+)(?:@[\w.]+)?:(.+)$/.exec(technique);
+  const framework = found && FRAMEWORKS[found[1]!];
+  return framework ? `${framework} ${found[2]}` : technique;
+}
+
+export const Techniques = ({ names }: { names: readonly string[] }) => (
+  <>
+    {names.map((name) => <span key={name} className="chip" title={shown(name)}>{shown(brief(name).slice(0, 80))}</span>)}
+  </>
+);
