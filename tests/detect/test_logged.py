@@ -1,4 +1,4 @@
-"""Plain lines of logs in which somebody speaks to a model: found wherever a line carries it, and hardly anything else."""
+"""Plain lines of logs in which somebody speaks to a model: found wherever they carry it, and hardly anything else."""
 
 from __future__ import annotations
 
