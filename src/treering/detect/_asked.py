@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HOUR_NS = 3600 * 10**9
 BETWEEN = "\0"
+_LONGEST = 200
 _CALLS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 INPUT, _READ = "attributes.gen_ai.input.messages", "attributes.gen_ai.usage.input_tokens"
 _TEMPERATURE = "attributes.gen_ai.request.temperature"
@@ -81,12 +82,16 @@ def _principals(rows: Rows) -> tuple[NDArray[np.int64], list[str]]:
     """Return for each record the number of who calls, -1 where nobody is named; and who they are."""
     numbers: dict[str, int] = {}
     found = np.full(rows.count, -1, dtype=np.int64)
-    for kind, field in [(kind, name) for kind, names in _NAMED for name in names if rows.has(name)]:
+    fields = [(kind + BETWEEN, name) for kind, names in _NAMED for name in names if rows.has(name)]
+    for start, field in fields:
         if (found >= 0).all():
             break
         codes, texts = _distinct(rows, field)
-        start = kind + BETWEEN
-        of = [numbers.setdefault(start + text[:200], len(numbers)) if text else -1 for text in texts]
+        if not numbers and "" not in texts and max(map(len, texts), default=0) <= _LONGEST:
+            numbers = {start + text: number for number, text in enumerate(texts)}
+            found = codes.astype(np.int64)
+            continue
+        of = [numbers.setdefault(start + text[:_LONGEST], len(numbers)) if text else -1 for text in texts]
         found = np.where(found < 0, np.array([*of, -1], dtype=np.int64)[codes], found)
     return found, list(numbers)
 

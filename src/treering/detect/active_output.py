@@ -15,17 +15,23 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect._fold import folded
+from treering.detect._grouped import Names, split
+from treering.detect._lines import Words, texts_of
 from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, every, texts
-from treering.detect._whom import Whom, day, proof, restored
+from treering.detect._whom import FIELDS, Whom, day, proof, restored
+from treering.model.columns import Kind
 from treering.model.finding import Finding, Severity
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
@@ -37,6 +43,19 @@ _OUTPUT = "attributes.gen_ai.output.messages"
 _MOST_SERVICES, _MOST_TEXT = 1_000, 20_000
 _HINT = re.compile(
     r"[<`|$]|--|\\u003c|/dev/|\b(?:drop|delete|union|insert|update|rm|chmod|powershell|nc|eval|or) ", re.IGNORECASE
+)
+_SIGNS = Words(
+    ["<", "`", "|", "$", "--", "\\u003c", "/dev/", "\\/dev"]
+    + [
+        f"{before}{word} "
+        for word in "drop delete union insert update rm chmod powershell nc eval or".split()
+        for before in " -/\\"
+    ]
+)
+"""Marks, and words as `_READ_AS` leaves them; one is in every answer in which `_HINT` finds something."""
+_READ_AS = bytes(
+    ord(chr(byte).lower()) if byte < 128 and (chr(byte).isalnum() or chr(byte) in "_<`|$-/\\") else ord(" ")
+    for byte in range(256)
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
 _KINDS = {
@@ -97,8 +116,18 @@ class ActiveOutput:
         """Return a finding for each answer that holds something that runs."""
         if not rows.has(_OUTPUT):
             return ()
-        whom, places = Whom(rows), rows.present(_OUTPUT).nonzero()[0].tolist()
-        return folded(found for row in places for found in self._judged(rows, whom, row))
+        whom, places = Whom(rows), np.flatnonzero(rows.present(_OUTPUT))
+        hinted, found = _hinted(rows), list[Finding]()
+        services, names = _services(rows)
+        for part in split(services[places]):
+            usual = self._usual(names[services[places[part[0]]]])
+            before = usual.answers
+            for number, row in enumerate(places[part].tolist(), 1):
+                if row in hinted:
+                    usual.answers = before + number
+                    found += self._judged(rows, whom, row, usual)
+            usual.answers = before + len(part)
+        return folded(found)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  told as they are read
         """Return nothing: answers are told as they come."""
@@ -112,9 +141,7 @@ class ActiveOutput:
         """Go on from `state`; raises `ValueError`."""
         self._state = restored(state, _State)
 
-    def _judged(self, rows: Rows, whom: Whom, row: int) -> Iterator[Finding]:
-        usual = self._usual(whom.service(row))
-        usual.answers += 1
+    def _judged(self, rows: Rows, whom: Whom, row: int, usual: _Usual) -> Iterator[Finding]:
         value = rows.value(_OUTPUT, row)
         if isinstance(value, str) and not _HINT.search(value[2:]):
             return
@@ -143,6 +170,22 @@ class ActiveOutput:
         if len(services) > _MOST_SERVICES:
             del services[next(iter(services))]
         return usual
+
+
+def _hinted(rows: Rows) -> Collection[int]:
+    """Return the records whose answer may hold a hint: all where answers are not kept as texts."""
+    if [kind for kind, _ in rows.columns(_OUTPUT)] != [Kind.STRING]:
+        return range(rows.count)
+    answers = texts_of(rows, _OUTPUT)
+    return {row for _, row in _SIGNS.places(answers._replace(data=answers.data.translate(_READ_AS)))}
+
+
+def _services(rows: Rows) -> tuple[NDArray[np.int64], list[str]]:
+    """Return for each record the number of its service, and the services; the last one is for those without a name."""
+    names = Names(rows)
+    codes = names.first(*FIELDS["service"])
+    texts = [*names.texts, ""]
+    return np.where(codes < 0, len(texts) - 1, codes), texts
 
 
 def _finding(rows: Rows, whom: Whom, text: Text, kind: str, span: tuple[int, int]) -> Finding:

@@ -19,6 +19,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._fold import folded
 from treering.detect._prompt_scan import digest
+from treering.detect._screen import SAID_SYSTEM, screened
 from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, texts
 from treering.detect._whom import Whom, day, proof, restored
 from treering.model.finding import Finding, Severity
@@ -86,7 +87,8 @@ class ContextLeaks:
             return ()
         answered = (rows.present(_OUTPUT) & (rows.present(_SYSTEM) | rows.present(_INPUT))).nonzero()[0].tolist()
         told = _by_record(rows, answered, (_SYSTEM,), SYSTEM)
-        told |= _by_record(rows, [row for row in answered if row not in told], (_INPUT,), SYSTEM)
+        spoken = screened(rows).flags(_INPUT) & SAID_SYSTEM > 0
+        told |= _by_record(rows, [row for row in answered if row not in told and spoken[row]], (_INPUT,), SYSTEM)
         answers = _by_record(rows, list(told), (_OUTPUT,), ASSISTANT)
         whom = Whom(rows)
         return folded(found for row in sorted(answers) for found in self._judged(rows, whom, told[row], answers[row]))
