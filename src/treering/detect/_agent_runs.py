@@ -27,7 +27,7 @@ DOCUMENTS = "attributes.gen_ai.retrieval.documents"
 INPUT, OUTPUT = "attributes.gen_ai.input.messages", "attributes.gen_ai.output.messages"
 _NAME, _CALL = "attributes.gen_ai.tool.name", "attributes.gen_ai.tool.call.id"
 _SYSTEM = "attributes.gen_ai.system_instructions"
-MOST_STEPS = 60
+MOST_STEPS, _DULL = 60, 2.0
 _MOST_ARGUMENTS, _MOST_ASKED, _MOST_VALUES, _MOST_SHOWN = 3_000, 4_000, 40, 200
 _FAILED = frozenset({"2", "ERROR", "Error", "STATUS_CODE_ERROR"})
 
@@ -83,8 +83,9 @@ class Run(msgspec.Struct, omit_defaults=True):
 
     @property
     def is_dull(self) -> bool:
-        """Whether there are only documents so far, and nothing in them asks for anything."""
-        return bool(self.steps) and not self.has_orders and all(step.document for step in self.steps.values())
+        """Whether there are only documents so far, and nothing in them sounds as if an agent were meant."""
+        steps = self.steps.values()
+        return bool(steps) and all(s.document and all(order.score < _DULL for order in s.orders) for s in steps)
 
     def in_order(self) -> list[Step]:
         """Return the steps by their time."""
