@@ -16,6 +16,8 @@ from treering.model.finding import Finding
 from treering.model.rows import Rows
 from treering.model.times import rfc3339_ns
 from treering.parse.reader import Reader
+from treering.parse.vector_access import enrich
+from treering.testing.detector_contract import detector as made
 
 RULES = {
     "denied probing of other collections": "refused_burst",
@@ -387,3 +389,111 @@ def test_other_actors_do_it(shared: Path) -> None:
     names |= {"\x00": "finance-copilot", "\x01": "Contracts"}
     swap = {json.dumps(old)[1:-1]: json.dumps(new)[1:-1] for old, new in names.items()}
     check(scan(renamed(records, swap), 60), renamed(truth, swap))
+
+
+def span(second: float, user: str, collection: str, *, refused: bool = False, **more: Any) -> dict[str, Any]:
+    attributes = {"gen_ai.operation.name": "retrieval", "gen_ai.data_source.id": collection, "user.id": user, **more}
+    status = {"code": 2, "message": "PERMISSION_DENIED: not allowed"} if refused else {"code": 0}
+    return {
+        "@timestamp": START_NS + int(second * 1e9),
+        "serviceName": "rag",
+        "status": status,
+        "attributes": attributes,
+    }
+
+
+def watched(records: list[dict[str, Any]], stream: str = "spans", **settings: Any) -> list[Finding]:
+    detector = made(vector_access, settings)
+    return fold(detector.observe(Rows(batch(stream, records, received_ns=0), 0)))
+
+
+ENTITLED: dict[str, Any] = {
+    "entitlements": [
+        {"principal": "hr-*", "collections": ["Hr*", "Public"], "verbs": ["read"]},
+        {"principal": "*", "collections": ["Public"]},
+        {"principal": "*", "collections": ["HrSalaries"], "effect": "deny"},
+        {"principal": "north-*", "collections": ["Sales"], "tenants": ["north"]},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("user", "collection", "more", "why"),
+    [
+        ("hr-bot", "HrPolicies", {}, ""),
+        ("sales-bot", "Public", {}, ""),
+        ("sales-bot", "HrPolicies", {}, "no entitlement"),
+        ("hr-bot", "HrSalaries", {}, "denied to"),
+        ("hr-bot", "HrPolicies", {"db.operation.name": "delete"}, "no entitlement"),
+        ("north-7", "Sales", {"tenant.id": "north"}, ""),
+        ("north-7", "Sales", {"tenant.id": "south"}, "no entitlement"),
+    ],
+)
+def test_declared_entitlements_hold_for_spans_and_audit_lines(
+    user: str, collection: str, more: dict[str, Any], why: str
+) -> None:
+    found = watched([span(1, user, collection, **more)], **ENTITLED)
+    assert [finding.rule for finding in found] == (["entitlement_mismatch"] if why else [])
+    assert not why or why in found[0].facts["why"]
+    if not more:
+        audited = watched([line(1, user, collection)], "logs", **ENTITLED)
+        assert [finding.rule for finding in audited] == [finding.rule for finding in found]
+
+
+def test_what_is_not_declared_can_be_allowed() -> None:
+    settings: dict[str, Any] = {**ENTITLED, "deny_by_default": False}
+    assert watched([span(1, "sales-bot", "Contracts")], **settings) == []
+    assert [f.rule for f in watched([span(1, "x", "HrSalaries")], **settings)] == ["entitlement_mismatch"]
+
+
+def test_spans_tell_refusals_and_what_follows_them() -> None:
+    probes = [span(n * 0.5, "u-1", "Payroll", refused=True) for n in range(8)]
+    honest = [span(n * 60.0, f"u-{n}", "Payroll", refused=True) for n in range(5)]
+    assert [f.rule for f in watched(probes)] == ["refused_burst"]
+    assert watched(honest) == []
+    rules = {f.rule: f for f in watched([*probes, span(60, "u-1", "Payroll"), span(61, "u-1", "Tickets")])}
+    assert set(rules) == {"refused_burst", "foreign_collection_read"}
+    assert rules["foreign_collection_read"].values("collection") == ("Payroll",)
+
+
+def test_errors_of_other_kinds_are_no_refusals() -> None:
+    broken = [span(n * 0.5, "u-1", "Payroll") | {"status": {"code": 2, "message": "timeout"}} for n in range(9)]
+    assert watched(broken) == []
+
+
+def test_somebody_who_returns_after_weeks_is_told_with_low_severity() -> None:
+    (found,) = watched([span(0, "u-1", "Tickets"), span(20 * 86_400, "u-1", "Tickets")])
+    assert (found.rule, found.severity.value) == ("dormant_principal", "low")
+
+
+@pytest.mark.parametrize("roles", [True, False])
+def test_refusals_that_name_no_collection_are_told_by_what_was_granted(shared: Path, roles: bool) -> None:
+    """Over REST and gRPC a refusal has no second line with its collection; roles may be older than the log."""
+    folder = shared / "data" / "vector_access"
+    left_out = (b"requests_total",) if roles else (b"requests_total", b"create_role")
+    lines = [
+        one for one in (folder / "weaviate.jsonl").read_bytes().splitlines() if not any(w in one for w in left_out)
+    ]
+    reader = Reader({"serviceName": "weaviate"}, now_ns=ns("2026-11-24T04:00:00Z"))
+    found = {f.rule: f for f in scan(reader.feed(b"\n".join(lines) + b"\n").records + reader.end().records, 100)}
+    assert set(found) == set(RULES.values())
+    assert {finding.values("user") for finding in found.values()} == {("support-bot",), ("old-intern",)}
+    assert found["foreign_collection_read"].values("collection") == ("Payroll",)
+    if roles:
+        assert found["refused_burst"].values("collection") == ("Payroll",)
+        assert found["refused_burst"].facts["collection_inferred"]
+
+
+def test_a_refusal_and_the_line_that_explains_it_are_one(shared: Path) -> None:
+    """As in the store, where both lines carry the canonical columns."""
+    folder = shared / "data" / "vector_access"
+    reader = Reader({"serviceName": "weaviate"}, now_ns=ns("2026-11-24T04:00:00Z"))
+    records = reader.feed((folder / "weaviate.jsonl").read_bytes()).records + reader.end().records
+    found = {
+        finding.rule: finding
+        for finding in fold(built(vector_access).observe(Rows(enrich(batch("logs", records, received_ns=0)), 0)))
+    }
+    assert set(found) == set(RULES.values())
+    plain = {finding.rule: finding for finding in scan(records, len(records))}
+    assert found["refused_burst"].count == plain["refused_burst"].count
+    assert found["refused_burst"].facts["refused"] == plain["refused_burst"].facts["refused"] == 13  # deletion included

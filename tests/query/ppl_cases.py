@@ -96,9 +96,7 @@ class Bench:
         """Return status and body as the server would, with settings of the cluster."""
         joins = (settings or {}).get(SETTING) == "true"
         try:
-            compiled = ppl.compile(
-                query, schema=self.store.schema, now_ns=NOW_NS, default_source=None, all_joins=joins
-            )
+            compiled = ppl.compile(query, schema=self.store.schema, now_ns=NOW_NS, default_source=None, all_joins=joins)
             return 200, json.loads(json.dumps(ppl.render(self.store.run(compiled, Limits()))))
         except UserError as error:
             return 400, str(error)

@@ -129,7 +129,7 @@ def store() -> DuckdbStore:
         ("source=docs 42", [3]),
         ("source=docs nosuch=1", []),
         ("source=docs (fox OR dog) brown", [0, 2]),
-        ("source=docs fox dog OR brown", []),
+        ("source=docs fox dog OR brown", [0]),
         ("source=docs | where match(body, 'fox dog', operator='and')", []),
         ("source=docs | where match_phrase(body, 'quick fox', slop=1)", [0]),
         ("source=docs | where match_phrase_prefix(body, 'quick bro')", [0]),

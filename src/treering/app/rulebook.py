@@ -6,17 +6,20 @@ happens in the field. A back-test asks the condition over the days of a store an
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from treering.core.errors import UserError
 from treering.detect import rules as detector
-from treering.detect._rule_files import Case, Rule, counting, groupings
+from treering.detect._rule_files import Case, Rule
+from treering.detect._rule_windows import Answer
 from treering.model.batch import batch
 from treering.model.rows import Rows
-from treering.model.times import format_ns, rfc3339_ns
+from treering.model.times import format_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +42,10 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 class Backtest(msgspec.Struct):
-    """What a rule would have told: windows over the threshold, hits by day, groups, and some records."""
+    """What a rule would have told: windows, hits by day, groups, some records, and CPU seconds of asking.
+
+    Over the API the seconds are those of the client; the server's are not in them.
+    """
 
     rule: str
     hits: int = 0
@@ -47,34 +53,46 @@ class Backtest(msgspec.Struct):
     days: dict[str, int] = {}
     entities: dict[str, int] = {}
     evidence: list[dict[str, Any]] = []
+    cpu_s: float = 0.0
     problem: str = ""
 
 
 def records(case: Case) -> list[dict[str, Any]]:
-    """Return the records of a case, dated a second apart; `_times` repeats one."""
+    """Return the records of a case, dated a second apart; `_times` repeats one, with `{n}` in its texts counted up."""
     found: list[dict[str, Any]] = []
     for item in case:
         times = item.get("_times", 1)
         if not isinstance(times, int) or not 1 <= times <= _MOST_TIMES:
             raise UserError(f"`_times` is {times!r}", hint=f"a number from 1 to {_MOST_TIMES}")
         bare = {name: value for name, value in item.items() if name != "_times"}
-        for _ in range(times):
-            found.append({"@timestamp": _START_NS + len(found) * 10**9, **bare})
+        for number in range(times):
+            found.append({"@timestamp": _START_NS + len(found) * 10**9, **_numbered(bare, number)})
     return found
+
+
+def _numbered(value: Any, number: int) -> Any:
+    if isinstance(value, dict):
+        return {name: _numbered(part, number) for name, part in value.items()}
+    return value.replace("{n}", str(number)) if isinstance(value, str) else value
 
 
 def check(rules: Sequence[Rule], told: Callable[[int], None] = lambda _: None) -> list[Failed]:
     """Run the cases of `rules`; `told` is called with how many rules are done. Returns the cases that do not hold."""
     failed = []
     for number, rule in enumerate(rules, 1):
-        cases = [("match", n, case) for n, case in enumerate(rule.tests.match, 1)]
-        cases += [("no_match", n, case) for n, case in enumerate(rule.tests.no_match, 1)]
-        for kind, position, case in cases:
+        for kind, position, case in cases_of(rule):
             found = records(case)
             if _fires(rule, found) != (kind == "match"):
                 failed.append(Failed(rule.id, kind, position, len(found)))
         told(number)
     return failed
+
+
+def cases_of(rule: Rule) -> Iterator[tuple[str, int, Case]]:
+    """Yield kind, number and records of the cases that a rule carries."""
+    if rule.tests is not None:
+        yield from (("match", n, case) for n, case in enumerate(rule.tests.match, 1))
+        yield from (("no_match", n, case) for n, case in enumerate(rule.tests.no_match, 1))
 
 
 def _fires(rule: Rule, found: Sequence[dict[str, Any]]) -> bool:
@@ -89,57 +107,45 @@ def _fires(rule: Rule, found: Sequence[dict[str, Any]]) -> bool:
             first = store.append([given])
             watched = detector.Rules(detector.Config(), [rule])
             watched.observe(Rows(given, first))
-            now_ns = _START_NS + (len(found) + 1) * 10**9
+            now_ns = int(Rows(given).times.max()) + 10**9 + (rule.window_ns if rule.at_most else 0)
             return bool(watched.tick(now_ns, asker(store, lambda: now_ns)))
         finally:
             store.close()
 
 
-def backtest(rules: Sequence[Rule], ask: Ask, start_ns: int, end_ns: int) -> Iterator[Backtest]:
-    """Yield what each rule would have told between two instants, a day of records at a time."""
-    for rule in rules:
+def backtest(
+    rules: Sequence[Rule], ask: Ask, start_ns: int, end_ns: int, told: Callable[[int], None] = lambda _: None
+) -> Iterator[Backtest]:
+    """Yield what each rule would have told between two instants, a day of records at a time.
+
+    `told` is called with how many days of rules are done.
+    """
+    days = range(start_ns // _DAY_NS * _DAY_NS, end_ns, _DAY_NS)
+    for number, rule in enumerate(rules):
         result = Backtest(rule.id)
-        for day_ns in range(start_ns // _DAY_NS * _DAY_NS, end_ns, _DAY_NS):
+        before = time.process_time()
+        for place, day_ns in enumerate(days, 1):
             _day(rule, ask, max(day_ns, start_ns), min(day_ns + _DAY_NS, end_ns), result)
+            told(number * len(days) + place)
+        result.cpu_s = time.process_time() - before
         yield result
 
 
 def _day(rule: Rule, ask: Ask, start_ns: int, end_ns: int, result: Backtest) -> None:
-    best: dict[tuple[int, str], int] = {}
-    for condition in rule.condition:
-        answer = _counted(rule, condition, ask, (start_ns, end_ns), result)
-        shown = ask(f"{condition} | head {_SHOWN}", start_ns, end_ns) if answer else []
-        for row in answer:
-            group = " ".join(str(row.get(field) or "-") for field in rule.by)
-            key = _instant(row["first"]) // rule.window_ns, group
-            best[key] = max(best.get(key, 0), int(row["hits"]))
-        result.evidence = (result.evidence + shown)[:_SHOWN]
-    for (_, group), hits in best.items():
-        result.hits += hits
-        if hits >= rule.threshold:
-            result.told += 1
-            name = format_ns(start_ns)[:10]
-            result.days[name] = result.days.get(name, 0) + 1
-            result.entities[group] = result.entities.get(group, 0) + 1
+    answer = Answer(rule, ask)
+    windows = [found for found in answer.windows(start_ns, end_ns) if start_ns <= found.last < end_ns]
+    result.hits += answer.records
+    result.problem = answer.problem
+    for found in windows:
+        result.told += 1
+        name, group = format_ns(start_ns)[:10], " ".join(value or "-" for value in found.group)
+        result.days[name] = result.days.get(name, 0) + 1
+        result.entities[group] = result.entities.get(group, 0) + 1
+    if answer.records and len(result.evidence) < _SHOWN:
+        result.evidence = (result.evidence + list(_shown(rule, ask, start_ns, end_ns)))[:_SHOWN]
 
 
-def _counted(
-    rule: Rule, condition: str, ask: Ask, between_ns: tuple[int, int], result: Backtest
-) -> list[dict[str, Any]]:
-    """Return what the condition counts; nothing, and the reason in `result`, where the store cannot answer it."""
-    for by in groupings(rule):
-        try:
-            answer = ask(counting(condition, rule.window, by), *between_ns)
-        except UserError as error:
-            result.problem = error.message
-            continue
-        result.problem = ""
-        return answer
-    return []
-
-
-def _instant(value: Any) -> int:
-    """Return an instant of an answer, which is a number of nanoseconds or, over the API, a text."""
-    if isinstance(value, int):
-        return value
-    return rfc3339_ns(f"{str(value).replace(' ', 'T').removesuffix('Z')}Z") or 0
+def _shown(rule: Rule, ask: Ask, start_ns: int, end_ns: int) -> Iterator[dict[str, Any]]:
+    for condition in (condition for part in rule.parts for condition in part.condition):
+        with contextlib.suppress(UserError):  # a field that no record has
+            yield from ask(f"{condition} | head {_SHOWN}", start_ns, end_ns)

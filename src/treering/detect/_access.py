@@ -25,13 +25,21 @@ _VERBS = (
     (WRITE, ("create", "upsert", "insert", "update", "write", "import", "upload", "set")),
 )
 _ANY = "*"
+_COLLECTIONS = ("attributes.gen_ai.data_source.id", "attributes.db.collection.name")
+_USERS = ("attributes.user.id", "attributes.enduser.id", "attributes.gen_ai.key.id", "attributes.api.key.id")
+_ERROR = 2
+_PERMISSION = re.compile(
+    r"permission|forbidden|unauthori[sz]ed|access denied|not (?:allowed|authori[sz]ed)|\b40[13]\b", re.IGNORECASE
+)
 
 
 class Event(NamedTuple):
     """One line of an audit trail.
 
     `kind` is access, denied, reason (says more about a refusal), grant (`principal` was given `roles` by `by`) or role
-    (`roles` may read `collections`). `collections` is empty where the line does not say which.
+    (`roles` may read `collections`). `collections` is empty where the line does not say which. `traced` events are
+    spans of an application: what it did for somebody, rather than what the database let it do. One that `explains` a
+    refusal stands beside the audit line of the same refusal, where there is an audit trail.
     """
 
     row: int
@@ -45,6 +53,8 @@ class Event(NamedTuple):
     roles: tuple[str, ...] = ()
     tenant: str = ""
     client: str = ""
+    traced: bool = False
+    explains: bool = False
 
 
 def events(rows: Rows) -> Iterator[Event]:
@@ -55,6 +65,13 @@ def events(rows: Rows) -> Iterator[Event]:
         yield from _reasons(rows)
     if rows.has(_RESULT):
         yield from _canonical(rows)
+    elif rows.stream == "spans":
+        yield from _traced(rows)
+
+
+def is_audited(rows: Rows) -> bool:
+    """Whether a batch has lines of Weaviate's audit trail."""
+    return rows.has("attributes.component") and "RBAC" in rows.values("attributes.component")
 
 
 def _column(rows: Rows, *names: str) -> Sequence[Any]:
@@ -134,6 +151,7 @@ def _canonical(rows: Rows) -> Iterator[Event]:
     names, operations = _column(rows, "attributes.db.collection.name"), _column(rows, _OPERATION)
     addresses, clients = _column(rows, "attributes.client.address"), _column(rows, _CLIENT)
     kinds, tenants = _column(rows, _KIND), _column(rows, "attributes.db.namespace")
+    errors = _column(rows, "attributes.error")
     for index, result in enumerate(rows.values(_RESULT)):
         if result not in ("allowed", "denied") or own[index] == "RBAC" or not (user := _text(users[index])):
             continue
@@ -145,4 +163,31 @@ def _canonical(rows: Rows) -> Iterator[Event]:
         yield Event(
             index, int(rows.times[index]), kind, user, collections, verb, _text(addresses[index]),
             tenant=_text(tenants[index]), client=_text(clients[index]),
+            explains=bool(_REFUSED.search(_text(errors[index])[:4000])),
+        )  # fmt: skip
+
+
+def _traced(rows: Rows) -> Iterator[Event]:
+    """Yield the reads and writes of spans; of the failed ones those that were not permitted."""
+    named = [rows.texts(name) for name in _COLLECTIONS if rows.has(name)]
+    if not named:
+        return
+    users, services = _column(rows, *_USERS), _column(rows, "serviceName")
+    operations, tenants = _column(rows, _OPERATION), _column(rows, "attributes.tenant.id")
+    failed = rows.numbers("status.code") == _ERROR
+    reasons = [rows.texts(name) for name in ("attributes.error.type", "status.message") if rows.has(name)]
+    for index in range(rows.count):
+        name = next((found for column in named if (found := column[index])), "")
+        who = _text(users[index]) or _text(services[index])
+        if not name or not who:
+            continue
+        kind = ACCESS
+        if failed[index]:
+            if not any(_PERMISSION.search(reason[:2000]) for column in reasons if (reason := column[index])):
+                continue
+            kind = DENIED
+        operation = _text(operations[index]).lower()
+        verb = next((verb for verb, words in _VERBS if any(word in operation for word in words)), READ)
+        yield Event(
+            index, int(rows.times[index]), kind, who, (name,), verb, tenant=_text(tenants[index]), traced=True
         )  # fmt: skip

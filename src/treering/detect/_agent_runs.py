@@ -6,7 +6,7 @@ own: `gen_ai.tool.call.id` joins the two.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -76,6 +76,11 @@ class Run(msgspec.Struct, omit_defaults=True):
         """Note about how many bytes it takes in a state."""
         self.size = 600 + len(self.asked) + len(self.instructed) + sum(map(_size, self.steps.values()))
 
+    @property
+    def is_dull(self) -> bool:
+        """Whether there are only documents so far, and nothing in them asks for anything."""
+        return bool(self.steps) and all(step.document and not step.orders for step in self.steps.values())
+
     def in_order(self) -> list[Step]:
         """Return the steps by their time."""
         return sorted(self.steps.values(), key=lambda step: (step.at_ns, step.seq))
@@ -138,15 +143,33 @@ def _document(rows: Rows, text: Text) -> Step:
 
 def learn(step: Step, result: str, *, may_be_hostile: bool) -> None:
     """Keep of a result what may matter: orders with their surroundings, exact values."""
-    step.orders = orders(result, may_be_hostile=may_be_hostile)
-    step.values = strict(result[:MOST_TEXT], _MOST_VALUES)
-    step.near = [_near(result, order) for order in step.orders]
+    name = digest(result)
+    known = _learnt.get(name)
+    if known is None:
+        found = orders(result, may_be_hostile=may_be_hostile)
+        near = [_near(result, order) for order in found]
+        known = _learnt[name] = _Learnt(found, near, strict(result[:MOST_TEXT], _MOST_VALUES))
+        while len(_learnt) > _MOST_LEARNT:
+            _learnt.pop(next(iter(_learnt)), None)
+    step.orders, step.near, step.values = known
+
+
+class _Learnt(NamedTuple):
+    """What was kept of a result: documents come again and again."""
+
+    orders: list[Order]
+    near: list[str]
+    values: list[str]
+
+
+_learnt: dict[str, _Learnt] = {}
+_MOST_LEARNT = 4_000
 
 
 def _near(result: str, order: Order) -> str:
     """Return at most 400 characters of a result around an order, as they stand there."""
     at = result.find(order.sentence[:20])
-    start = max(0, (max(at, 0)) - 100)
+    start = max(0, at - 100)
     return result[start : start + 400]
 
 

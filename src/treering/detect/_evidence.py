@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from treering.model.rows import Rows
 
+SHOWN = ("traceId", "spanId", "attributes.log.file.name")
+"""The fields that `evidence` reads besides the one it shows."""
 HOST = "resource.attributes.host.name"
 
 

@@ -13,17 +13,18 @@ from treering.model.buffers import from_arrow
 from treering.model.columns import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from treering.model.rows import Rows
 
 LONGEST = 4000
+_MOST_STATES = 20_000
 
 
-class _Bodies(NamedTuple):
-    """The bodies of a batch one after the other, and where each ends."""
+class Texts(NamedTuple):
+    """Texts one after the other in UTF-8, and where each ends."""
 
     data: bytes
     ends: NDArray[np.int64]
@@ -35,10 +36,13 @@ class Words:
     def __init__(self, words: Iterable[str]) -> None:
         """Look for `words`, none of which is empty."""
         self._words = [word.encode() for word in words]
-        self._search = ahocorasick_rs.BytesAhoCorasick(self._words) if self._words else None
+        # A table of all transitions is twice as fast; it must not grow beyond what a cache holds.
+        small = sum(map(len, self._words)) <= _MOST_STATES
+        kind = ahocorasick_rs.Implementation.DFA if small else None
+        self._search = ahocorasick_rs.BytesAhoCorasick(self._words, implementation=kind) if self._words else None
 
-    def places(self, bodies: _Bodies) -> Iterator[tuple[int, int]]:
-        """Yield the number of a word and of a record for each time that a word is in a body."""
+    def places(self, bodies: Texts) -> Iterator[tuple[int, int]]:
+        """Yield the number of a word and of a text for each time that a word is in a text."""
         if self._search is None or not len(bodies.ends):
             return
         matches = self._search.find_matches_as_indexes(bodies.data, overlapping=True)
@@ -73,19 +77,34 @@ def _search(words: tuple[str, ...]) -> Words:
     return Words(words)
 
 
-def _bodies(rows: Rows) -> _Bodies:
-    columns = list(rows.columns("body"))
+def _bodies(rows: Rows) -> Texts:
+    return texts_of(rows, "body")
+
+
+def texts_of(rows: Rows, field: str) -> Texts:
+    """Return the texts of a field, that of each record, empty where it has none."""
+    columns = list(rows.columns(field))
     if len(columns) == 1 and columns[0][0] is Kind.STRING:
         texts = from_arrow(columns[0][1])
         first, last = int(texts.offsets[0]), int(texts.offsets[-1])
-        return _Bodies(texts.data[first:last].tobytes(), texts.offsets[1:] - first)
+        return Texts(texts.data[first:last].tobytes(), texts.offsets[1:] - first)
     if not columns:
-        return _Bodies(b"", np.zeros(0, dtype=np.int64))
-    held: Sequence[bytes] = [(text or "").encode("utf-8", "replace") for text in rows.texts("body")]
-    return _Bodies(b"".join(held), np.cumsum([len(text) for text in held]))
+        return Texts(b"", np.zeros(0, dtype=np.int64))
+    return joined(text or "" for text in rows.texts(field))
 
 
-def _lowered(rows: Rows) -> _Bodies:
+def joined(texts: Iterable[str]) -> Texts:
+    """Return `texts` one after the other."""
+    held = [text.encode("utf-8", "replace") for text in texts]
+    return Texts(b"".join(held), np.cumsum([len(text) for text in held], dtype=np.int64))
+
+
+def bodies(rows: Rows, *, lower: bool) -> Texts:
+    """Return the bodies of the records; with `lower` in lower case as far as they are ASCII."""
+    return derived(rows, _lowered if lower else _bodies)
+
+
+def _lowered(rows: Rows) -> Texts:
     # Words are ASCII: what other alphabets have in lower case is not asked.
     bodies = derived(rows, _bodies)
     return bodies._replace(data=bodies.data.lower())

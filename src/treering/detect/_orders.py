@@ -34,7 +34,9 @@ _UNKNOWN = re.compile(
     r"(?:^|[\n>:]\s{0,3}|[.!?]\s{1,3}|[a-z0-9]_|\bTODO:? )([A-Z][a-z]{2,14}) "
     r"(?=(?:the|all|every|each|any|your|him|her|them|it|user)\b)"
 )
-ADDRESSING = frozenset({"addresses_model", "binds_model", "plays_a_role", "speaks_of_the_task", "overrides", "phrases"})
+ADDRESSING = frozenset(
+    {"addresses_model", "binds_model", "plays_a_role", "speaks_of_your_task", "overrides", "phrases"}
+)
 """Signs that a text speaks to a model."""
 
 

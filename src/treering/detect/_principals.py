@@ -50,9 +50,13 @@ class State(msgspec.Struct):
     """All that is known."""
 
     principals: dict[str, Principal] = {}
+    traced: dict[str, Principal] = {}
+    """Those for whom applications read, as spans tell it."""
     roles: dict[str, tuple[str, ...]] = {}
     first_ns: int = 0
     accesses: int = 0
+    audited: bool = False
+    """Whether lines of an audit trail have come, beside which others only say more."""
     coverage: Coverage = msgspec.field(default_factory=Coverage)
 
 

@@ -19,7 +19,7 @@ from msgspec import Meta
 from treering.core.errors import UserError
 from treering.detect import _yaml
 from treering.model.finding import Severity
-from treering.query import parse
+from treering.query import lexer, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,9 +27,21 @@ if TYPE_CHECKING:
 _SPAN = re.compile(r"([1-9]\d{0,4})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SOURCE = re.compile(r"\s*(?:search\s+)?source\s*=\s*`?([\w-]+)")
-_FIELD = re.compile(r"[@\w][\w.@-]*")
-_MOST_BYTES = 1 << 20
+_FIELD = re.compile(r"[@\w#][\w.@#:/$-]*(?: [\w.@#:/$-]+)*")
+_MOST_BYTES = 4 << 20
+SHIPPED = (
+    "agents.yaml",
+    "cloud.yaml",
+    "gateways.yaml",
+    "serving.yaml",
+    "telemetry.yaml",
+    "training.yaml",
+    "vectors.yaml",
+)
+_MOST_STEPS = 8
 Case = list[dict[str, Any]]
+Conditions = Annotated[list[str], Meta(max_length=8)]
+Needs = Annotated[list[dict[str, list[str]]], Meta(max_length=128)]
 
 
 class Tests(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,28 +51,49 @@ class Tests(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     no_match: Annotated[list[Case], Meta(min_length=1)]
 
 
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A kind of record, by `condition` and `needs` as a rule has them; `name` is what findings call it."""
+
+    condition: Conditions
+    needs: Needs
+    name: str = ""
+
+
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule.
 
     `condition` lists PPL that keeps the records that count; of several the one with most hits counts, and one whose
     fields no record has is passed over. `needs` says which records are looked at, so that a rule costs nothing while
-    nothing like it comes: in one of its clauses every field must hold one of the texts, or, for `>5`, a greater number.
-    The rule is told when one group (`by`) has `threshold` records within a `window`.
+    nothing like it comes: in one of its clauses every field must hold one of the texts, or, for `>5`, a greater number;
+    `*` is any value at all. The rule is told when one group (`by`) has `threshold` records within a `window`, or, with
+    `distinct`, so many different values of that field; with `at_most` also no more than that, once the window is over.
+    With `steps` instead of `condition` and `needs`, when a group has each of them within a window, in this order unless
+    `ordered` is false.
     """
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{2,60}$")]
     title: str
-    condition: Annotated[list[str], Meta(min_length=1, max_length=8)]
-    needs: Annotated[list[dict[str, list[str]]], Meta(min_length=1, max_length=8)]
-    tests: Tests
+    condition: Conditions = []
+    needs: Needs = []
+    steps: Annotated[list[Step], Meta(max_length=_MOST_STEPS)] = []
+    ordered: bool = True
+    tests: Tests | None = None
     severity: Severity = Severity.MEDIUM
     by: tuple[str, ...] = ("serviceName",)
     threshold: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    at_most: Annotated[int, Meta(ge=0)] = 0
+    distinct: str = ""
+    any_case: bool = False
     window: str = "5m"
     techniques: tuple[str, ...] = ()
     tactic: str = ""
+    logsource: str = ""
+    description: str = ""
     false_positives: str = ""
     response: str = ""
+    references: tuple[str, ...] = ()
+    author: str = ""
+    origin: str = ""
 
     @property
     def window_ns(self) -> int:
@@ -69,9 +102,14 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return int(found[1]) * _SECONDS[found[2]] * 10**9 if found else 0
 
     @property
+    def parts(self) -> list[Step]:
+        """The kinds of records that the rule looks for: its steps, or the one that it is itself."""
+        return self.steps or [Step(self.condition, self.needs)]
+
+    @property
     def stream(self) -> str:
         """The stream that the conditions read; empty where one names none, or they name several."""
-        found = {_SOURCE.match(condition) for condition in self.condition}
+        found = {_SOURCE.match(condition) for part in self.parts for condition in part.condition}
         names = {match[1] if match else "" for match in found}
         return names.pop() if len(names) == 1 else ""
 
@@ -94,8 +132,9 @@ def load(paths: Iterable[str] = ()) -> list[Rule]:
 
 @cache
 def _shipped() -> tuple[Rule, ...]:
-    text = (resources.files("treering.content") / "rules" / "telemetry.yaml").read_text("utf-8")
-    return tuple(decode(text, "telemetry.yaml"))
+    folder = resources.files("treering.content") / "rules"
+    files = sorted((item for item in folder.iterdir() if item.name in SHIPPED), key=lambda item: item.name)
+    return tuple(rule for item in files for rule in decode(item.read_text("utf-8"), item.name))
 
 
 def _files(path: Path) -> list[Path]:
@@ -131,6 +170,11 @@ def _rule(item: object, number: int, where: str) -> Rule:
         rule = msgspec.convert(item, Rule, strict=True)
     except msgspec.ValidationError as error:
         raise UserError(f"{at}: {error}", hint=f"a rule has: {', '.join(Rule.__struct_fields__)}") from error
+    return verified(rule, at)
+
+
+def verified(rule: Rule, at: str) -> Rule:
+    """Return `rule` when it is one that can be asked. Raises `UserError` that names `at`."""
     if not rule.window_ns:
         raise UserError(f"{at}: {rule.window!r} is no window", hint="a number and one of s m h d, as 5m")
     if not rule.stream:
@@ -143,14 +187,30 @@ def _rule(item: object, number: int, where: str) -> Rule:
 
 
 def _problems(rule: Rule) -> Iterator[str]:
-    for field in (*rule.by, *(name for clause in rule.needs for name in clause)):
+    if bool(rule.steps) == bool(rule.condition or rule.needs) or len(rule.steps) == 1:
+        yield "a rule has `condition` and `needs`, or at least two `steps`"
+    if rule.steps and (rule.threshold > 1 or rule.at_most or rule.distinct):
+        yield "steps are not counted: no `threshold`, `at_most` or `distinct`"
+    if rule.at_most and rule.at_most < rule.threshold:
+        yield f"`at_most` is below the threshold of {rule.threshold}"
+    if rule.tests is None and not rule.origin:
+        yield "`tests` is missing: cases that match, and such that do not"
+    for part in rule.parts:
+        yield from _part_problems(rule, part)
+
+
+def _part_problems(rule: Rule, part: Step) -> Iterator[str]:
+    if not part.condition or not part.needs:
+        yield "`condition` or `needs` is empty"
+    named = (*rule.by, *filter(None, [rule.distinct]), *(name for clause in part.needs for name in clause))
+    for field in named:
         if not _FIELD.fullmatch(field):
             yield f"{field!r} is no field name"
-    if not all(clause and all(texts and all(texts) for texts in clause.values()) for clause in rule.needs):
+    if not all(clause and all(texts and all(texts) for texts in clause.values()) for clause in part.needs):
         yield "each of `needs` names a field, and each field a text"
-    for condition in rule.condition:
+    for condition in part.condition:
         try:
-            parse(counting(condition, rule.window, rule.by))
+            parse(counting(rule, condition, rule.by))
         except UserError as error:
             yield f"a condition is not PPL: {error.message}"
 
@@ -160,7 +220,14 @@ def groupings(rule: Rule) -> list[tuple[str, ...]]:
     return list(dict.fromkeys((rule.by, tuple(field for field in rule.by if field == "serviceName"), ())))
 
 
-def counting(condition: str, window: str, by: Iterable[str]) -> str:
+def counting(rule: Rule, condition: str, by: Iterable[str]) -> str:
     """Return the PPL that counts what `condition` keeps by window and group."""
-    groups = ", ".join((f"span(@timestamp, {window})", *by))
-    return f"{condition} | stats count() as hits, min(@timestamp) as first, max(@timestamp) as last by {groups}"
+    groups = ", ".join((f"span(@timestamp, {rule.window})", *map(lexer.name, by)))
+    hits = f"dc({lexer.name(rule.distinct)})" if rule.distinct else "count()"
+    return f"{condition} | stats {hits} as hits, min(@timestamp) as first, max(@timestamp) as last by {groups}"
+
+
+def timing(condition: str, by: Iterable[str], most: int) -> str:
+    """Return the PPL that lists when, and in which group, the records are that `condition` keeps, oldest first."""
+    names = ", ".join(("@timestamp", *map(lexer.name, by)))
+    return f"{condition} | sort @timestamp | fields {names} | head {most}"

@@ -12,3 +12,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def read(text: str) -> Any:
     """Return what a document says. Raises `yaml.YAMLError`."""
     return yaml.load(text, Loader=_LOADER)  # noqa: S506  both are safe loaders
+
+
+def read_all(text: str) -> list[Any]:
+    """Return what each document of a stream of them says. Raises `yaml.YAMLError`."""
+    return list(yaml.load_all(text, Loader=_LOADER))

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from treering.detect import _statistics as statistics
 from treering.detect._calls import STREAMS, calls
-from treering.detect._evidence import evidence
+from treering.detect._evidence import SHOWN, evidence
 from treering.detect._measured import about
 from treering.detect._series import MOST_SHOWN, Board, Verdict, Windows, evidence_of, keep_shown, pool, shown_rank
 from treering.model.finding import Severity
@@ -36,6 +36,7 @@ NAME = "errors"
 ORDER_FREE = False
 _POOLS = (1, 2, 3, 5, 10, 30)
 _LEAST_PAST = 30
+_REASONS = ("attributes.error.type", "attributes.http.response.status_code", "status.message", "body")
 
 
 class Config(Windows, frozen=True):
@@ -128,7 +129,7 @@ def _show(rows: Rows, failed: list[tuple[Cell, NDArray[np.int64]]]) -> None:
         for cell, places in failed
         if (traces_of := [*islice(traces, len(places))])
     ]
-    few = rows.picked(np.array([place for held in chosen for place in held], dtype=np.int64))
+    few = rows.picked(np.array([place for held in chosen for place in held], dtype=np.int64), *SHOWN, *_REASONS)
     number = 0
     for (cell, places), held in zip(failed, chosen, strict=True):
         shown = [evidence(few, number + at, *_reason(few, number + at)) for at in range(len(held))]
@@ -163,7 +164,7 @@ def _text(value: object) -> str:
 
 
 def _reason(rows: Rows, place: int) -> tuple[str, str]:
-    for field in ("attributes.error.type", "attributes.http.response.status_code", "status.message", "body"):
+    for field in _REASONS:
         value = rows.value(field, place)
         if value is not None:
             return field, str(value)

@@ -93,12 +93,11 @@ class Model:
         self.fitted_ns = 0
         self._waiting: list[_Calls] = []
 
-    def wait(self, rows: Rows, places: NDArray[np.int64]) -> None:
+    def wait(self, calls: _Calls) -> None:
         """Take in calls that are to be judged, as many as there is room for."""
-        places = places[: _MOST_WAITING - sum(len(held.times) for held in self._waiting)]
-        if len(places):
-            few = rows.picked(places, "traceId", "spanId")
-            self._waiting.append(_Calls(points(rows, places), few.times, few.seqs, _ids(few)))
+        room = _MOST_WAITING - sum(len(held.times) for held in self._waiting)
+        if room > 0 and len(calls.times):
+            self._waiting.append(_Calls(calls.values[:room], calls.times[:room], calls.seqs[:room], calls.ids))
 
     def due(self) -> _Calls | None:
         """Return the calls that wait, in the order of time, and forget them."""
@@ -155,9 +154,21 @@ class Outliers:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Take in the calls of a batch; they are judged together at the next tick."""
-        for subject, places in calls(rows).groups.items():
-            if subject.kind == "model":
-                self._model(subject).wait(rows, places[~calls(rows).failures[places]])
+        batch = calls(rows)
+        models = [
+            (subject, places[~batch.failures[places]])
+            for subject, places in batch.groups.items()
+            if subject.kind == "model"
+        ]
+        if not models:
+            return ()
+        few = rows.picked(np.concatenate([places for _, places in models]), "traceId", "spanId")
+        values = points(rows, np.concatenate([places for _, places in models]))
+        at = 0
+        for subject, places in models:
+            part = slice(at, at + len(places))
+            self._model(subject).wait(_Calls(values[part], few.times[part], few.seqs[part], _ids(few, at)))
+            at += len(places)
         return ()
 
     def _model(self, subject: Subject) -> Model:
@@ -187,7 +198,7 @@ class Outliers:
         for place, score, beyond in self._odd(key, model, values) if len(model.fitted) else ():
             found.append(self._finding(model, calls, part.start + place, score, beyond))
             odd.append(place)
-        usual = np.delete(values, odd, axis=0)
+        usual = np.delete(values, odd, axis=0) if odd else values
         usual = usual[usual.any(axis=1)]
         model.kept = np.concatenate([model.kept, usual])[-self._config.kept :]
         newest_ns = int(calls.times[part][-1])
@@ -255,8 +266,8 @@ class Outliers:
         self._forests = {}
 
 
-def _ids(rows: Rows) -> Callable[[int], tuple[str, str]]:
-    return lambda place: (rows.text("traceId", place) or "", rows.text("spanId", place) or "")
+def _ids(rows: Rows, first: int) -> Callable[[int], tuple[str, str]]:
+    return lambda place: (rows.text("traceId", first + place) or "", rows.text("spanId", first + place) or "")
 
 
 def _listed(values: NDArray[np.float64]) -> list[tuple[float, ...]]:

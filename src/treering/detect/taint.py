@@ -19,6 +19,7 @@ from treering.detect._agent_runs import Run
 from treering.detect._chain import Chain
 from treering.detect._following import Limits, judge
 from treering.detect._obeyed_answer import said
+from treering.detect._prompt_scan import digest
 from treering.detect._texts import DOCUMENT
 from treering.detect._whom import Whom, restored
 from treering.model.finding import Entity, Finding, Severity
@@ -76,8 +77,9 @@ class Taint:
                 run.add(name, step)
         known = {i for i in range(rows.count) if whom.trace(i) in self._state.runs} if self._state.runs else set[int]()
         latest = {whom.trace(index): index for index in _agent_runs.talks(rows, known)}
-        for index in latest.values():
-            run = self._run(rows, whom, index)
+        for trace, index in latest.items():
+            held = self._state.runs.get(trace)
+            run = None if held is not None and held.is_dull else self._run(rows, whom, index)
             if run is not None:
                 _agent_runs.hear(rows, index, run)
         self._ends(rows, whom, known)
@@ -152,6 +154,7 @@ class Taint:
 
 def _finding(run: Run, rule: str, first: Judgement, chain: Chain) -> Finding:
     is_impact = rule == FOLLOWED
+    by_document = bool(first.source.document) and not is_impact  # it may be retrieved a thousand times
     source = Entity(DOCUMENT if first.source.document else "tool", first.source.document or first.source.name or "?")
     entities = [source, *(Entity("tool", name) for name in chain.tools), *(Entity(*pair) for pair in run.who)]
     return Finding(
@@ -159,7 +162,7 @@ def _finding(run: Run, rule: str, first: Judgement, chain: Chain) -> Finding:
         rule,
         chain.title,
         Severity.CRITICAL if is_impact and chain.has_effect else Severity.HIGH if is_impact else Severity.MEDIUM,
-        (run.trace,),
+        (first.source.document, digest(first.order.text)) if by_document else (run.trace,),
         first.source.at_ns,
         max(first.source.at_ns, chain.last_ns),
         max(first.source.at_ns, run.last_ns),

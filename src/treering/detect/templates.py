@@ -9,7 +9,7 @@ service, against the busiest window before. It does not know sequences, nor whic
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,7 +18,6 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect import _statistics as statistics
 from treering.detect._evidence import HOST, evidence, named
-from treering.detect._grouped import split
 from treering.detect._lines import LONGEST
 from treering.detect._shapes import shapes
 from treering.model.finding import Evidence, Finding, Severity
@@ -26,7 +25,6 @@ from treering.stage.detector import Example
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -101,39 +99,37 @@ class Templates:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Count the lines of a batch; what is new is told at once."""
-        groups: list[tuple[tuple[str, str], NDArray[np.int64]]] = []
         services, names = rows.codes("serviceName")
         codes, known = shapes(rows)
         lines_of = np.flatnonzero(codes >= 0)
-        for part in split(services[lines_of].astype(np.int64) * (len(known) + 1) + codes[lines_of]):
-            places = lines_of[part]
-            groups.append(((_named(names, services[places[0]]), known[codes[places[0]]]), places))
+        keys = services[lines_of].astype(np.int64) * (len(known) + 1) + codes[lines_of]
+        groups = [
+            ((_named(names, services[part.first]), known[codes[part.first]]), part)
+            for part in _parts(keys, lines_of, rows)
+        ]
         failed = np.flatnonzero(rows.numbers("severityNumber") >= _ERROR)
-        for part in split(services[failed]):
-            places = failed[part]
-            groups.append(((_named(names, services[places[0]]), "errors"), places))
-        groups.sort(key=lambda group: int(group[1][0]))
-        return [finding for key, places in groups for finding in self._count(rows, key, places)]
+        errors = _parts(services[failed], failed, rows)
+        groups += [((_named(names, services[part.first]), "errors"), part) for part in errors]
+        groups.sort(key=lambda group: group[1].first)
+        return [finding for key, part in groups for finding in self._count(rows, key, part)]
 
-    def _count(self, rows: Rows, key: tuple[str, str], places: NDArray[np.int64]) -> Iterable[Finding]:
-        kind = self._kinds.pop(key, None)
-        first, times = int(places[0]), rows.times[places]
-        service = self._service(key[0], int(times[0]))
+    def _count(self, rows: Rows, key: tuple[str, str], part: _Part) -> Iterable[Finding]:
+        kind, first_ns = self._kinds.pop(key, None), int(rows.times[part.first])
+        service = self._service(key[0], first_ns)
         is_new = kind is None
         if kind is None:
-            kind = Kind(key[0], key[1], int(times[0]), host=rows.text(HOST, first) or "")
+            kind = Kind(key[0], key[1], first_ns, host=rows.text(HOST, part.first) or "")
         self._kinds[key] = kind
         if len(self._kinds) > _MOST_KINDS:
             del self._kinds[next(iter(self._kinds))]
-        last_ns = int(times.max())
-        for number, count in _by_window(times, last_ns, self._window_ns):
+        for number, count in part.by_window(rows.times, self._window_ns):
             kind.counts[number] = kind.counts.get(number, 0) + count
-        service.last_ns = max(service.last_ns, last_ns)
-        before, kind.total = kind.total, kind.total + len(places)
+        service.last_ns = max(service.last_ns, part.last_ns)
+        before, kind.total = kind.total, kind.total + len(part.places)
         if is_new or kind.sample is None or len(kind.counts) > _KEPT_WINDOWS + 2:
-            self._refresh(rows, kind, first)
+            self._refresh(rows, kind, part.first)
         if before < self._config.new <= kind.total and kind.shape != "errors":
-            yield from self._new(kind, service, last_ns)
+            yield from self._new(kind, service, part.last_ns)
 
     def _refresh(self, rows: Rows, kind: Kind, index: int) -> None:
         kind.sample = evidence(rows, index, "body", (rows.text("body", index) or "")[:LONGEST])
@@ -252,12 +248,34 @@ class Templates:
         self._services = held.services
 
 
-def _by_window(times: NDArray[np.int64], last_ns: int, window_ns: int) -> Iterable[tuple[int, int]]:
-    """Return the numbers of the windows in which `times` are, the latest of which is `last_ns`, and how many are."""
-    if int(times.min()) // window_ns == last_ns // window_ns:
-        return ((last_ns // window_ns, len(times)),)
-    windows, counts = np.unique(times // window_ns, return_counts=True)
-    return zip(windows.tolist(), counts.tolist(), strict=True)
+class _Part(NamedTuple):
+    """Records that have something in common: the first of them, all of them, and between which times they are."""
+
+    first: int
+    places: NDArray[np.int64]
+    first_ns: int
+    last_ns: int
+
+    def by_window(self, times: NDArray[np.int64], window_ns: int) -> Iterable[tuple[int, int]]:
+        """Return the numbers of the windows in which they are, with how many are in each."""
+        if self.first_ns // window_ns == self.last_ns // window_ns:
+            return ((self.first_ns // window_ns, len(self.places)),)
+        windows, counts = np.unique(times[self.places] // window_ns, return_counts=True)
+        return zip(windows.tolist(), counts.tolist(), strict=True)
+
+
+def _parts(keys: NDArray[Any], places: NDArray[np.int64], rows: Rows) -> Iterable[_Part]:
+    """Return the records at `places` by `keys`, one for each of them."""
+    if not len(keys):
+        return ()
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(keys[order])))
+    places = places[order]
+    times = rows.times[places]
+    ends = [*starts[1:].tolist(), len(places)]
+    low, high = np.minimum.reduceat(times, starts).tolist(), np.maximum.reduceat(times, starts).tolist()
+    every = zip(starts.tolist(), ends, places[starts].tolist(), low, high, strict=True)
+    return [_Part(first, places[start:end], low, high) for start, end, first, low, high in every]
 
 
 def _named(names: Sequence[str], code: int) -> str:

@@ -12,18 +12,33 @@ Misses: theft at the pace that was always usual, sharing of keys from one addres
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect import _access_examples, _tenants
-from treering.detect._access import ADMIN, DELETE, DENIED, EXPORT, GRANT, READ, REASON, ROLE, Event, events
+from treering.detect._access import (
+    ACCESS,
+    ADMIN,
+    DELETE,
+    DENIED,
+    EXPORT,
+    GRANT,
+    READ,
+    REASON,
+    ROLE,
+    Event,
+    events,
+    is_audited,
+)
+from treering.detect._access_notice import Notice, told
+from treering.detect._entitlements import Entitlement, Entitlements
 from treering.detect._fold import folded
 from treering.detect._principals import Collection, Principal, State, more_than_ever, surprises
-from treering.detect._whom import proof, restored
-from treering.model.finding import MAX_EVIDENCE, Entity, Evidence, Finding, Severity
+from treering.detect._whom import restored
+from treering.model.finding import Entity, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,29 +51,10 @@ EXAMPLES = _access_examples.EXAMPLES
 ORDER_FREE = False
 """What a grant or a read means depends on the refusals before it."""
 _S = 1_000_000_000
-_MOST_PRINCIPALS = 5_000
+_MOST_PRINCIPALS, _MOST_TRACED = 5_000, 3_000
 _MOST_COLLECTIONS = 200
 _FEW = 3
 _DAY_NS, _THREE_NS = 86_400 * _S, 3 * 3600 * _S
-_ATLAS = "mitre-atlas@2026.09:"
-_LLM = ("owasp-llm@2026:LLM09", "owasp-llm@2026:LLM02")
-
-
-_SAID = {
-    "refused_burst": (Severity.MEDIUM, "AML.T0085", "AML.TA0009"),
-    "granted_after_refusals": (Severity.HIGH, "AML.T0012", "AML.TA0012"),
-    "foreign_collection_read": (Severity.HIGH, "AML.T0085", "AML.TA0010"),
-    "dormant_principal": (Severity.MEDIUM, "AML.T0012", "AML.TA0004"),
-    "forbidden_change": (Severity.HIGH, "AML.T0101", "AML.TA0011"),
-    "new_address": (Severity.LOW, "AML.T0012", "AML.TA0004"),
-    "new_client": (Severity.LOW, "AML.T0012", "AML.TA0004"),
-    "new_tenant": (Severity.MEDIUM, "AML.T0085", "AML.TA0009"),
-    "new_collection": (Severity.LOW, "AML.T0085", "AML.TA0009"),
-    "export": (Severity.MEDIUM, "AML.T0085", "AML.TA0010"),
-    "slow_reading": (Severity.MEDIUM, "AML.T0085", "AML.TA0010"),
-    "scraping": (Severity.MEDIUM, "AML.T0085", "AML.TA0010"),
-}
-"""Rule → severity, ATLAS technique and tactic."""
 
 
 class Config(BaseConfig, frozen=True):
@@ -85,18 +81,10 @@ class Config(BaseConfig, frozen=True):
     ] = 3
     more: Annotated[float, Meta(gt=1, description="times the usual reads or documents that are scraping")] = 3.0
     documents: Annotated[int, Meta(ge=10, description="documents shown to one principal that can be scraping")] = 100
-
-
-class _Notice(msgspec.Struct):
-    """What is to be said of an event."""
-
-    rule: str
-    title: str
-    key: tuple[str, ...]
-    collections: tuple[str, ...] = ()
-    facts: dict[str, Any] = {}
-    more: tuple[Entity, ...] = ()
-    start_ns: int = 0
+    entitlements: Annotated[tuple[Entitlement, ...], Meta(description="who may do what, declared")] = ()
+    deny_by_default: Annotated[
+        bool, Meta(description="whether what no entitlement allows is told, where any are declared")
+    ] = True
 
 
 class VectorAccess:
@@ -109,20 +97,23 @@ class VectorAccess:
         """Start without history."""
         self._config = config
         self._state = State()
+        self._entitled = Entitlements(config.entitlements, deny_by_default=config.deny_by_default)
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return what the batch shows; several findings of one key fold into one."""
         found: list[Finding] = []
+        self._state.audited = self._state.audited or is_audited(rows)
         for event in events(rows):
-            found += self._take(rows, event)
+            if not (event.explains and self._state.audited):
+                found += self._take(rows, event)
         found += _tenants.foreign_documents(rows, NAME)
         for scraped in self._state.coverage.look(rows, self._config.documents, self._config.more):
             event = Event(scraped.row, int(rows.times[scraped.row]), READ, scraped.principal, (scraped.collection,))
             facts = {"documents": scraped.documents, "usual": scraped.usual}
             title = f"{scraped.principal} has been shown {scraped.documents} documents of {scraped.collection}"
             key = (scraped.principal, scraped.collection, str(scraped.first_ns))
-            notice = _Notice("scraping", title, key, event.collections, facts, start_ns=scraped.first_ns)
-            found.append(self._finding(rows, event, notice))
+            notice = Notice("scraping", title, key, event.collections, facts, start_ns=scraped.first_ns)
+            found.append(told(rows, event, notice))
         return folded(found)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
@@ -146,6 +137,13 @@ class VectorAccess:
             return []
         if not event.principal:
             return []
+        refused = self._not_entitled(rows, event)
+        if event.traced:
+            return [*refused, *self._traced(rows, event)]
+        return [*refused, *self._audited(rows, event)]
+
+    def _audited(self, rows: Rows, event: Event) -> list[Finding]:
+        """Take in a line of an audit trail."""
         who = self._principal(event)
         if event.kind == REASON:
             return self._explained(rows, event, who)
@@ -155,11 +153,47 @@ class VectorAccess:
             return self._denied(rows, event, who)
         return self._allowed(rows, event, who)
 
+    def _traced(self, rows: Rows, event: Event) -> list[Finding]:
+        """Take in what an application did for somebody.
+
+        Refusals and reads after them count as in an audit trail; people come and go as they like, so their habits are
+        not followed, and a long silence is of low severity.
+        """
+        who, now = self._principal(event), event.at_ns
+        if event.kind == DENIED:
+            return self._denied(rows, event._replace(tenant=""), who)
+        found = []
+        silent_ns = now - who.last_ns if who.last_ns else 0
+        if silent_ns > self._config.dormant_days * _DAY_NS:
+            title, facts = f"{event.principal} speaks after a long silence", {"silent_s": silent_ns / _S}
+            notice = Notice("dormant_principal", title, (event.principal, str(now)), event.collections, facts)
+            notice.slight = True
+            found.append(told(rows, event, notice))
+        forced = [name for name in event.collections if event.verb == READ and self._is_forced(name, now, who)]
+        found += [self._foreign(rows, event, name, Collection(now, reads=1), who) for name in forced]
+        who.allowed += 1
+        who.last_ns = max(who.last_ns, now)
+        return found
+
+    def _not_entitled(self, rows: Rows, event: Event) -> list[Finding]:
+        """Tell what was let through although nobody declared that it may be, once a day."""
+        if not self._entitled or event.kind != ACCESS:
+            return []
+        found = []
+        for name in event.collections:
+            why = self._entitled.refusal(event.principal, name, event.tenant, event.verb)
+            if why:
+                title = f"{event.principal} may {event.verb} {name} although {why}"
+                key = (event.principal, name, event.verb, str(event.at_ns // _DAY_NS))
+                facts = {"verb": event.verb, "why": why, "tenant": event.tenant}
+                found.append(told(rows, event, Notice("entitlement_mismatch", title, key, (name,), facts)))
+        return found
+
     def _principal(self, event: Event) -> Principal:
-        known = self._state.principals
+        known, most = (self._state.traced, _MOST_TRACED) if event.traced else (self._state.principals, _MOST_PRINCIPALS)
         who = known.pop(event.principal, None) or Principal(event.at_ns)
         known[event.principal] = who
-        if len(known) > _MOST_PRINCIPALS:
+        if len(known) > most:
             del known[next(iter(known))]
         return who
 
@@ -195,12 +229,13 @@ class VectorAccess:
         in_burst = who.burst_end_ns and abs(event.at_ns - who.burst_end_ns) <= 10 * _S
         return [self._burst(rows, event, who)] if in_burst and event.collections else []
 
-    def _burst(self, rows: Rows, event: Event, who: Principal) -> Finding:
+    def _burst(self, rows: Rows, event: Event, who: Principal, *, inferred: bool = False) -> Finding:
         since = who.burst_ns - 10 * _S
         names = tuple(name for name, at in who.wanted.items() if at >= since)
         facts = {"refused": len(who.refused), "window_s": self._config.window_s}
+        facts |= {"collection_inferred": True} if inferred else {}
         title, key = f"{event.principal} is refused again and again", (event.principal, str(who.burst_ns))
-        return self._finding(rows, event, _Notice("refused_burst", title, key, names, facts, start_ns=who.burst_ns))
+        return told(rows, event, Notice("refused_burst", title, key, names, facts, start_ns=who.burst_ns))
 
     def _granted(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         linked = who.burst_end_ns and 0 <= event.at_ns - who.burst_end_ns <= self._config.linked_s * _S
@@ -218,7 +253,11 @@ class VectorAccess:
             f"{event.principal} gets a role after it was refused",
             (event.principal, *event.roles, str(event.at_ns)),
         )
-        return [self._finding(rows, event, _Notice("granted_after_refusals", title, key, names, facts, more))]
+        found = [told(rows, event, Notice("granted_after_refusals", title, key, names, facts, more))]
+        if names and not wanted:  # its refusals did not say what they were about: what it got is what it wanted
+            who.wanted = dict.fromkeys(names, who.burst_end_ns)
+            found.append(self._burst(rows, event, who, inferred=True))
+        return found
 
     def _allowed(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         state, now = self._state, event.at_ns
@@ -250,14 +289,12 @@ class VectorAccess:
                 title = f"{event.principal} comes with a {kind} that it never had: {value[:100]}"
                 key = (event.principal, kind, value[:200])
                 more = (Entity(kind, value[:200]),) if kind != "address" else ()
-                found.append(
-                    self._finding(rows, event, _Notice(f"new_{kind}", title, key, event.collections, {}, more))
-                )
+                found.append(told(rows, event, Notice(f"new_{kind}", title, key, event.collections, {}, more)))
         if event.verb == EXPORT and event.kind != DENIED and surprises(who, EXPORT, EXPORT, settled, 0):
-            notice = _Notice(
+            notice = Notice(
                 "export", f"{event.principal} makes its first backup", (event.principal,), event.collections
             )
-            found.append(self._finding(rows, event, notice))
+            found.append(told(rows, event, notice))
         return found
 
     def _read(self, rows: Rows, event: Event, who: Principal, name: str) -> list[Finding]:
@@ -277,35 +314,37 @@ class VectorAccess:
         known.flagged = known.flagged or (known.unusual and known.reads >= self._config.bulk_reads)
         if not known.flagged:
             return self._slowly(rows, event, known, name)
-        facts = {"reads": known.reads, "first_read_ns": known.first_ns, "refused_before": name in who.wanted}
-        title, key = f"{event.principal} reads {name}, which was not its own", (event.principal, name)
-        notice = _Notice("foreign_collection_read", title, key, (name,), facts, start_ns=known.first_ns)
-        found = [self._finding(rows, event, notice)]
+        found = [self._foreign(rows, event, name, known, who)]
         found += [self._change(rows, event._replace(at_ns=at), (name,)) for at in who.unexplained]
         who.unexplained = []
         return found
+
+    def _foreign(self, rows: Rows, event: Event, name: str, known: Collection, who: Principal) -> Finding:
+        facts = {"reads": known.reads, "first_read_ns": known.first_ns, "refused_before": name in who.wanted}
+        title, key = f"{event.principal} reads {name}, which was not its own", (event.principal, name)
+        notice = Notice("foreign_collection_read", title, key, (name,), facts, start_ns=known.first_ns)
+        return told(rows, event, notice)
 
     def _slowly(self, rows: Rows, event: Event, known: Collection, name: str) -> list[Finding]:
         """Tell the first reads of a collection that is new to somebody with habits, and hours of much more reading."""
         key: tuple[str, ...] = (event.principal, name)
         if known.unusual and known.reads == _FEW:
             title = f"{event.principal} begins to read {name}"
-            notice = _Notice("new_collection", title, key, (name,), {"reads": known.reads}, start_ns=known.first_ns)
-            return [self._finding(rows, event, notice)]
+            notice = Notice("new_collection", title, key, (name,), {"reads": known.reads}, start_ns=known.first_ns)
+            return [told(rows, event, notice)]
         if not (reads := more_than_ever(known, event.at_ns, self._config.more, self._config.bulk_reads)):
             return []
         title = f"{event.principal} reads {name} for hours, more than it ever did"
         day = str(event.at_ns // _DAY_NS)
-        notice = _Notice(
-            "slow_reading", title, (*key, day), (name,), {"reads": reads}, start_ns=event.at_ns - _THREE_NS
-        )
-        return [self._finding(rows, event, notice)]
+        notice = Notice("slow_reading", title, (*key, day), (name,), {"reads": reads}, start_ns=event.at_ns - _THREE_NS)
+        return [told(rows, event, notice)]
 
     def _is_forced(self, name: str, now: int, who: Principal) -> bool:
         """Return whether a first read follows refusals, or a grant that followed refusals."""
         linked_ns = self._config.linked_s * _S
         after_burst = who.burst_end_ns and 0 <= now - who.burst_end_ns <= linked_ns and name in who.wanted
-        after_grant = who.granted_ns and 0 <= now - who.granted_ns <= linked_ns and name in who.granted
+        opened = not who.granted or name in who.granted  # what a role opens is not always known
+        after_grant = who.granted_ns and 0 <= now - who.granted_ns <= linked_ns and opened
         return bool(after_burst or after_grant)
 
     def _awake(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
@@ -320,8 +359,8 @@ class VectorAccess:
         title = f"{event.principal} speaks for the first time, or after a long silence"
         facts = {"silent_s": round(max(0.0, silent_s), 1)}
         key = (event.principal, str(who.awake_ns))
-        notice = _Notice("dormant_principal", title, key, event.collections, facts, start_ns=who.awake_ns)
-        return [self._finding(rows, event, notice)]
+        notice = Notice("dormant_principal", title, key, event.collections, facts, start_ns=who.awake_ns)
+        return [told(rows, event, notice)]
 
     def _is_unusual(self, now: int, who: Principal) -> bool:
         """Return whether this access ends a silence that others of the same history do not have."""
@@ -351,40 +390,7 @@ class VectorAccess:
         what = "deletion" if event.verb == DELETE else "change"
         title, key = f"{event.principal} is refused a {what}", (event.principal, str(event.at_ns))
         facts = {"collection_inferred": not event.collections}
-        return self._finding(rows, event, _Notice("forbidden_change", title, key, names, facts))
-
-    def _finding(self, rows: Rows, event: Event, notice: _Notice) -> Finding:
-        severity, technique, tactic = _SAID[notice.rule]
-        whom = [Entity("user", event.principal)]
-        whom += [Entity("collection", name) for name in notice.collections[:MAX_EVIDENCE]]
-        whom += notice.more
-        if event.address:
-            whom.append(Entity("address", event.address))
-        at_ns = event.at_ns
-        return Finding(
-            NAME,
-            notice.rule,
-            notice.title,
-            severity,
-            notice.key,
-            min(notice.start_ns or at_ns, at_ns),
-            at_ns,
-            at_ns,
-            1.0,
-            tuple(whom),
-            (_shown(rows, event.row),),
-            (*_LLM, _ATLAS + technique),
-            tactic,
-            notice.facts,
-        )
-
-
-def _shown(rows: Rows, index: int) -> Evidence:
-    """Return the record as evidence: its body, or its attributes where the body is empty."""
-    record = rows.record(index)
-    body = record.get("body")
-    text = body if isinstance(body, str) and body else msgspec.json.encode(record.get("attributes", {})).decode()
-    return proof(rows, index, "body", text)
+        return told(rows, event, Notice("forbidden_change", title, key, names, facts))
 
 
 def build(config: Config) -> VectorAccess:

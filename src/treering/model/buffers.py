@@ -98,10 +98,14 @@ def codes_from_arrow(array: Array) -> tuple[Any, list[str]]:
     codes = _view(held.buffers[1], (held.offset + held.length) * 4, capsules).view(np.int32)[held.offset :].copy()
     if encoded.null_count:
         codes[~_present(held, capsules)] = -1
-    numbers, first = np.unique(codes, return_index=True)
-    texts = array.take(Array.from_numpy(first[numbers >= 0].astype(np.int64))).to_pylist()
-    dense = np.full(int(numbers.max(initial=-1)) + 2, -1, dtype=np.int32)  # the last one is for null
-    dense[numbers[numbers >= 0]] = np.arange(len(texts))
+    first = np.full(int(codes.max(initial=-1)) + 2, -1, dtype=np.int64)  # the last one is for null
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    used = np.flatnonzero(first[:-1] >= 0)
+    texts = array.take(Array.from_numpy(first[used])).to_pylist()
+    if len(used) == len(first) - 1:
+        return codes, list(texts)
+    dense = np.full(len(first), -1, dtype=np.int32)
+    dense[used] = np.arange(len(used))
     return dense[codes], list(texts)
 
 

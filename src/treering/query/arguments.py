@@ -6,6 +6,7 @@ double and a date or time where one is needed; a number never becomes a text by 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from treering.core.errors import UserError
@@ -17,6 +18,7 @@ from treering.query.types import Type
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-\d{2}")
 _NEEDS = {
     "number": "a number",
     "integer": "a whole number",
@@ -26,6 +28,7 @@ _NEEDS = {
     "timestamp": "a timestamp",
     "day": "a date",
     "clock": "a time",
+    "daytime": "a time",
     "time": "a time",
     "array": "an array",
     "any": "a value",
@@ -65,11 +68,12 @@ def _converted(kind: str, value: Typed, context: Context) -> Typed | None:
     return value if source in accepted[kind] else None
 
 
-# What a text becomes. The first three kinds leave an instant of any type as it is.
+# What a text becomes. The first four kinds leave an instant of any type as it is.
 _TEXT_AS = {
     "datetime": Type.TIMESTAMP,
     "day": Type.DATE,
     "clock": Type.TIME,
+    "daytime": Type.TIME,
     "timestamp": Type.TIMESTAMP,
     "time": Type.TIME,
 }
@@ -77,12 +81,14 @@ _TEXT_AS = {
 
 def _instant(kind: str, value: Typed, context: Context) -> Typed | None:
     target = _TEXT_AS[kind]
-    if value.type is target or (kind in {"datetime", "day", "clock"} and value.type in INSTANTS):
+    if value.type is target or (kind in {"datetime", "day", "clock", "daytime"} and value.type in INSTANTS):
         return value
     if value.type is Type.UNDEFINED:
         return Typed(sql_cast(value.sql, target, safe=True), target)
     if value.type is not Type.STRING and value.type not in INSTANTS:
         return None
+    if kind == "daytime" and isinstance(value.value, str) and _DATE.fullmatch(value.value):
+        return coerce.implicit(value, Type.DATE, context.now_ns)
     return coerce.implicit(value, target, context.now_ns)
 
 

@@ -129,7 +129,7 @@ class Compiler:
         source = Source(name, streams, schema, select)
         source.start_ns, source.end_ns = self.time_range
         self.sources.append(source)
-        columns = {field.name: self._field_column(source, field) for field in schema}
+        columns = {field.name: self._field_column(source, field) for field in _placed(schema)}
         metadata = {name: _metadata(source, name, kind) for name, kind in METADATA.items()}
         metadata |= {field.name: columns.pop(field.name) for field in schema if "own" in field.options}
         sequence = _metadata(source, SEQUENCE, Type.BIGINT)
@@ -137,7 +137,8 @@ class Compiler:
 
     def _field_column(self, source: Source, field: FieldType) -> Column:
         target = source.schema.get(field.path) if field.type == "alias" and field.path else field
-        target = target or field
+        if target is None:
+            raise UserError(f"alias field [{field.name}] refers to unresolved path [{field.path}]")
         kind = type_of(target)
         many = target.holds_lists and kind not in coerce.DOCUMENTS and kind not in coerce.INSTANTS
         return Column(f"{source.name}.{target.name}", kind, None, source, target, target.name, many)
@@ -276,6 +277,12 @@ class Compiler:
         return Query(select, scans, shown, groups=groups.Offer(select, self.sources))
 
 
+def _placed(schema: StreamSchema) -> list[FieldType]:
+    """Return the fields in the order of their mapping; members of an object come by name, as the node keeps them."""
+    tops = {name: place for place, name in enumerate(dict.fromkeys(field.name.split(".")[0] for field in schema))}
+    return sorted(schema, key=lambda field: (tops[field.name.split(".")[0]], field.name.split(".")))
+
+
 def _restored(relation: Relation) -> Iterator[exp.Ordered]:
     """Yield the keys of the order that the answer comes in again, as far as they are still among the columns."""
     shown = {column.ref for column in relation.columns.values()}
@@ -322,8 +329,14 @@ def scan(source: Source) -> Scan:
     words = tuple(source.sought) if sought else ()
     return Scan(
         source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest,
-        every(source.filters), source.first, source.keys, source.per, sought, words,
+        every(source.filters), source.first, source.keys, source.per, sought, words, _demands(source, plain),
     )  # fmt: skip
+
+
+def _demands(source: Source, conditions: Sequence[exp.Expression]) -> tuple[exp.Expression, ...]:
+    """Return the conditions of which something is known that a store may find out by itself."""
+    told = [condition for condition in conditions if any("leaf" in node.meta for node in condition.walk())]
+    return tuple(_own(source, condition) for condition in told if not _asks(condition))
 
 
 def _sought(source: Source) -> tuple[str, ...]:

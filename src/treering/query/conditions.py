@@ -19,8 +19,8 @@ from treering.query.lucene import (
     Wildcard,
     Words,
     is_text,
-    least_of,
 )
+from treering.query.minimum import least_of
 from treering.query.required import required
 from treering.query.syntax import Between, Binary, Call, In, IsNull, Literal, Name, Node, Relevance, Unary
 from treering.query.types import Type
@@ -32,6 +32,7 @@ from treering.stage.condition import (
     TRUE,
     Condition,
     Constant,
+    Either,
     Every,
     Gap,
     HasForm,
@@ -65,6 +66,24 @@ def of_node(relation: Relation, node: Node, compiler: Compiler) -> Condition:
 def of_query(query: Query, lowering: Lowering) -> Condition:
     """Return the condition that a full-text query is."""
     return _Reader(lowering.relation, lowering.compiler).query(query, lowering)
+
+
+def is_of_texts(condition: Condition) -> bool:
+    """Whether a condition asks for words or parts of texts, and for nothing else than texts."""
+    match condition:
+        case Every() | Either():
+            return any(map(is_of_texts, condition.parts)) and all(
+                is_of_texts(part) or isinstance(part, OneOf) for part in condition.parts
+            )
+        case Known():
+            return is_of_texts(condition.part)
+        case _:
+            return isinstance(condition, HasWords | HasForm)
+
+
+def of_texts(query: Words | Wildcard, columns: Sequence[Column], lowering: Lowering) -> Condition:
+    """Return the condition that a query of words over one of `columns` is."""
+    return _Reader(lowering.relation, lowering.compiler).of_texts(query, columns)
 
 
 def stored(relation: Relation, column: Column | None) -> bool:
@@ -272,6 +291,9 @@ class _Reader:
         together = Known(either(self._known(column, self._asked(query, column)) for column in texts))
         others = [self._known(column, self._asked(query, column)) for column in columns if column not in texts]
         return either([together, *others])
+
+    def of_texts(self, query: Words | Wildcard, columns: Sequence[Column]) -> Condition:
+        return either(self._known(column, self._asked(query, column)) for column in columns)
 
     def _asked(self, query: Words | Wildcard, column: Column) -> Condition:
         if isinstance(query, Words):

@@ -7,11 +7,13 @@ Hashes as in java.lang (`String`, `Integer`, `Long`, `Double`, `Boolean`) and `j
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import coerce
+from treering.query import coerce, members
 from treering.query.template import literal, sql
 from treering.query.types import Type
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from treering.query.function import Typed
+    from treering.query.relation import Column
 
 _WORD = 0xFFFFFFFF
 _NARROW = (Type.TINYINT, Type.SMALLINT, Type.INT)
@@ -42,6 +45,15 @@ def bucket(keys: Sequence[Typed], count: exp.Expression, *, start: int) -> exp.E
     return sql("xor(:h, :h >> 16) & (:s - 1)", h=found, s=size)
 
 
+def printed(value: Typed, column: Column | None) -> Typed:
+    """Return the value of a nested field with the dates in it as they are answered, which is what is hashed."""
+    if column is None or column.field is None or column.field.type != "nested" or column.path:
+        return value
+    dates = json.dumps(list(members.formats(column.field)))
+    shown = sql("CAST(ppl_documents(CAST(:x AS VARCHAR), :f) AS JSON)", x=value.sql, f=literal(dates))
+    return replace(value, sql=shown)
+
+
 def of_partitions(keys: Sequence[Typed]) -> exp.Expression | None:
     """Return the bucket of each row's partition, where windows over `keys` make the partitions; None without hashes."""
     together = exp.Anonymous(this="row", expressions=[key.sql.copy() for key in keys])
@@ -59,5 +71,5 @@ def _hash(key: Typed) -> exp.Expression | None:
     if key.type in {Type.DOUBLE, Type.FLOAT}:
         return sql("coalesce(ppl_double_hash(CAST(:x AS DOUBLE)), 0)", x=key.sql)
     if key.type in coerce.DOCUMENTS:
-        return None
+        return sql("coalesce(ppl_document_hash(CAST(:x AS VARCHAR)), 0)", x=key.sql)
     return sql("coalesce(ppl_text_hash(:x), 0)", x=coerce.text_of(key))

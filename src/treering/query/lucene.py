@@ -7,7 +7,6 @@ value; a value that a field's type cannot have matches nothing. No field means a
 from __future__ import annotations
 
 import contextlib
-import functools
 import ipaddress
 import re
 from abc import ABC, abstractmethod
@@ -19,14 +18,18 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.query import addresses, analyzer, coerce, instants
 from treering.query.function import Typed
+from treering.query.logic import all_of, any_of, at_least, known
+from treering.query.minimum import least_of
 from treering.query.scope import as_list, column_value
 from treering.query.types import SQL, Type
+from treering.stage.condition import Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from treering.query.compiler import Compiler
     from treering.query.relation import Column, Relation
+    from treering.stage.condition import Condition
     from treering.stage.store import Tokens
 
 _AUTO = 9
@@ -145,15 +148,28 @@ class Lowering:
             case Range():
                 return any_of([self._range(query, column) for column in self.columns(query.field)])
             case Words():
-                with self._seeking(query):
-                    texts, others = _parted(self.columns(query.field), together=_of_one_word(query))
-                    tests = [self._text_words(query, text) for text in texts]
-                    return any_of([*tests, *(self._words(query, column) for column in others)])
+                return self._of_columns(query, self._words, together=_of_one_word(query))
             case Wildcard():
-                with self._seeking(query):
-                    texts, others = _parted(self.columns(query.field), together=query.pattern.strip("*") != "")
-                    tests = [_text_wildcard(query, text) for text in texts]
-                    return any_of([*tests, *(self._wildcard(query, column) for column in others)])
+                return self._of_columns(query, self._wildcard, together=query.pattern.strip("*") != "")
+
+    def _of_columns(
+        self, query: Words | Wildcard, ask: Callable[[Any, Column], exp.Expression], *, together: bool
+    ) -> exp.Expression:
+        """Return whether one of the columns matches; a test of texts says what it means."""
+        from treering.query import conditions
+
+        with self._seeking(query):
+            texts, others = _parted(self.columns(query.field), together=together)
+            tests = []
+            if texts:
+                joined = _joined(texts)
+                test = self._text_words(query, joined) if isinstance(query, Words) else _text_wildcard(query, joined)
+                tests.append(_meaning(test, conditions.of_texts(query, texts, self)))
+            for column in others:
+                test = ask(query, column)
+                is_string = column.type is Type.STRING
+                tests.append(_meaning(test, conditions.of_texts(query, [column], self)) if is_string else test)
+            return any_of(tests)
 
     @contextlib.contextmanager
     def _seeking(self, query: Words | Wildcard) -> Iterator[None]:
@@ -198,7 +214,7 @@ class Lowering:
         if by["should"] and least == 1:
             parts.append(any_of(by["should"]))
         elif by["should"] and least > 1:
-            parts.append(_at_least(by["should"], least))
+            parts.append(at_least(by["should"], least))
         parts.extend(exp.Not(this=known(test)) for test in by["not"])
         return all_of(parts)
 
@@ -222,7 +238,7 @@ class Lowering:
         if query.operator == "and":
             return all_of(tests)
         least = least_of(query.least, len(tests))
-        return any_of(tests) if least <= 1 else _at_least(tests, least)
+        return any_of(tests) if least <= 1 else at_least(tests, least)
 
     def _word(self, lowered: exp.Expression, term: str, query: Words) -> exp.Expression:
         edits = query.fuzzy if query.fuzzy < _AUTO else sum(len(term) >= letters for letters in query.auto)
@@ -288,7 +304,13 @@ def _of_one_word(query: Words) -> bool:
     return len(query.words()) == 1 or (query.operator == "or" and not query.quoted and not query.least)
 
 
-def _parted(columns: Sequence[Column], *, together: bool) -> tuple[list[exp.Expression], list[Column]]:
+def _meaning(test: exp.Expression, condition: Condition) -> exp.Expression:
+    """Return a test that says what it means."""
+    test.meta["leaf"] = Meaning(condition)
+    return test
+
+
+def _parted(columns: Sequence[Column], *, together: bool) -> tuple[list[Column], list[Column]]:
     """Return texts to be asked as one, and the other columns.
 
     The engine compiles a regular expression anew for each place it stands in, at some milliseconds each: asked one by
@@ -297,9 +319,12 @@ def _parted(columns: Sequence[Column], *, together: bool) -> tuple[list[exp.Expr
     texts = [column for column in columns if column.type is Type.STRING and is_text(column)]
     if not together or len(texts) < 2:
         return [], list(columns)
+    return texts, [column for column in columns if column not in texts]
+
+
+def _joined(texts: Sequence[Column]) -> exp.Expression:
     separator = exp.Literal.string(" \u0001 ")
-    joined = exp.Anonymous(this="concat_ws", expressions=[separator, *(whole_text(column) for column in texts)])
-    return [joined], [column for column in columns if column not in texts]
+    return exp.Anonymous(this="concat_ws", expressions=[separator, *(whole_text(column) for column in texts)])
 
 
 def _text_wildcard(query: Wildcard, text: exp.Expression) -> exp.Expression:
@@ -353,56 +378,5 @@ def _parsed(text: str, kind: Type) -> Typed | None:  # noqa: PLR0911  one branch
     return None
 
 
-def least_of(text: str, count: int) -> int:
-    """Return how many of `count` optional clauses must match by a `minimum_should_match` such as `2`, `-1`, `75%`.
-
-    Conditional forms (`2<-25% 9<-3`) take the last part whose number is below `count`.
-    """
-    if "<" in text:
-        chosen = str(count)
-        for part in text.split():
-            above, _, rest = part.partition("<")
-            if above.isdecimal() and count > int(above):
-                chosen = rest
-        text = chosen
-    found = re.fullmatch(r"(-?\d+)(%?)", text.strip())
-    if found is None:
-        return 1
-    number = int(found[1])
-    if found[2]:
-        share = int(count * abs(number) / 100)
-        number = share if number >= 0 else count - share
-    elif number < 0:
-        number = count + number
-    return max(1, min(number, count)) if text.strip() != "0" else 1
-
-
 def _not_null(column: Column) -> exp.Expression:
     return exp.Paren(this=exp.Not(this=exp.Paren(this=exp.Is(this=column.raw, expression=exp.Null()))))
-
-
-def known(test: exp.Expression) -> exp.Expression:
-    """Return the test with NULL counting as not."""
-    return exp.Coalesce(this=test, expressions=[exp.false()])
-
-
-def any_of(tests: list[exp.Expression]) -> exp.Expression:
-    """Return that one of the tests holds; none of none does."""
-    tests = [test for test in tests if not (isinstance(test, exp.Boolean) and not test.this)]
-    if not tests:
-        return exp.false()
-    return exp.Paren(this=functools.reduce(lambda a, b: exp.Or(this=a, expression=b), tests))
-
-
-def all_of(tests: list[exp.Expression]) -> exp.Expression:
-    """Return that all tests hold."""
-    tests = [test for test in tests if not (isinstance(test, exp.Boolean) and test.this)]
-    if not tests:
-        return exp.true()
-    return exp.Paren(this=functools.reduce(lambda a, b: exp.And(this=a, expression=b), tests))
-
-
-def _at_least(tests: list[exp.Expression], least: int) -> exp.Expression:
-    counts = [coerce.sql_cast(known(test), Type.INT) for test in tests]
-    total = functools.reduce(lambda a, b: exp.Add(this=a, expression=b), counts)
-    return exp.GTE(this=exp.Paren(this=total), expression=exp.Literal.number(least))

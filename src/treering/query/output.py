@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from treering.model.times import format_ns
 from treering.query import coerce, members
+from treering.query.template import sql
 from treering.query.types import SQL, Type
 from treering.stage.store import ResultColumn
 
@@ -35,7 +36,10 @@ def expression(column: Column) -> exp.Expression:
     if column.many:
         return coerce.sql_cast(raw, "VARCHAR")
     match column.type:
-        case Type.DATE | Type.TIME | Type.INTERVAL:
+        case Type.DATE:
+            # The year before 1 is 0, as java.time has it.
+            return sql(r"regexp_replace(CAST(:x AS VARCHAR), '^0001(.*) \(BC\)$', '0000\1')", x=raw)
+        case Type.TIME:
             return coerce.sql_cast(raw, "VARCHAR")
         case Type.DOUBLE | Type.FLOAT:
             return coerce.sql_cast(raw, Type.DOUBLE)

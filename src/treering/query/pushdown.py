@@ -17,6 +17,7 @@ from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
 from treering.query.required import required
 from treering.query.syntax import Between, Binary, Call, In, Literal, Name, Node, Relevance
 from treering.query.types import Type
+from treering.stage.condition import Meaning
 from treering.stage.store import Tokens
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def absorb(relation: Relation, node: Node, condition: exp.Expression, compiler: 
     source = _source(relation)
     if source is None:
         return
-    source.demand(condition, conditions.of_node(relation, node, compiler))
+    meaning = conditions.of_node(relation, node, compiler)
+    if conditions.is_of_texts(meaning):
+        condition.meta["leaf"] = Meaning(meaning)
+    source.demand(condition, meaning)
     hint(relation, node, compiler)
 
 
@@ -50,7 +54,7 @@ def hint(relation: Relation, node: Node, compiler: Compiler) -> None:
     source = _source(relation)
     if source is None:
         return
-    for part in _conjuncts(node):
+    for part in conjuncts(node):
         _bound(relation, source, part, compiler.now_ns)
         if (tokens := _tokens(relation, part, compiler)) is not None:
             source.tokens.append(tokens)
@@ -104,10 +108,11 @@ def _stored_time(column: Column | None) -> bool:
 # Conditions of `where`
 
 
-def _conjuncts(node: Node) -> Iterable[Node]:
+def conjuncts(node: Node) -> Iterable[Node]:
+    """Yield the conditions all of which have to be true for one to be."""
     if isinstance(node, Binary) and node.op == "and":
-        yield from _conjuncts(node.left)
-        yield from _conjuncts(node.right)
+        yield from conjuncts(node.left)
+        yield from conjuncts(node.right)
     else:
         yield node
 

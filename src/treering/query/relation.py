@@ -91,6 +91,7 @@ class Source:
 
     def demand(self, condition: exp.Expression, meaning: Condition = ANYTHING) -> None:
         """Take in a condition that every wanted row satisfies, and what it means where that has a form of ours."""
+        condition.meta["demand"] = f"{self.name}.{len(self.conditions)}"
         self.conditions.append(condition)
         self.filters.append(meaning)
 

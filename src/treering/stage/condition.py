@@ -138,6 +138,20 @@ Condition: TypeAlias = (
 )
 
 
+class Meaning:
+    """What a node of SQL means, to be kept with it; copies of the node share it."""
+
+    __slots__ = ("condition",)
+
+    def __init__(self, condition: Condition) -> None:
+        """Mean `condition`."""
+        self.condition = condition
+
+    def __deepcopy__(self, memo: object) -> Meaning:
+        """Return itself: it never changes."""
+        return self
+
+
 def every(parts: Iterable[Condition]) -> Condition:
     """Return that all parts are true, without those that always are."""
     kept = tuple(dict.fromkeys(part for part in parts if part != TRUE))

@@ -65,6 +65,10 @@ class Scan:
     said. With `first` set, of the rows for which it is true only that many are needed, the first ones in the order of
     `keys` and then of `_seq`; with `per`, so many of each combination of the values of these fields, and none that
     lacks one of them.
+
+    `demands` are conditions over the scan's own columns that every needed row satisfies. Nodes in them have their
+    meaning as `meta["leaf"]`, a `treering.stage.condition.Meaning`. A store that sees to a demand by itself puts true
+    in its place in the query's SQL, where the node has the same `meta["demand"]`.
     """
 
     streams: tuple[str, ...]
@@ -80,6 +84,7 @@ class Scan:
     per: tuple[str, ...] = ()
     sought: tuple[str, ...] = ()
     sought_for: tuple[Tokens, ...] = ()
+    demands: tuple[exp.Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ ROCKET = "🚀 go"
 CASES = [
     (("concat", "a", "b", "c"), "abc", T),
     (("concat", "a", (T, None)), None, T),
-    (("concat_ws", "-", "a", (T, None), "c"), None, T),
+    (("concat_ws", "-", "a", (T, None), "c"), "a-c", T),
+    (("concat_ws", "-", "a", (T, None)), "a-", T),
     (("concat_ws", (T, None), "a"), None, T),
     (("length", ""), 0, "int"),
     (("length", "é"), 1, "int"),

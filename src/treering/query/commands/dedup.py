@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import aggregates, chain, printer, windows
+from treering.query import aggregates, chain, hashorder, printer, windows
 from treering.query.lexer import Kind
 from treering.query.relation import Order, aliased, named
 from treering.query.scope import Scope
+from treering.query.types import Type
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
-    from treering.query.relation import Relation
+    from treering.query.relation import Column, Relation
     from treering.query.syntax import Name
 
 NAMES = ("dedup",)
@@ -51,11 +52,12 @@ class Dedup:
         """Number the rows of each combination and keep the first ones."""
         scope = Scope(relation, compiler)
         # The index keeps the first rows in ascending order; the engine, with windows over a hash table.
-        ours = self.keep_empty or not relation.indexed or any(scope.column(name).path for name in self.names)
+        ours = self.keep_empty or not relation.indexed or any(_inside(scope.column(name)) for name in self.names)
         hashed = ours and not self.consecutive and not relation.order
         if hashed:
             written = {name.name: name for name in self.names}
-            keys = [scope.typed(written[name]) for name in windows.placed(written, relation)]
+            placed = [written[name] for name in windows.placed(written, relation)]
+            keys = [hashorder.printed(scope.typed(name), scope.column(name)) for name in placed]
             relation = windows.by_groups(relation, keys, compiler)
         values = [scope.column(name).raw for name in self.names]
         missing = [exp.Paren(this=exp.Is(this=value.copy(), expression=exp.Null())) for value in values]
@@ -100,6 +102,11 @@ class Dedup:
             this=exp.Anonymous(this="count_if", expressions=[named(flag)]), order=exp.Order(expressions=relation.keys())
         )
         return replace(relation, sql=relation.wrapped(aliased(total, run))), named(run)
+
+
+def _inside(column: Column) -> bool:
+    """Whether the column is a document or in one, which the index cannot compare."""
+    return bool(column.path) or column.type is Type.ARRAY
 
 
 def _stored_order(relation: Relation) -> Relation:

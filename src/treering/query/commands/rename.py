@@ -47,6 +47,11 @@ class Rename:
                     "both names of a rename need the same number of *",
                     where=compiler.where((old.place[0], new.place[1])),
                 )
+            member = None if "*" in old.name or old.name in relation.columns else compiler.column(relation, old.name)
+            if member is not None and member.path:
+                # A member of a document gets a column of its own.
+                relation = relation.with_columns({**relation.columns, new.name: member})
+                continue
             relation = relation.with_columns(_renamed(relation, old.name, new.name))
         return relation
 

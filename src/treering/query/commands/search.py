@@ -13,6 +13,7 @@ Example:
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -143,10 +144,21 @@ class Search:
 
 
 def lucene(terms: Terms, now_ns: int) -> Query:
-    """Return the full-text query that a search expression means."""
-    return querystring.combine(
-        [(word, isinstance(term, Not), _query(_bare(term), now_ns)) for word, term in terms.parts]
-    )
+    """Return the full-text query that a search expression means: `not` binds before `or`, and `or` before `and`."""
+    runs: list[tuple[bool, Query]] = []
+    for word, term in terms.parts:
+        operand = (isinstance(term, Not), _query(_bare(term), now_ns))
+        if word == "or":
+            runs[-1] = _joined("or", runs[-1], operand)
+        else:
+            runs.append(operand)
+    whole = functools.reduce(lambda left, right: _joined("and", left, right), runs)
+    return querystring.combine([("", *whole)])
+
+
+def _joined(word: str, left: tuple[bool, Query], right: tuple[bool, Query]) -> tuple[bool, Query]:
+    """Return two operands, each with whether it is negated, as the engine joins them: in parentheses of their own."""
+    return False, querystring.combine([("", *left), (word, *right)])
 
 
 def _bare(term: Term) -> Term:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import aggregates, hashorder, lexer, listed, printer, ranged, spans, windows
+from treering.query import aggregates, coerce, hashorder, lexer, listed, printer, ranged, spans, windows
 from treering.query.aggregates import Aggregate
 from treering.query.function import Typed
 from treering.query.relation import Column, Order, Relation, aliased, computed
@@ -71,7 +71,8 @@ class Stats:
         values = [
             (each.column, aggregates.lower(each, relation, compiler, indexed=indexed)) for each in self.aggregates
         ]
-        keys = [(group.column, Scope(relation, compiler).typed(group.node)) for group in groups]
+        keys = [(group.column, _key(group.node, relation, compiler)) for group in groups]
+        indexed = indexed and not any(key.type in coerce.DOCUMENTS for _, key in keys)
         if indexed:
             relation, items = listed.apart(relation, [group.node for group in groups], compiler)
             keys = [(name, items.get(place, value)) for place, (name, value) in enumerate(keys)]
@@ -97,6 +98,11 @@ class Stats:
         result = replace(result, columns=kept)
         result = ranged.ordered(result, turned, [*numbers[found_spans:], *numbers[:found_spans]], starts, compiler)
         return replace(result, unasked=True)
+
+
+def _key(node: Node, relation: Relation, compiler: Compiler) -> Typed:
+    column = compiler.column(relation, node.name) if isinstance(node, Name) else None
+    return hashorder.printed(Scope(relation, compiler).typed(node), column)
 
 
 def _ranged(node: Node, relation: Relation, compiler: Compiler) -> Column | None:

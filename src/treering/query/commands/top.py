@@ -72,7 +72,10 @@ class Top:
         scope = Scope(relation, compiler)
         if self.count_field in relation.columns:
             raise UserError(f"the field {self.count_field!r} exists", hint="name another one with countfield='…'")
-        keys = [(name.name, scope.typed(name)) for name in (*self.by, *self.names)]
+        keys = [
+            (name.name, hashorder.printed(scope.typed(name), compiler.column(relation, name.name)))
+            for name in (*self.by, *self.names)
+        ]
         if relation.indexed:
             relation, items = listed.apart(relation, (*self.by, *self.names), compiler)
             keys = [(name, items.get(place, value)) for place, (name, value) in enumerate(keys)]
@@ -81,7 +84,8 @@ class Top:
         relation = grouped(relation, compiler, [(self.count_field, count)], keys, required)
         columns = list(relation.columns.items())
         total, outer, inner = columns[0], columns[1 : 1 + len(self.by)], columns[1 + len(self.by) :]
-        ranked = [Order(total[1], self.descending, not self.descending)]
+        relation, tied = _documents(relation, [column for _, column in inner], compiler)
+        ranked = [Order(total[1], self.descending, not self.descending), *tied]
         ranked += [Order(column, nulls_first=bool(outer)) for _, column in inner if SQL[column.type] != "JSON"]
         number = exp.Window(
             this=exp.RowNumber(),
@@ -98,6 +102,18 @@ class Top:
         # The groups come in the order of a hash table, those of one bucket ascending.
         order = [Order(Column(place, Type.BIGINT)), *(Order(column) for _, column in outer), *ranked]
         return replace(relation.ordered(order), columns=dict(shown))
+
+
+def _documents(relation: Relation, keys: list[Column], compiler: Compiler) -> tuple[Relation, list[Order]]:
+    """Return the relation and what orders groups of documents, which the index cannot make: a hash table."""
+    if not any(SQL[key.type] == "JSON" for key in keys):
+        return relation, []
+    number = exp.Window(this=exp.Count(this=exp.Star()))
+    place = hashorder.bucket([column_value(key) for key in keys], number, start=1)
+    if place is None:
+        return relation, []
+    ref = compiler.fresh()
+    return replace(relation, sql=relation.wrapped(aliased(place, ref))), [Order(Column(ref, Type.BIGINT))]
 
 
 def parse(parser: Parser) -> Top:

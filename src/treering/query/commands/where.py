@@ -37,12 +37,14 @@ class Where:
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Keep the rows for which the condition is true."""
-        condition = Scope(relation, compiler).condition(self.condition)
-        if relation.plain:
-            pushdown.absorb(relation, self.condition, condition, compiler)
-        found = relation.where(condition)
+        for part in pushdown.conjuncts(self.condition):
+            condition = Scope(relation, compiler).condition(part)
+            if relation.plain:
+                pushdown.absorb(relation, part, condition, compiler)
+            relation = relation.where(condition)
         # What a subsearch decides, the index cannot aggregate: it is a join there.
-        return replace(found, cut=True) if any(isinstance(node, Subsearch) for node in walk(self.condition)) else found
+        asks = any(isinstance(node, Subsearch) for node in walk(self.condition))
+        return replace(relation, cut=True) if asks else relation
 
 
 def parse(parser: Parser) -> Where:

@@ -251,7 +251,7 @@ class Choices(Buckets):
 
 
 def _or(tests: Sequence[exp.Expression]) -> exp.Expression:
-    from treering.query.lucene import any_of, known
+    from treering.query.logic import any_of, known
 
     return any_of([known(test) for test in tests])
 

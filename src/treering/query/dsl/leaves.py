@@ -14,7 +14,8 @@ from sqlglot import exp
 
 from treering.core.errors import UserError
 from treering.query import analyzer, naming, regexes
-from treering.query.lucene import Leaf, Lowering, Query, any_of, is_text, whole_text
+from treering.query.logic import any_of
+from treering.query.lucene import Leaf, Lowering, Query, is_text, whole_text
 from treering.query.pushdown import either, every, of_query, pieces
 from treering.query.scope import as_list
 from treering.query.types import Type

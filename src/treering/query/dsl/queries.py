@@ -9,7 +9,8 @@ from treering.core.errors import UserError
 from treering.model.times import format_ns
 from treering.query import instants, querystring
 from treering.query.dsl.leaves import KEYWORD, Ids, Over, Pattern, Terms, from_lucene, text, texts, wildcards
-from treering.query.lucene import Boolean, Clause, Everything, Exists, Query, Range, Words, least_of
+from treering.query.lucene import Boolean, Clause, Everything, Exists, Query, Range, Words
+from treering.query.minimum import least_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -21,8 +21,13 @@ _PARTS = {
 }
 
 
+# What takes the text of a date for its midnight.
+_DATED = frozenset({"minute_of_day", "microsecond"})
+
+
 def _part(name: str, template: str) -> Function:
-    return takes(name, "clock", lambda x: typed(Type.INT, template, x=moments.day_ns(x)))
+    kind = "daytime" if name in _DATED else "clock"
+    return takes(name, kind, lambda x: typed(Type.INT, template, x=moments.day_ns(x)))
 
 
 def _time_to_sec(value: Typed) -> Typed:
@@ -133,7 +138,7 @@ FUNCTIONS: dict[str, Function] = {
     "sysdate": takes("sysdate", "integer", _sysdate, least=0),
     "time": takes("time", "clock", moments.time),
     "timestamp": takes("timestamp", "datetime datetime", _timestamp, least=1),
-    "time_to_sec": takes("time_to_sec", "clock", _time_to_sec),
+    "time_to_sec": takes("time_to_sec", "daytime", _time_to_sec),
     "sec_to_time": takes("sec_to_time", "number", _sec_to_time),
     "maketime": takes("maketime", "number number number", _maketime),
     "timediff": takes("timediff", "time time", _timediff),

@@ -37,6 +37,7 @@ def all_natives() -> tuple[Native, ...]:
         json,
         labels,
         learned,
+        places,
         spantree,
         text,
         times,
@@ -57,5 +58,6 @@ def all_natives() -> tuple[Native, ...]:
         learned,
         drifting,
         hashes,
+        places,
     )
     return tuple(native for part in parts for native in part.NATIVES)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import struct
+from typing import Any
 
+from treering.model.times import format_ns
+from treering.query import members
 from treering.query.native import Native
 
 _WORD = 0xFFFFFFFF
@@ -24,7 +28,47 @@ def double_hash(number: float) -> int:
     return int((bits ^ (bits >> 32)) & _WORD)
 
 
+def document_hash(text: str) -> int:
+    """Return the hash of a JSON document as maps, lists and values of java.util and java.lang."""
+    return _hash(json.loads(text))
+
+
+def _hash(value: Any) -> int:  # noqa: PLR0911  one branch per kind of value
+    match value:
+        case dict():
+            return sum(text_hash(name) ^ _hash(item) for name, item in value.items()) & _WORD
+        case list():
+            found = 1
+            for item in value:
+                found = (found * 31 + _hash(item)) & _WORD
+            return found
+        case str():
+            return text_hash(value)
+        case bool():
+            return 1231 if value else 1237
+        case int():
+            return (value ^ (value >> 32)) & _WORD
+        case float():
+            return double_hash(value)
+        case _:
+            return 0
+
+
+def _printed(moment: int) -> str:
+    """An instant as PPL prints it."""
+    text = format_ns(moment)[:-1].replace("T", " ")
+    return text.rstrip("0") if "." in text else text
+
+
+def documents(text: str, formats: str) -> str:
+    """Return items of a nested field with their dates printed; `formats` are pairs of path and format as JSON."""
+    shown = members.shown(json.loads(text), dict(json.loads(formats)), _printed)
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+
+
 NATIVES = (
+    Native("ppl_document_hash", document_hash, ("VARCHAR",), "BIGINT"),
+    Native("ppl_documents", documents, ("VARCHAR", "VARCHAR"), "VARCHAR"),
     Native("ppl_text_hash", text_hash, ("VARCHAR",), "BIGINT"),
     Native("ppl_double_hash", double_hash, ("DOUBLE",), "BIGINT"),
 )

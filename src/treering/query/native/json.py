@@ -115,8 +115,11 @@ def edit(kind: str, text: str, paths: list[str], values: list[str | None]) -> st
 
 def _changing(kind: str, value: Any) -> Callable[[Any, Any], None]:
     def put(parent: Any, step: Any) -> None:
-        if _has(parent, step) or (isinstance(step, str) and isinstance(parent, dict)):
+        if _has(parent, step):
             parent[step] = value
+        elif isinstance(step, str) and isinstance(parent, dict):
+            # OpenSearch writes a new number or truth as a text.
+            parent[step] = dump(value) if isinstance(value, bool | int | float) else value
 
     def remove(parent: Any, step: Any) -> None:
         # OpenSearch leaves a value that is null in its place.

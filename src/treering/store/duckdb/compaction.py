@@ -116,7 +116,7 @@ def _write(
     extra = 0
     if all("tokens" in item.traits for item in items) or len(seqs) >= segment.LEAST_INDEXED:
         traits.add("tokens")
-        words = _words(cursor, folder, items, counted=not len(dead))
+        words = _words(cursor, folder, items, seqs, counted=not len(dead))
         extra += segment.beside(folder / side(file, "tokens"), lambda target: target.write_bytes(index.pack(words)))
     if any("ids" in item.traits for item in items):
         traits.add("ids")
@@ -160,7 +160,7 @@ def _sequence(cursor: duckdb.DuckDBPyConnection, path: Path, rows: int, dead: An
 
 
 def _words(
-    cursor: duckdb.DuckDBPyConnection, folder: Path, items: Sequence[Segment], *, counted: bool
+    cursor: duckdb.DuckDBPyConnection, folder: Path, items: Sequence[Segment], seqs: Any, *, counted: bool
 ) -> index.Content:
     """Return the token index of several segments: theirs merged, built for those that are too small to have one."""
     parts = []
@@ -173,7 +173,7 @@ def _words(
             query = exp.select("*").from_(relation.files([str(folder / item.file)]))
             held = segment.words(Table.from_arrow(cursor.sql(query.sql(dialect="duckdb"))))
         parts.append(held)
-    return merging.merged(parts, BLOCK_ROWS, counted=counted)
+    return merging.merged(parts, BLOCK_ROWS, counted=counted, known=([item.columns for item in items], seqs))
 
 
 def expired(view: StreamView, config: Config, now_ns: int) -> list[Segment]:

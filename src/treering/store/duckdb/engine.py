@@ -184,7 +184,7 @@ class DuckdbStore:
                 with running.guarded(cursor, limits, cancel):
                     tables = {name: scanner.table(scan, seen(scan, views)) for name, scan in query.scans.items()}
                     check(scanner.bytes, limits)
-                    rows = running.fetch(cursor, text(query, tables), limits)
+                    rows = running.fetch(cursor, text(query, tables, scanner.settled), limits)
                     rows = [(row[0] + total,) for row in rows] if skipped else rows
             except running.Unreadable as error:
                 if not self._quarantine(scanner.segments):

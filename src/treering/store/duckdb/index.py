@@ -16,7 +16,10 @@ import cramjam
 import msgspec
 import numpy as np
 
+from treering.store.duckdb import postings
+from treering.store.duckdb.postings import Postings
 from treering.store.duckdb.tokens import LONGEST, Vocabulary, hash_of
+from treering.store.duckdb.unpacked import Unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +36,8 @@ _HEX = frozenset(b"0123456789abcdef")
 # Counts that are kept: of words in this share of the rows, and so many of the most frequent ones.
 _COUNTED_SHARE, _MOST_COUNTED = 4096, 8192
 _BITS = 64
+# Tokens with a part that are told one by one.
+_MOST_FOUND = 128
 _MIX = 0x6A09E667F3BCC909
 
 
@@ -65,7 +70,7 @@ class Content:
     """An index in memory. `masks` and `listed_masks` have a row of 64-bit words for each token, its columns last.
 
     `prints` are sorted; `listed` are texts in the order of their first eight bytes, newlines before and after each;
-    `tallies` are of words that many rows have.
+    `tallies` are of words that many rows have, `postings` say which rows those are.
     """
 
     prints: Any
@@ -76,6 +81,7 @@ class Content:
     first_seqs: Any
     rows: Any
     tallies: dict[str, Tally]
+    postings: Postings
 
 
 LONG, HEX, MIXED = range(3)
@@ -104,7 +110,9 @@ def content(vocabulary: Vocabulary) -> Content:
     prints, order = sorted_prints((tokens["hash"] >> np.uint64(32)).astype(np.uint32))
     sets, listed_sets = masks[order], masks[places]
     tallies = _tallies(vocabulary)
-    return Content(prints, sets, lines, listed_sets, special, vocabulary.first_seqs, vocabulary.rows, tallies)
+    return Content(
+        prints, sets, lines, listed_sets, special, vocabulary.first_seqs, vocabulary.rows, tallies, vocabulary.postings
+    )
 
 
 def _tallies(vocabulary: Vocabulary) -> dict[str, Tally]:
@@ -144,6 +152,7 @@ def pack(held: Content) -> bytes:
         "listed": bytes(cramjam.zstd.compress(held.listed, 3)),
         "listed_posts": bytes(cramjam.zstd.compress(listed_posts.astype(width).tobytes(), 1)),
         "tallies": bytes(cramjam.zstd.compress(msgspec.msgpack.encode(held.tallies), 3)),
+        **postings.dumped(held.postings),
     }
     if len(held.prints) < _PLAIN_BELOW:
         sections["prints"] = held.prints.astype("<u4").tobytes()
@@ -208,6 +217,21 @@ class Hits:
         return Hits(self.blocks | other.blocks, self.columns | other.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Tokens with a part and where each may be; `hidden` is where others may be that are not told one by one."""
+
+    hidden: Hits
+    tokens: list[tuple[str, Hits]]
+
+    def hits(self) -> Hits:
+        """Return where any of them may be."""
+        found = self.hidden
+        for _, hits in self.tokens:
+            found |= hits
+        return found
+
+
 NOWHERE, ALL_COLUMNS = Hits(0, 0), (1 << _BITS) - 1
 
 
@@ -218,9 +242,13 @@ def _hits(row: Any) -> Hits:
 class Index:
     """An index file, mapped into memory."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file. Raises `OSError` or `ValueError` when it is not one, `Outdated` when it is an old one."""
-        self._data = np.memmap(path, dtype=np.uint8, mode="r")
+    def __init__(self, path: Path, cache: Unpacked | None = None) -> None:
+        """Open the file; `cache` is shared with others.
+
+        Raises `OSError` or `ValueError` when it is not one, `Outdated` when it is an old one.
+        """
+        # A plain view of the mapped file: slices of `memmap` cost several times as much.
+        self._data = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
         start = len(MAGIC) + 8
         magic = bytes(self._data[: len(MAGIC)])
         if magic == _OLDER:
@@ -236,7 +264,9 @@ class Index:
         self.special = self._section("special", "<u8").reshape(3, words + 1)
         self._table = self._section("table", "<u8").reshape(-1, words + 1)
         self._posts = self._section("posts", f"<u{self.header.width}")
+        self._cache = cache or Unpacked(0)
         self._tallies: dict[str, Tally] | None = None
+        self._postings: Postings | None = None
         self._plain = "prints" in self.header.sections
         if self._plain:
             self._prints = self._section("prints", "<u4")
@@ -272,34 +302,51 @@ class Index:
             found |= self._sets(int(self._posts[place]))
         return found
 
-    def part(self, text: bytes, *, prefix: bool) -> Hits:
+    def found(self, text: bytes, *, prefix: bool) -> Found:
         """Return where a token that contains `text`, or begins with it, may be."""
-        found = NOWHERE if prefix else _hits(self.special[LONG])
-        found |= _hits(self.special[MIXED])
+        hidden = NOWHERE if prefix else _hits(self.special[LONG])
+        hidden |= _hits(self.special[MIXED])
         if set(text) <= _HEX:
-            found |= _hits(self.special[HEX])
-        if found.blocks == self.full:
-            return Hits(found.blocks, ALL_COLUMNS)
-        listed = self._unpacked("listed")
+            hidden |= _hits(self.special[HEX])
+        listed = self._cache.get(self, lambda: self._unpacked("listed"))
         needle = b"\n" + text if prefix else text
         position = listed.find(needle)
+        tokens: list[tuple[str, Hits]] = []
         if position < 0:
-            return found
+            return Found(hidden, tokens)
         posts = np.frombuffer(self._unpacked("listed_posts"), dtype=f"<u{self.header.width}")
-        ends = np.flatnonzero(np.frombuffer(listed, dtype=np.uint8) == 10)
+        place, counted = -1, 0
         while position >= 0:
-            place = int(np.searchsorted(ends, position + prefix)) - 1
-            found |= self._sets(int(posts[place]))
-            if found.blocks == self.full:
-                return Hits(found.blocks, ALL_COLUMNS)
-            position = listed.find(needle, int(ends[place + 1]))
-        return found
+            begin, end = listed.rfind(b"\n", 0, position + prefix) + 1, listed.find(b"\n", position + prefix)
+            place += listed.count(b"\n", counted, begin)
+            counted = begin
+            hits = self._sets(int(posts[place]))
+            if len(tokens) < _MOST_FOUND:
+                tokens.append((listed[begin:end].decode("utf-8", "replace"), hits))
+            else:
+                hidden |= hits
+                if hidden.blocks == self.full:
+                    break
+            position = listed.find(needle, end)
+        return Found(hidden, tokens)
 
     def tally(self, word: str) -> Tally | None:
         """Return in how many rows `word` stands, where that is known."""
         if self._tallies is None:
             self._tallies = msgspec.msgpack.decode(self._unpacked("tallies"), type=dict[str, Tally])
         return self._tallies.get(word)
+
+    @property
+    def postings(self) -> Postings:
+        """The rows of values and common words; none in files of before there were any."""
+        if self._postings is None:
+            if "postings" in self.header.sections:
+                (at, size), (first, length) = (self.header.sections[name] for name in ("postings", "rows_of"))
+                about = self._data[at : at + size].tobytes()
+                self._postings = postings.loaded(about, self._data[first : first + length])
+            else:
+                self._postings = Postings(int(self.first_seqs[0]), 0)
+        return self._postings
 
     def _unpacked(self, name: str) -> bytes:
         offset, length = self.header.sections[name]
@@ -316,7 +363,8 @@ class Index:
             prints = upper | self._lower
         masks = self._masks(self._posts)
         tallies: dict[str, Tally] = msgspec.msgpack.decode(self._unpacked("tallies"), type=dict[str, Tally])
-        return Content(prints, masks, listed, self._masks(posts), self.special, self.first_seqs, self.rows, tallies)
+        sets = self._masks(posts)
+        return Content(prints, masks, listed, sets, self.special, self.first_seqs, self.rows, tallies, self.postings)
 
     def _masks(self, posts: Any) -> Any:
         blocks, words = self.header.blocks, self.header.words

@@ -140,7 +140,7 @@ def _zoned(text: exp.Expression) -> exp.Expression:
 
 
 def _point(field: FieldType, available: Collection[str]) -> exp.Expression:
-    """A place as {lat, lon}, from an object, a text `lat,lon` or `POINT (lon lat)`, or a list [lon, lat]."""
+    """A place as {lat, lon}, from an object, a text (`lat,lon`, `POINT (lon lat)`, a geohash), or a list [lon, lat]."""
     parts: list[exp.Expression] = []
     members = {member.name.rpartition(".")[2]: member for member in field.options.get("members", ())}
     if {"lat", "lon"} <= members.keys():
@@ -162,6 +162,7 @@ def _point(field: FieldType, available: Collection[str]) -> exp.Expression:
             parts.append(
                 _lat_lon(*(_call("regexp_extract", _named(name), known, exp.Literal.number(g)) for g in (2, 1)))
             )
+            parts.append(_cast(_call("ppl_geohash", _named(name)), "JSON"))
         elif name.endswith(":j"):
             value = _cast(_named(name), "JSON")
             parts.append(

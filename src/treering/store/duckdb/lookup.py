@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from treering.model.columns import SYSTEM, Kind
 from treering.query.types import MAPPING, Type
-from treering.store.duckdb.index import ALL_COLUMNS, NOWHERE, Hits, Index, Outdated, Tally, fingerprint
+from treering.store.duckdb.index import ALL_COLUMNS, NOWHERE, Found, Hits, Index, Outdated, Tally, fingerprint
 from treering.store.duckdb.manifest import side
+from treering.store.duckdb.matching import Matcher, Memory
 from treering.store.duckdb.text import fold
 from treering.store.duckdb.tokens import LONGEST
+from treering.store.duckdb.unpacked import Unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from treering.store.duckdb.manifest import Segment
 
 Spans = tuple[tuple[int, int], ...]
-Memory = dict[tuple[Index, str, bool], Hits]
 _OPEN_FILES = 512
 _TEXTS = {Kind.STRING, Kind.JSON}
 # Above this share of blocks a list of ranges costs more than it saves.
@@ -42,6 +43,7 @@ class Lookup:
         self.trouble: dict[str, str] = {}
         self._folder = folder
         self._open: OrderedDict[str, Index] = OrderedDict()
+        self._unpacked = Unpacked()
         self._lock = threading.Lock()
 
     def ranges(
@@ -66,6 +68,11 @@ class Lookup:
                 return None
             found |= columns
         return found
+
+    def matcher(self, item: Segment, schema: StreamSchema, memory: Memory) -> Matcher | None:
+        """Return what answers conditions over a segment's rows, where its index has postings."""
+        index = self._index(item)
+        return None if index is None or not index.postings.extent else Matcher(index, item, schema, memory)
 
     def tally(self, item: Segment, word: str) -> Tally | None:
         """Return in how many rows of the segment `word` stands, where that is known."""
@@ -103,7 +110,7 @@ class Lookup:
                 self._open.move_to_end(item.file)
                 return held
         try:
-            held = Index(self._folder / side(item.file, "tokens"))
+            held = Index(self._folder / side(item.file, "tokens"), self._unpacked)
         except Outdated:  # until it is merged
             return None
         except (OSError, ValueError, KeyError) as error:
@@ -200,8 +207,9 @@ class _Question:
             return self._exact(index, run)
         prefix = run.isascii() and not left
         if (known := self._memory.get((index, run, prefix))) is None:
-            known = self._memory[index, run, prefix] = _part(index, run, prefix=prefix)
-        return known
+            known = self._memory[index, run, prefix] = part(index, run, prefix=prefix)
+        found = known.hits()
+        return Hits(index.full, ALL_COLUMNS) if found.blocks == index.full else found
 
     def _exact(self, index: Index, run: str) -> Hits:
         if run not in self._prints:
@@ -209,11 +217,13 @@ class _Question:
         return index.token(self._prints[run])
 
 
-def _part(index: Index, run: str, *, prefix: bool) -> Hits:
+def part(index: Index, run: str, *, prefix: bool) -> Found:
+    """Return where a token with a part, or one that begins with it, can be."""
     data = run.encode("utf-8", "surrogatepass")
     if prefix:
-        return index.part(data[:LONGEST], prefix=True)
-    return Hits(index.full, ALL_COLUMNS) if len(data) > LONGEST else index.part(data, prefix=False)
+        return index.found(data[:LONGEST], prefix=True)
+    everywhere = Hits(index.full, ALL_COLUMNS)
+    return Found(everywhere, []) if len(data) > LONGEST else index.found(data, prefix=False)
 
 
 def _has_unindexed(item: Segment, field: str | None, schema: StreamSchema) -> bool:

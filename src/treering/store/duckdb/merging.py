@@ -6,16 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from treering.store.duckdb import joining
 from treering.store.duckdb.index import Content, Tally, fingerprint, sorted_prints
+from treering.store.duckdb.postings import Postings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from treering.store.duckdb.names import Names
 
-def merged(parts: Sequence[Content], least_rows: int, *, counted: bool = True) -> Content:
+
+def merged(
+    parts: Sequence[Content], least_rows: int, *, counted: bool = True, known: tuple[Sequence[Names], Any] | None = None
+) -> Content:
     """Return the index of several segments one after another; blocks of fewer rows than `least_rows` are joined.
 
-    Not `counted`, because rows were left out, it knows no counts.
+    Not `counted`, because rows were left out, it knows no counts. `known` are the columns of each segment and the
+    sequence numbers of all rows; without them it has no postings.
     """
     rows = np.concatenate([part.rows for part in parts])
     first_seqs = np.concatenate([part.first_seqs for part in parts])
@@ -40,7 +47,10 @@ def merged(parts: Sequence[Content], least_rows: int, *, counted: bool = True) -
     for part, move in zip(parts, moves, strict=True):
         special |= _moved(part.special, move, words)
     tallies = _added(parts) if counted else {}
-    return Content(prints, masks, listed, listed_masks, special, first_seqs[new], np.add.reduceat(rows, new), tallies)
+    kept = Postings(int(first_seqs[0]), 0) if known is None else joining.joined(parts, *known)
+    return Content(
+        prints, masks, listed, listed_masks, special, first_seqs[new], np.add.reduceat(rows, new), tallies, kept
+    )
 
 
 def _added(parts: Sequence[Content]) -> dict[str, Tally]:

@@ -49,7 +49,7 @@ def plan(
         tables[name] = scanner.table(scan, held)
         found = _reading(cursor, catalog.folder, scanner.reads, held)
         readings[name] = replace(found, counted_files=len(skipped), counted_rows=total)
-    sql = statement.text(query, tables)
+    sql = statement.text(query, tables, scanner.settled)
     if measure:
         return Plan("DuckDB", readings, *_measured(cursor, sql))
     return Plan("DuckDB", readings, estimated(cursor, sql))

@@ -39,7 +39,8 @@ _JSON_TYPES = {
 class Part:
     """A piece of one stream that can stand in FROM, the physical columns it has, and what bounds its rows.
 
-    The fields in `absent` need not be read: what is looked for is not in them.
+    The fields in `absent` need not be read: what is looked for is not in them. `demands` are conditions over logical
+    columns and those called `hits`, which the source has too.
     """
 
     stream: str
@@ -47,6 +48,8 @@ class Part:
     columns: Collection[str]
     where: tuple[exp.Expr, ...] = ()
     absent: Collection[str] = ()
+    demands: tuple[exp.Expr, ...] = ()
+    hits: tuple[str, ...] = ()
 
 
 def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
@@ -63,7 +66,7 @@ def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
         select = exp.select(*(columns or [_nothing()])).from_(part.source)
         for bound in (*_time_bounds(scan), *part.where):
             select = select.where(bound)
-        selects.append(select)
+        selects.append(_demanded(select, part, scan))
     if not selects:
         empty = [exp.alias_(logical.column(f, (), ""), f.name, quoted=True) for f in fields]
         return exp.select(*(empty or [_nothing()])).where(exp.false())
@@ -71,6 +74,16 @@ def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
     for select in selects[1:]:
         result = exp.Union(this=result, expression=select, distinct=False)
     return result
+
+
+def _demanded(select: exp.Select, part: Part, scan: Scan) -> exp.Select:
+    """Return the rows of a part that satisfy its demands."""
+    if not part.demands:
+        return select
+    select = select.select(*map(named, part.hits))
+    chosen: list[exp.Expr] = [named(name) for name in scan.fields]
+    chosen = chosen or [_nothing()]
+    return exp.select(*chosen).from_(select.subquery("part")).where(*part.demands)
 
 
 def _nothing() -> exp.Expr:
@@ -105,6 +118,12 @@ def files_by_name(paths: Sequence[str]) -> exp.Expression:
     return source
 
 
+def beside(source: exp.Expression, table: str) -> exp.Expression:
+    """Return the rows of `source`, which stand in a fixed order, each with the row of `table` in the same place."""
+    source.append("joins", exp.Join(this=exp.to_table(table), method="POSITIONAL"))
+    return source
+
+
 def selected(
     source: exp.Expression,
     wanted: Iterable[str],
@@ -112,6 +131,7 @@ def selected(
     rest: Collection[str],
     *,
     alike: bool = True,
+    hits: Sequence[str] = (),
 ) -> exp.Expression:
     """Return `source` with the physical columns `wanted`: its own, and those it keeps in `_rest`.
 
@@ -126,7 +146,7 @@ def selected(
             chosen.append(exp.alias_(value, name, quoted=True))
     stamps = [named(name) for name in (TIME, STAMP) if name in columns]
     stamp = stamps[0] if alike or len(stamps) == 1 else exp.Coalesce(this=stamps[0], expressions=stamps[1:])
-    return exp.select(*chosen, exp.alias_(stamp, TIME, quoted=True)).from_(source).subquery()
+    return exp.select(*chosen, exp.alias_(stamp, TIME, quoted=True), *map(named, hits)).from_(source).subquery()
 
 
 def _from_rest(name: str) -> exp.Expression:

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from treering.model.columns import REST, SEQUENCE, TIME
 from treering.query.types import MAPPING, Type
-from treering.store.duckdb import arrow, relation
+from treering.store.duckdb import arrow, deciding, relation
 from treering.store.duckdb.catalog import StreamView, unknown
 from treering.store.duckdb.manifest import Segment
 from treering.store.duckdb.relation import Part
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from treering.model.schema import FieldType, StreamSchema
     from treering.stage.store import Scan
     from treering.store.duckdb.catalog import Catalog
-    from treering.store.duckdb.lookup import Lookup, Memory, Spans
+    from treering.store.duckdb.deciding import Demand
+    from treering.store.duckdb.lookup import Lookup, Spans
+    from treering.store.duckdb.matching import Memory
     from treering.store.duckdb.memtable import Run
 
 # Beyond this many pieces, one reader that unites by name is faster to plan than one SELECT for each.
@@ -67,6 +69,8 @@ class Scanner:
         self.bytes = 0
         self.segments: list[Segment] = []
         self.reads: list[Read] = []  # of the table made last
+        self.settled: set[str] = set()  # conditions that the tables take care of
+        self._demands: list[Demand] = []
         self._cursor = cursor
         self._folder: Path | None = catalog.folder
         self._catalog = catalog
@@ -81,6 +85,7 @@ class Scanner:
         if scan.newest is not None:
             scan = self._newest(scan, schema, views)
         chosen = [self._choose(scan, view, schema) for view in views]
+        self.settled |= self._decide(scan, chosen, schema)
         columns = tuple(relation.physical(relation.types(scan.fields, schema)))
         self.reads = [_read(part, columns) for part in chosen]
         for read in self.reads:
@@ -88,6 +93,12 @@ class Scanner:
             self.rows += read.unflushed + sum(rows for _, rows in read.segments)
             self.bytes += sum(item.bytes * rows // item.rows for item, rows in read.segments)
         return relation.table(scan, schema, self._parts(scan, schema, chosen))
+
+    def _decide(self, scan: Scan, chosen: Sequence[Chosen], schema: StreamSchema) -> set[str]:
+        """Find the conditions that indexes can decide for most of the rows, and return their marks."""
+        pairs = [pair for part in chosen for pair in _read(part, ()).segments]
+        self._demands = deciding.decided(scan, pairs, schema, self._lookup, self._memory)
+        return {demand.sql.meta[deciding.DEMAND] for demand in self._demands}
 
     def _choose(self, scan: Scan, view: StreamView, schema: StreamSchema) -> Chosen:
         inside = [
@@ -117,7 +128,9 @@ class Scanner:
         view = chosen.view
         pieces = [
             list(group)
-            for _, group in groupby(chosen.segments, lambda pair: (_key(pair[0], wanted), _touched(view, pair[0])))
+            for _, group in groupby(
+                chosen.segments, lambda pair: (_key(pair[0], wanted), _touched(view, pair[0]), self._state(pair[0]))
+            )
         ]
         if len(pieces) > _MOST_PIECES:
             pieces = [list(chosen.segments)]
@@ -131,16 +144,25 @@ class Scanner:
             source = relation.files(paths) if alike else relation.files_by_name(paths)
             where = [*_alive(view, items), *_spans(piece)]
             columns.add(SEQUENCE)
+            decided = deciding.over(self._demands, items)
+            if decided.table is not None:
+                source = relation.beside(source, self._register(decided.table))
+            needed = [SEQUENCE] if where and SEQUENCE not in wanted else []
             parts.append(
                 Part(
                     view.name,
-                    relation.selected(source, [*wanted, *_for_filter(where, wanted)], columns, rest, alike=alike),
+                    relation.selected(source, [*wanted, *needed], columns, rest, alike=alike, hits=decided.columns),
                     columns | rest | {TIME},
                     tuple(where),
                     self._absent(items, scan, schema),
+                    decided.demands,
+                    decided.columns,
                 )
             )
         return parts
+
+    def _state(self, item: Segment) -> tuple[tuple[tuple[bool, bool], ...], ...]:
+        return tuple(demand.state(item) for demand in self._demands)
 
     def _absent(self, items: Sequence[Segment], scan: Scan, schema: StreamSchema) -> frozenset[str]:
         """Return the fields of `scan` that are only looked at for words which none of `items` has in them."""
@@ -165,8 +187,9 @@ class Scanner:
         table = arrow.aligned([run.data for run in runs], list(dict.fromkeys(needed)))
         # A join over Arrow batches does not keep their order, so deleted rows are taken out here.
         name = self._register(arrow.without(table, chosen.view.dead_inside(runs[0].first_seq, runs[-1].last_seq)))
+        demands = tuple(demand.sql.copy() for demand in self._demands)
         source = relation.selected(exp.to_table(name), wanted, columns, rest)
-        return Part(chosen.view.name, source, columns | rest)
+        return Part(chosen.view.name, source, columns | rest, demands=demands)
 
     def _register(self, table: Table) -> str:
         name = f"memory_{self._count}"
@@ -178,7 +201,7 @@ class Scanner:
         """Return the scan bounded to the time from which on there are as many matching rows as are asked for."""
         most = scan.newest or 0
         named = {column.name for column in scan.where.find_all(exp.Column)} if scan.where is not None else set()
-        narrow = replace(scan, newest=None, fields=tuple(sorted(named | {TIME})))
+        narrow = replace(scan, newest=None, fields=tuple(sorted((named & {*scan.fields}) | {TIME})))
         best: list[int] = []
         for group, later in _walk([self._choose(narrow, view, schema) for view in views]):
             best = heapq.nlargest(most, [*best, *self._times(narrow, schema, group, most)])
@@ -187,12 +210,13 @@ class Scanner:
         return replace(scan, newest=None)
 
     def _times(self, scan: Scan, schema: StreamSchema, group: Sequence[Chosen], most: int) -> list[int]:
+        settled = self._decide(scan, group, schema)
         parts = self._parts(scan, schema, group)
         found = relation.table(scan, schema, parts).subquery("candidates")
         stamp = exp.func("epoch_ns", relation.named(TIME), dialect="duckdb")
         query = exp.select(stamp).from_(found).order_by(exp.Ordered(this=relation.named(TIME), desc=True)).limit(most)
         if scan.where is not None:
-            query = query.where(scan.where.copy())
+            query = query.where(deciding.without(scan.where, settled))
         return [row[0] for row in self._cursor.execute(query.sql(dialect="duckdb")).fetchall()]
 
 
@@ -244,10 +268,6 @@ def _touched(view: StreamView, item: Segment) -> bool:
 def _alive(view: StreamView, items: Sequence[Segment]) -> list[exp.Expr]:
     dead = view.dead_inside(items[0].min_seq, items[-1].max_seq).tolist()
     return [relation.alive(dead)] if dead else []
-
-
-def _for_filter(where: Sequence[exp.Expr], wanted: Sequence[str]) -> list[str]:
-    return [SEQUENCE] if where and SEQUENCE not in wanted else []
 
 
 def _spans(pairs: Sequence[tuple[Segment, tuple[tuple[int, int], ...] | None]]) -> list[exp.Expr]:

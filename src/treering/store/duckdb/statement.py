@@ -10,11 +10,11 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.model.columns import SEQUENCE
 from treering.stage.store import Limits, Query, ResultColumn
-from treering.store.duckdb import counting
+from treering.store.duckdb import counting, deciding
 from treering.store.duckdb.catalog import matching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from treering.stage.store import Result, Scan
     from treering.store.duckdb.catalog import Catalog, StreamView
@@ -76,12 +76,13 @@ def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query]) -> exp.Query:
     return sql
 
 
-def text(query: Query, tables: Mapping[str, exp.Query]) -> str:
+def text(query: Query, tables: Mapping[str, exp.Query], settled: Collection[str] = ()) -> str:
     """Return the SQL of the query over `tables`, by the names of their scans; they become parts of it.
 
+    The conditions marked by `settled` are those that the tables take care of.
     Its timestamps are nanoseconds: Python's datetime cuts them to microseconds.
     """
-    sql = _with_tables(query.sql.copy(), tables)
+    sql = _with_tables(deciding.without(query.sql, settled), tables)
     if not any(column.type == "timestamp" for column in query.columns):
         return sql.sql(dialect="duckdb")
     names = [f"c{index}" for index in range(len(query.columns))]

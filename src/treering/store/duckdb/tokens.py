@@ -17,12 +17,11 @@ import numpy as np
 from treering.model.buffers import Texts, from_arrow
 from treering.model.columns import REST, SEQUENCE, Kind
 from treering.store.duckdb import arrow
+from treering.store.duckdb.postings import Collector, Postings, sentences
 from treering.store.duckdb.text import fold, from_strings, strings_within
 from treering.store.duckdb.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from arro3.core import Table
 
 BLOCK_ROWS = 2048
@@ -58,13 +57,15 @@ def bit_of(column: str) -> int:
 class Vocabulary:
     """All tokens of a segment; the sequence number of the first row of each block, and how many rows it has.
 
-    `columns` are the physical columns by the number under which `found` counts their rows.
+    `columns` are the physical columns by the number under which `found` counts their rows; `postings` are the rows of
+    values and common words.
     """
 
     found: Words
     first_seqs: Any
     rows: Any
     columns: tuple[str, ...]
+    postings: Postings
 
 
 def build(table: Table) -> Vocabulary:
@@ -74,23 +75,28 @@ def build(table: Table) -> Vocabulary:
     blocks = -(-count // BLOCK_ROWS)
     found = Words(blocks, BLOCK_ROWS)
     names = tuple(table.schema.names)
-    for column, texts, rows, counted in _columns(table):
-        found.add(texts, rows, column, bit_of(names[column]), counted=counted)
-    rows_of = np.minimum(BLOCK_ROWS, count - np.arange(blocks) * BLOCK_ROWS)
-    return Vocabulary(found, seqs[::BLOCK_ROWS].copy(), rows_of.astype(np.int64), names)
-
-
-def _columns(table: Table) -> Iterator[tuple[int, Texts, Any, bool]]:
-    """Yield the number of each column of text, its values, the rows they are in, and whether those can be counted."""
-    everything = np.arange(table.num_rows)
-    for column, name in enumerate(table.schema.names):
+    collector = Collector(seqs)
+    for column, name in enumerate(names):
         if name == REST or name.endswith(f":{Kind.JSON.value}"):
-            yield column, *_json(table.column(name).combine_chunks()), False
+            found.keep(0, tokens=False)
+            found.add(*_json(table.column(name).combine_chunks()), column, bit_of(name), counted=False)
         elif name.endswith(f":{Kind.STRING.value}"):
-            texts = from_arrow(table.column(name).combine_chunks())
-            yield column, texts, everything, True
-            if len(texts.data) and int(texts.data.max()) >= 128:
-                yield column, *_folded(texts), False
+            _texts(table.column(name).combine_chunks(), column, name, found, collector)
+    rows_of = np.minimum(BLOCK_ROWS, count - np.arange(blocks) * BLOCK_ROWS)
+    return Vocabulary(found, seqs[::BLOCK_ROWS].copy(), rows_of.astype(np.int64), names, collector.found)
+
+
+def _texts(array: Any, column: int, name: str, found: Words, collector: Collector) -> None:
+    """Take in a column of texts."""
+    texts = from_arrow(array)
+    size = int(texts.offsets[-1] - texts.offsets[0])
+    worded = collector.worth and sentences(texts.data[texts.offsets[0] :])
+    found.keep(len(array) if collector.worth else 0, tokens=worded)
+    found.add(texts, np.arange(len(array)), column, bit_of(name))
+    if size and int(texts.data.max()) >= 128:
+        found.add(*_folded(texts), column, bit_of(name), counted=False)
+    if collector.worth:
+        collector.column(name, column, found, array.null_count, sentences=worded, size=size)
 
 
 def _json(array: Any) -> tuple[Texts, Any]:

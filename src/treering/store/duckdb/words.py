@@ -28,17 +28,24 @@ _TOKEN = np.dtype(
         ("digits", "u1"),
         ("hexes", "u1"),
         ("many", "u1"),
-        ("counting", "<u4", 4),
+        ("counting", "<u4", 3),
+        ("hits", "<u4"),
     ]
 )
 _TALLY = np.dtype([("token", "<u4"), ("column", "<u4"), ("rows", "<u4")])
+_VALUE = np.dtype([("text", "<u4"), ("length", "<u4")])
+_KEPT = np.dtype([("token", "<u4"), ("begin", "<u4"), ("end", "<u4")])
+MOST_VALUES = 32
+AS_WORD, AS_UNSURE = 1 << 31, 1 << 30
+ROW = AS_UNSURE - 1
 
 
 class Words:
     """Collects distinct tokens and the blocks of rows they are in.
 
     `tokens()` are in order of first appearance: `hash`, `length`, `digits` and `hexes` (how many bytes are digits, and
-    hexadecimal), `order` (sorts as the first eight bytes do), `many` (1 for one in several columns; of `tallies`).
+    hexadecimal), `order` (sorts as the first eight bytes do), `many` (1 for one in several columns; of `tallies`),
+    `hits` (how often it is in the column it was seen in last).
     """
 
     def __init__(self, blocks: int, block_rows: int) -> None:
@@ -51,6 +58,7 @@ class Words:
         self._call("begin", self.words)
         self._room = self._call("room_for", 0)
         self._size = 0
+        self._rows = 0
 
     def add(self, texts: Texts, rows: Any, column: int = 0, bit: int = 0, *, counted: bool = True) -> None:
         """Take in `texts` of a column, which are those of `rows` (ascending).
@@ -77,6 +85,42 @@ class Words:
         room[after:] = numbers.view(np.uint8)
         ends = self._room + after
         self._call("add", self._room, ends, ends + 4 * (count + 1), count, self._block_rows, *about)
+
+    def keep(self, rows: int, *, tokens: bool) -> None:
+        """Keep of the next column the different values, and with `tokens` which rows each token is in."""
+        self._call("keep", rows, int(tokens))
+        self._rows = rows
+
+    def values(self) -> tuple[list[bytes], Any] | None:
+        """Return the different texts of the column kept, and for each row the number of its text plus one, 0 for none.
+
+        None when there are more than `MOST_VALUES` of them, or long ones.
+        """
+        count = self._call("values_found")
+        if count > MOST_VALUES:
+            return None
+        found = self._bytes(self._call("values_at"), count * _VALUE.itemsize).view(_VALUE).tolist()
+        texts = [self._bytes(start, length).tobytes() for start, length in found]
+        return texts, self._bytes(self._call("codes_at"), self._rows).copy()
+
+    def candidates(self, column: int, least: int, least_digits: int) -> Any:
+        """Return the places of the tokens of the column kept that are in at least so many rows; tokens with digits."""
+        count = self._call("found")
+        out = self._call("room_for", count * 4)
+        end = self._call("candidates", column, least, least_digits, out)
+        return self._bytes(out, end - out).view("<u4").copy()
+
+    def rows_of(self, places: Any) -> list[Any]:
+        """Return the rows of each of these tokens of the column kept, ascending.
+
+        `AS_WORD` is set where the token is a word of Lucene's, `AS_UNSURE` where only Unicode's tables would tell.
+        """
+        numbers = places.astype("<u4")
+        chosen = self._call("room_for", numbers.nbytes)
+        self._bytes(chosen, numbers.nbytes)[:] = numbers.view(np.uint8)
+        at = self._call("kept", chosen, len(places))
+        found = self._bytes(at, len(places) * _KEPT.itemsize).view(_KEPT).tolist()
+        return [self._bytes(begin, end - begin).view("<u4").copy() for _, begin, end in found]
 
     def tokens(self) -> Any:
         """Return what is known of each token as a structured array."""

@@ -1,5 +1,5 @@
 /* Cuts texts into tokens and remembers which blocks and columns each token is in, and in how many rows of a column it
- * stands as a word: the inner loop of the token index.
+ * stands as a word, and on request which rows those are: the inner loop of the token index.
  *
  * What a token is says `tokens.py`, whose `hash_of` gives the same numbers. Freestanding C: the only memory is what
  * `take` cuts from WebAssembly's linear memory, which grows and goes away as a whole.
@@ -20,7 +20,8 @@ typedef unsigned long long u64;
 #define FEWEST 8u
 
 enum { NONE, ASCII, BEYOND, ALONE }; /* between tokens; a letter of ASCII; another; one that is a token by itself */
-enum { MANY = 1, UNSURE = 2 };       /* a token in several columns; one whose rows are not known in this column */
+/* A token in several columns; one whose rows as a word are not known in this column; one whose rows are asked for. */
+enum { MANY = 1, UNSURE = 2, CHOSEN = 4 };
 enum { WORD, PART, PERHAPS };        /* a word of Lucene's; a part of one; next to letters that only Unicode's tables know */
 
 typedef struct {
@@ -29,10 +30,11 @@ typedef struct {
     u32 text;
     u8 length, digits, hexes, flags;
     u32 rows, last; /* how many rows of `column` have it as a word, and which one was the last */
-    u32 column, unused;
+    u32 column, hits; /* and how often it is in it at most, each row counted once a mention */
 } Token;
 
 typedef struct { u32 token, column, rows; } Tally;
+typedef struct { u32 token, begin, end; } Kept; /* the rows of a token: where they begin and end, in bytes */
 
 extern u8 __heap_base;
 static u32 top, arena, arena_end;
@@ -50,8 +52,24 @@ static u32 count, room;
 static u64 *longer;          /* the blocks that hold a token longer than LONGEST */
 static u8 kinds[256];
 
+#define END 0xFFFFFFFFu
+#define AS_WORD (1u << 31) /* of a row: the token is a word there */
+#define AS_UNSURE (1u << 30) /* of a row: only Unicode's tables know whether it is one */
+#define ROW (AS_UNSURE - 1)
+static u32 *mentions;        /* the tokens of texts whose rows are kept, text after text, END after each */
+static u32 mentioned, mention_room;
+static u32 *starts;          /* of each row where its tokens begin, plus one; 0 where it has none */
+static u32 keeping, noted;   /* whether values are kept of the rows of this column, and of how many rows tokens are */
+static u32 noting;           /* whether tokens go into `mentions` now */
+
+#define MOST_VALUES 32u
+#define LONGEST_VALUE 256u
+static struct { u32 text, length; } values[MOST_VALUES]; /* the different texts of a column, while they are few */
+static u32 valued;           /* how many there are; beyond MOST_VALUES they are too many */
+static u8 *codes;            /* of each row the number of its text in `values`, plus one; 0 where it has none */
+
 #define SEEN 256u
-static struct { u64 key; const u8 *text; u32 length, more; } seen[SEEN]; /* texts of this call of `add`: many repeat */
+static struct { u64 key; const u8 *text; u32 length, more, start, code; } seen[SEEN]; /* texts of this call of `add`: many repeat */
 
 static u32 take(u32 size) {
     u32 start = (top + 15u) & ~15u;
@@ -151,7 +169,17 @@ static void tally(u32 number, Token *token) {
         }
         tallies[tallied++] = (Tally){number, token->column, token->rows};
     }
-    token->flags = MANY, token->rows = 0, token->last = 0xFFFFFFFFu, token->column = column;
+    token->flags = MANY, token->rows = token->hits = 0, token->last = 0xFFFFFFFFu, token->column = column;
+}
+
+static void note(u32 mention) {
+    if (mentioned == mention_room) {
+        u32 more = mention_room ? mention_room * 2 : 65536;
+        u32 *all = (u32 *)take(more * 4);
+        __builtin_memcpy(all, mentions, mentioned * 4);
+        mentions = all, mention_room = more;
+    }
+    mentions[mentioned++] = mention;
 }
 
 static void put(const u8 *text, u32 length, u32 block, u8 as) {
@@ -171,6 +199,8 @@ static void put(const u8 *text, u32 length, u32 block, u8 as) {
     mask[block >> 6] |= bit, mask[words - 1] |= column_bit;
     Token *token = &tokens[number];
     if (token->column != column) tally(number, token);
+    token->hits += weight;
+    if (noting) note(number | (as == PERHAPS || !counting ? AS_UNSURE : as == WORD ? AS_WORD : 0));
     if (as == PERHAPS || !counting) token->flags |= UNSURE;
     else if (as == WORD && token->last != row) token->last = row, token->rows += weight;
 }
@@ -224,23 +254,60 @@ static u8 same(const u8 *one, const u8 *other, u32 length) {
     return !length;
 }
 
-/* Whether the same text was here before; of two that take turns in one place it may not be noticed. */
-static u8 repeats(const u8 *text, u32 length, u32 block) {
+/* Returns the number of a text among the different ones of its column, plus one. */
+static u32 value(const u8 *text, u32 length) {
+    if (valued > MOST_VALUES) return 0;
+    for (u32 i = 0; i < valued; i++)
+        if (values[i].length == length && same((const u8 *)values[i].text, text, length)) return i + 1;
+    if (valued == MOST_VALUES || length > LONGEST_VALUE) {
+        valued = MOST_VALUES + 1;
+        return 0;
+    }
+    values[valued].text = take(length + 8), values[valued].length = length;
+    __builtin_memcpy((u8 *)values[valued].text, text, length);
+    return ++valued;
+}
+
+/* Returns 0 when the same text was here before, else its place plus one; of two that take turns in a place it may not be
+ * noticed. `again` is then where its tokens begin. */
+static u32 again, code;
+static u32 fresh(const u8 *text, u32 length, u32 block) {
     u64 key = length < 8 ? load(text) & ((1ull << (8 * length)) - 1) : load(text) * 3 + load(text + length - 8);
     key = (key + length) * 0x6A09E667F3BCC909ull;
     u32 at = (u32)(key >> 56);
     if (seen[at].key == key && seen[at].length == length && same(seen[at].text, text, length)) {
-        seen[at].more++;
-        return 1;
+        seen[at].more++, again = seen[at].start, code = seen[at].code;
+        return 0;
     }
     settle(at, block);
     seen[at].key = key, seen[at].text = text, seen[at].length = length;
-    return 0;
+    return at + 1;
+}
+
+/* Begins to keep the values of a column of `number` rows, if `tokens_too` also the rows of its tokens; until the next
+ * `keep`. */
+EXPORT(keep) void keep(u32 number, u32 tokens_too) {
+    valued = 0, mentioned = 0, keeping = number > 0, noted = tokens_too ? number : 0;
+    if (keeping) codes = (u8 *)take(number);
+    if (noted) starts = (u32 *)take(number * 4);
+}
+
+/* Returns how many different texts the column has, or more than 32 for too many; and where they and the rows' codes are. */
+EXPORT(values_found) u32 values_found(void) { return valued; }
+EXPORT(values_at) u32 values_at(void) { return (u32)values; }
+EXPORT(codes_at) u32 codes_at(void) { return (u32)codes; }
+
+/* Begins the tokens of the row at hand, those that another form of its text had before included. */
+static void begin_notes(u32 place) {
+    u32 before = starts[row];
+    starts[row] = mentioned + 1;
+    if (place <= SEEN) seen[place - 1].start = mentioned + 1;
+    for (; before && mentions[before - 1] != END; before++) note(mentions[before - 1]);
 }
 
 /* Takes in `number` texts of a column, one after another: text i of row rows[i], which ascend, ends where ends[i + 1]
  * says. Eight bytes beyond the last one may be read. `bit` stands for the column in the set of a token; its rows are
- * counted if `counted`. */
+ * counted if `counted`. Otherwise the texts are other forms of those that were counted: where rows are kept, theirs stay. */
 EXPORT(add) void add(const u8 *data, const u32 *ends, const u32 *rows, u32 number, u32 block_rows, u32 of, u32 bit,
                      u32 counted) {
     u32 block = 0, next = 0;
@@ -252,11 +319,56 @@ EXPORT(add) void add(const u8 *data, const u32 *ends, const u32 *rows, u32 numbe
         }
         const u8 *text = data + (ends[i] - ends[0]);
         u32 length = ends[i + 1] - ends[i];
-        if (!length || repeats(text, length, block)) continue;
-        row = rows[i], weight = 1;
+        if (!length) continue;
+        u32 place = noted && !counted ? SEEN + 1 : fresh(text, length, block);
+        if (!place) {
+            if (keeping && counted) codes[rows[i]] = (u8)code;
+            if (noted) starts[rows[i]] = again;
+            continue;
+        }
+        row = rows[i], weight = 1, noting = noted;
+        if (keeping && counted) codes[row] = (u8)(seen[place - 1].code = value(text, length));
+        if (noting) begin_notes(place);
         split(text, text + length, block);
+        if (noting) note(END);
+        noting = 0;
     }
     settle_all(block);
+}
+
+/* Writes the numbers of the tokens of this column whose rows were kept and that were mentioned in at least `least` rows,
+ * `least_digits` if they have digits; returns where they end. */
+EXPORT(candidates) u32 candidates(u32 of, u32 least, u32 least_digits, u32 *out) {
+    for (u32 i = 0; i < count; i++) {
+        Token *token = &tokens[i];
+        if (token->column != of || token->length == LONGEST) continue;
+        if (token->hits >= (token->digits ? least_digits : least)) *out++ = i;
+    }
+    return (u32)out;
+}
+
+/* Returns the rows of tokens: `number` entries of `Kept`. Rows ascend; the upper two bits say as what the token is there. */
+EXPORT(kept) u32 kept(const u32 *chosen, u32 number) {
+    Kept *all = (Kept *)take(number * sizeof(Kept));
+    for (u32 i = 0; i < number; i++) {
+        Token *token = &tokens[chosen[i]];
+        u32 begin = take(token->hits * 4);
+        all[i] = (Kept){chosen[i], begin, begin};
+        token->flags |= CHOSEN, token->last = i;
+    }
+    for (u32 i = 0; i < noted; i++) {
+        if (!starts[i]) continue;
+        for (u32 at = starts[i] - 1; mentions[at] != END; at++) {
+            Token *token = &tokens[mentions[at] & ROW];
+            if (!(token->flags & CHOSEN)) continue;
+            Kept *rows = &all[token->last];
+            u32 *end = (u32 *)rows->end, as = mentions[at] & ~ROW;
+            if (rows->end > rows->begin && (end[-1] & ROW) == i) end[-1] |= as;
+            else *end = i | as, rows->end += 4;
+        }
+    }
+    for (u32 i = 0; i < number; i++) tokens[chosen[i]].flags &= ~CHOSEN;
+    return (u32)all;
 }
 
 /* Closes the count of every token; then `found_tallies` are all there are. */

@@ -1,0 +1,333 @@
+"""Copying a model by questions: one principal asks very many short, different ones, as nobody there does.
+
+Follows who calls models, an hour at a time: how many calls, how many different inputs (linear counting, Whang and
+others, ACM TODS 1990), how long, and how they are asked for: probabilities of tokens (`logprobs`), temperature 0. An
+hour is a sweep when it has at least 300 calls, nearly all of them different and short, three times as many as the same
+principal ever made in an hour and five times the 95 % quantile of all, *and* probabilities or temperature 0 are asked
+for where others do not, or the inputs are of one template, or look random (Tramèr and others, Stealing machine learning
+models via prediction APIs, USENIX Security 2016; Carlini and others, Stealing part of a production language model,
+ICML 2024).
+
+Misses: sweeps spread over many accounts or days, or slower than what is usual; callers without any name; a caller that
+was sweeping before there was history.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+from zlib import crc32
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from treering.core.config import Config as BaseConfig
+from treering.detect._fold import folded
+from treering.detect._history import Distribution
+from treering.detect._whom import Whom, proof, restored
+from treering.model.finding import Entity, Evidence, Finding, Severity
+from treering.stage.detector import Example
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from treering.model.rows import Rows
+    from treering.stage.detector import Ask
+
+NAME = "extraction"
+ORDER_FREE = False
+_HOUR_NS = 3600 * 10**9
+_BITS = 2048
+_MOST, _SHOWN = 1_500, 5
+_LEAST_HOURS, _EVERY = 30, 10
+_CALLS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
+_INPUT, _READ = "attributes.gen_ai.input.messages", "attributes.gen_ai.usage.input_tokens"
+_TEMPERATURE = "attributes.gen_ai.request.temperature"
+_NAMED = (
+    ("user", ("attributes.user.id", "attributes.enduser.id")),
+    ("key", ("attributes.gen_ai.key.id", "attributes.api.key.id", "attributes.litellm.key")),
+    ("address", ("attributes.client.address",)),
+)
+_CONTENT = ('"content":', '"text":')
+_TEMPLATE, _ENTROPY = 40, 4.6
+
+
+class Config(BaseConfig, frozen=True):
+    """When questions are a sweep."""
+
+    calls: Annotated[int, Meta(ge=10, description="calls of one principal within an hour")] = 300
+    different: Annotated[float, Meta(gt=0, le=1, description="share of them that differ from each other")] = 0.9
+    tokens: Annotated[float, Meta(gt=0, description="mean input tokens above which questions are not short")] = 400.0
+    times: Annotated[float, Meta(gt=1, description="times the calls in an hour of nearly all principals")] = 5.0
+
+
+class _Hour(msgspec.Struct):
+    """What one principal does within an hour, and the most calls it made in an hour before."""
+
+    hour: int
+    calls: int = 0
+    bitmap: bytearray = msgspec.field(default_factory=lambda: bytearray(_BITS // 8))
+    bits: int = 0
+    tokens: float = 0.0
+    cold: int = 0
+    probabilities: int = 0
+    templated: int = 0
+    odd: int = 0
+    head: str = ""
+    first_ns: int = 0
+    most: int = 0
+    told: int = 0
+    shown: list[Evidence] = []
+
+    @property
+    def different(self) -> float:
+        """About how many inputs were different."""
+        return -_BITS * math.log(max(1, _BITS - self.bits) / _BITS)
+
+    def begin(self, hour: int) -> None:
+        """Start another hour."""
+        self.most = max(self.most, self.calls)
+        self.hour, self.calls, self.bits, self.tokens, self.cold, self.probabilities = hour, 0, 0, 0.0, 0, 0
+        self.templated, self.odd, self.head, self.first_ns, self.told = 0, 0, "", 0, 0
+        self.bitmap, self.shown = bytearray(_BITS // 8), []
+
+
+class _State(msgspec.Struct):
+    principals: dict[str, _Hour] = {}
+    usual: Distribution = msgspec.field(default_factory=Distribution)
+    calls: float = 0.0
+    cold: float = 0.0
+    probabilities: float = 0.0
+
+
+class Extraction:
+    """Follows who calls models."""
+
+    streams = frozenset({"spans"})
+    every_s = 0.0
+
+    def __init__(self, config: Config) -> None:
+        """Start without history."""
+        self._config = config
+        self._state = _State()
+
+    def observe(self, rows: Rows) -> Sequence[Finding]:
+        """Return the sweeps that a batch shows."""
+        if not rows.has("attributes.gen_ai.operation.name"):
+            return ()
+        places = [i for i, name in enumerate(rows.texts("attributes.gen_ai.operation.name")) if name in _CALLS]
+        if not places:
+            return ()
+        whom, asked = Whom(rows), _Asked(rows)
+        return folded(finding for place in places if (finding := self._call(rows, whom, asked, place)) is not None)
+
+    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
+        """Return nothing: a sweep is told as it is read."""
+        return ()
+
+    def save(self) -> bytes:
+        """Return the principals and what is usual."""
+        return msgspec.msgpack.encode(self._state)
+
+    def restore(self, state: bytes) -> None:
+        """Go on from `state`; raises `ValueError`."""
+        self._state = restored(state, _State)
+
+    def _call(self, rows: Rows, whom: Whom, asked: _Asked, place: int) -> Finding | None:
+        kind, name = asked.principal(place)
+        if not name:
+            return None
+        at_ns = int(rows.times[place])
+        held = self._principal(f"{kind}\0{name}", at_ns)
+        if held is None:
+            return None
+        text = asked.text(place)
+        self._note(held, asked, place, text, at_ns)
+        if held.calls < max(self._config.calls, 2 * held.told) or held.calls % _EVERY:
+            return None
+        signs = self._signs(held)
+        if signs:
+            held.shown = [*held.shown[-_SHOWN:], proof(rows, place, _INPUT, text)]
+        if not signs or not self._is_unusual(held):
+            return None
+        held.told = held.calls
+        return self._finding(rows, whom, place, (kind, name), held, signs)
+
+    def _principal(self, name: str, at_ns: int) -> _Hour | None:
+        """Return the hour of a principal, a new one when it is over; None for a call of an hour that is over."""
+        known, hour = self._state.principals, at_ns // _HOUR_NS
+        held = known.pop(name, None) or _Hour(hour)
+        known[name] = held
+        if len(known) > _MOST:
+            del known[next(iter(known))]
+        if hour > held.hour:
+            if not held.told:  # a sweep is not what is usual
+                self._state.usual.add([float(held.calls)], held.hour * _HOUR_NS)
+            held.begin(hour)
+        return held if hour == held.hour else None
+
+    def _note(self, held: _Hour, asked: _Asked, place: int, text: str, at_ns: int) -> None:
+        held.calls += 1
+        held.first_ns = min(held.first_ns, at_ns) if held.first_ns else at_ns
+        cold, probable = asked.cold(place), asked.probable(place)
+        held.cold += cold
+        held.probabilities += probable
+        held.tokens += asked.tokens(place, text)
+        self._state.calls, self._state.cold = self._state.calls * 0.9999 + 1, self._state.cold * 0.9999 + cold
+        self._state.probabilities = self._state.probabilities * 0.9999 + probable
+        if not text:
+            return
+        mark = crc32(text.encode("utf-8", "surrogatepass")) % _BITS
+        if not held.bitmap[mark >> 3] >> (mark & 7) & 1:
+            held.bitmap[mark >> 3] |= 1 << (mark & 7)
+            held.bits += 1
+        held.templated += bool(held.head) and text.startswith(held.head)
+        held.head = held.head or text[:_TEMPLATE] if len(text) > 2 * _TEMPLATE else held.head
+        if held.calls % 8 == 0:
+            held.odd += _entropy(text) > _ENTROPY
+
+    def _signs(self, held: _Hour) -> list[str]:
+        """Return what makes many short questions a sweep; none when they are few, long or repeated."""
+        calls = held.calls
+        if (
+            held.different < min(self._config.different * calls, 0.9 * _BITS)
+            or held.tokens > self._config.tokens * calls
+        ):
+            return []
+        others = max(1.0, self._state.calls)
+        found = []
+        if held.probabilities > 0.5 * calls and self._state.probabilities - held.probabilities < 0.2 * others:
+            found.append("logprobs")
+        if held.cold > 0.9 * calls and self._state.cold - held.cold < 0.3 * others:
+            found.append("temperature 0")
+        if held.templated > 0.9 * calls:
+            found.append("one template")
+        if held.odd * 8 > 0.8 * calls:
+            found.append("random inputs")
+        return found
+
+    def _is_unusual(self, held: _Hour) -> bool:
+        usual = self._state.usual
+        known = usual.size >= _LEAST_HOURS
+        return known and held.calls >= max(3 * held.most, self._config.times * usual.quantile(0.95))
+
+    def _finding(
+        self, rows: Rows, whom: Whom, place: int, who: tuple[str, str], held: _Hour, signs: Sequence[str]
+    ) -> Finding:
+        at_ns = int(rows.times[place])
+        facts: dict[str, Any] = {
+            "calls": held.calls,
+            "different": round(min(held.different, held.calls)),
+            "mean_tokens": round(held.tokens / held.calls, 1),
+            "signs": list(signs),
+            "usual_calls": round(self._state.usual.quantile(0.95)),
+            "most_before": held.most,
+        }
+        title = f"{who[1]} asks {held.calls} different short questions within an hour ({', '.join(signs)})"
+        named = [entity for entity in whom.entities(place) if entity.kind != "trace"]
+        return Finding(
+            NAME, "model_sweep", title, Severity.HIGH, (*who, str(held.hour)),
+            min(held.first_ns, at_ns), at_ns, at_ns, 1.0,
+            (Entity(*who), *(entity for entity in named if entity != Entity(*who))), tuple(held.shown),
+            ("owasp-llm@2026:LLM06", "mitre-atlas@2026.09:AML.T0024"), "AML.TA0010", facts | {"family": "security"},
+        )  # fmt: skip
+
+
+class _Asked:
+    """How the calls of a batch ask; columns are read when they are there."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._names = [(kind, rows.values(name)) for kind, names in _NAMED for name in names if rows.has(name)]
+        self._inputs = rows.values(_INPUT) if rows.has(_INPUT) else [None] * rows.count
+        self._tokens = rows.numbers(_READ)
+        self._cold = rows.numbers(_TEMPERATURE) == 0.0
+        found = [name for name in rows.names if name.lower().endswith("logprobs")]
+        self._probable = np.zeros(rows.count, dtype=bool)
+        for name in found:
+            self._probable |= np.array([value not in (None, False, 0, "", "false") for value in rows.values(name)])
+
+    def principal(self, place: int) -> tuple[str, str]:
+        """Return kind and name of who calls, empty where nobody is named."""
+        for kind, values in self._names:
+            if (value := values[place]) is not None and value != "":
+                return kind, str(value)[:200]
+        return "", ""
+
+    def text(self, place: int) -> str:
+        """Return what is asked: the content of the newest message, at most 2,000 characters."""
+        value = self._inputs[place]
+        if not isinstance(value, str):
+            value = _json(value) if value else ""
+        found = next((part for mark in _CONTENT if (part := value.rpartition(mark)[2]) != value), value)
+        return found.strip(' "}]')[:2000]
+
+    def tokens(self, place: int, text: str) -> float:
+        """Return how long the input is."""
+        count = float(self._tokens[place])
+        return count if count >= 0 else len(text) / 4
+
+    def cold(self, place: int) -> bool:
+        """Whether temperature 0 is asked for."""
+        return bool(self._cold[place])
+
+    def probable(self, place: int) -> bool:
+        """Whether probabilities of tokens are asked for."""
+        return bool(self._probable[place])
+
+
+def _json(value: object) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        return ""
+
+
+def _entropy(text: str) -> float:
+    """Return the bits a character of the middle of a text; prose has about 4.2, random letters and digits above 5."""
+    middle = text[len(text) // 3 :][:200]
+    counts, total = Counter(middle), len(middle) or 1
+    return -sum(count / total * math.log2(count / total) for count in counts.values())
+
+
+def build(config: Config) -> Extraction:
+    """Return the detector."""
+    return Extraction(config)
+
+
+_AT = 1_795_000_000 // 3600 * 3600 * 10**9
+
+
+def _call(second: float, user: str, text: str, **more: Any) -> dict[str, Any]:
+    said = msgspec.json.encode([{"role": "user", "parts": [{"type": "text", "content": text}]}]).decode()
+    attributes = {
+        "gen_ai.operation.name": "chat", "user.id": user, "gen_ai.input.messages": said,
+        "gen_ai.usage.input_tokens": len(text) // 4, "gen_ai.request.temperature": 0.7, **more,
+    }  # fmt: skip
+    return {"@timestamp": int(_AT + second * 10**9), "serviceName": "api", "attributes": attributes}
+
+
+_PEOPLE = [
+    _call(3600 * hour + 60 * who, f"u-{who}", f"question {who} of hour {hour} about invoices")
+    for hour in range(4)
+    for who in range(20)
+]
+_COLD = {"gen_ai.request.temperature": 0.0, "gen_ai.request.logprobs": True}
+
+
+def _sweep(count: int, **more: Any) -> list[dict[str, Any]]:
+    return [_call(4 * 3600 + n, "thief", f"Which word follows item {n * 7919}?", **more) for n in range(count)]
+
+
+EXAMPLES = (
+    Example(
+        "hundreds of different questions for probabilities", "spans", _PEOPLE + _sweep(320, **_COLD), ["model_sweep"]
+    ),
+    Example(
+        "the same question again and again",
+        "spans",
+        _PEOPLE + [_call(4 * 3600 + n, "job", "ping", **_COLD) for n in range(320)],
+    ),
+    Example("a few different questions", "spans", _PEOPLE + _sweep(60, **_COLD)),
+)
