@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.injection.data import Row
 
 MOST_BYTES = 40_000
-MOST_CLEAN = 8
+MOST_CLEAN = 4
 """Windows of a text without anything planted that are trained on."""
 
 
@@ -88,10 +88,12 @@ class Reader:
         for text in texts:
             features = self._program.places(text)["feature"].astype(np.int32)
             kinds = np.searchsorted(STARTS, features, side="right") - 1
-            scale = SCALES / np.sqrt(np.bincount(kinds, minlength=3) + SOFTENED)
+            scale = SCALES / np.sqrt(np.bincount(kinds, minlength=len(STARTS)) + SOFTENED)
             columns.append(features)
             values.append(scale.astype(np.float32)[kinds])
             ends.append(ends[-1] + len(features))
-        return sparse.csr_matrix(
+        matrix = sparse.csr_matrix(
             (np.concatenate(values), np.concatenate(columns), np.array(ends)), shape=(len(texts), FEATURES)
         )
+        matrix.sum_duplicates()
+        return matrix

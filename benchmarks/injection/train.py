@@ -34,7 +34,8 @@ MOST_OF_A_SOURCE = 1500
 FOLDS = 4
 STEPS = 1023
 """Steps between no weight and the greatest of a kind."""
-STRENGTH = 1.0
+STRENGTH = (10.0, 3.0)
+"""Of the regressions of the two heads: the greater, the less the weights are held back."""
 SEED = 7
 
 
@@ -82,7 +83,7 @@ class Head:
     def fit(self, use: Any) -> Linear:
         """Return what is learnt from the rows for which `use` is true."""
         chosen = use[self.windows.owner] & (self.windows.label >= 0)
-        model = LogisticRegression(C=STRENGTH, solver="liblinear", tol=1e-3, max_iter=200, random_state=SEED)
+        model = LogisticRegression(C=STRENGTH[self.head], solver="liblinear", tol=1e-2, max_iter=200, random_state=SEED)
         model.fit(self.windows.matrix[chosen], self.windows.label[chosen], sample_weight=self.worth[chosen])
         return Linear(model.coef_[0].astype(np.float32), float(model.intercept_[0]))
 

@@ -107,7 +107,7 @@ class Answer:
             if answer is None:
                 continue
             for row in answer:
-                first, last = _instant(row.get("first")), _instant(row.get("last"))
+                first, last = instant(row.get("first")), instant(row.get("last"))
                 if row["hits"] and first is not None and last is not None:
                     group = tuple(text_of(row.get(field)) if field in by else "" for field in self._rule.by)
                     yield Window(first // window * window, group, int(row["hits"]), first, last)
@@ -119,7 +119,7 @@ class Answer:
         names = dict.fromkeys((*rule.by, *filter(None, [rule.distinct])))
         found = []
         for row in self._rows(timing(condition, names, _MOST_TIMES), start, end) or ():
-            if (at := _instant(row.get("@timestamp"))) is not None:
+            if (at := instant(row.get("@timestamp"))) is not None:
                 group = tuple(text_of(row.get(field)) for field in rule.by)
                 found.append((at, group, text_of(row.get(rule.distinct))))
         return found
@@ -156,7 +156,7 @@ def _slide(
             values.clear()
 
 
-def _instant(value: Any) -> int | None:
+def instant(value: Any) -> int | None:
     """Return an instant of an answer, which is a number of nanoseconds or, over the API, a text."""
     if isinstance(value, int):
         return value

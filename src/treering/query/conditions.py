@@ -78,7 +78,8 @@ def is_of_texts(condition: Condition) -> bool:
         case Known():
             return is_of_texts(condition.part)
         case _:
-            return isinstance(condition, HasWords | HasForm)
+            # Texts that a regular expression may be found in have to be read anyway.
+            return isinstance(condition, HasWords) or (isinstance(condition, HasForm) and condition.exact)
 
 
 def of_texts(query: Words | Wildcard, columns: Sequence[Column], lowering: Lowering) -> Condition:
@@ -90,6 +91,8 @@ def stored(relation: Relation, column: Column | None) -> bool:
     """Whether a column is a field of the relation's own records, unchanged."""
     if column is None or column.source is None or column.field is None or column.path:
         return False
+    if column.field.options.get("lists"):
+        return False  # it may stand in a list of objects, of which each counts
     inside = relation.sequence is not None and column.source is relation.sequence.source
     return inside and column.stored not in column.source.composed and column.stored != "_index"
 

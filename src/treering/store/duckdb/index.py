@@ -37,7 +37,7 @@ _HEX = frozenset(b"0123456789abcdef")
 _COUNTED_SHARE, _MOST_COUNTED = 4096, 8192
 _BITS = 64
 # Tokens with a part that are told one by one.
-_MOST_FOUND = 128
+_FEW_FOUND, _MOST_FOUND = 16, 128
 _MIX = 0x6A09E667F3BCC909
 
 
@@ -317,6 +317,8 @@ class Index:
         posts = np.frombuffer(self._unpacked("listed_posts"), dtype=f"<u{self.header.width}")
         place, counted = -1, 0
         while position >= 0:
+            if hidden.blocks == self.full and len(tokens) >= _FEW_FOUND:
+                return Found(Hits(self.full, ALL_COLUMNS), tokens)
             begin, end = listed.rfind(b"\n", 0, position + prefix) + 1, listed.find(b"\n", position + prefix)
             place += listed.count(b"\n", counted, begin)
             counted = begin
@@ -325,8 +327,6 @@ class Index:
                 tokens.append((listed[begin:end].decode("utf-8", "replace"), hits))
             else:
                 hidden |= hits
-                if hidden.blocks == self.full:
-                    break
             position = listed.find(needle, end)
         return Found(hidden, tokens)
 

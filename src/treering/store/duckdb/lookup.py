@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from treering.model.columns import SYSTEM, Kind
 from treering.query.types import MAPPING, Type
 from treering.store.duckdb.index import ALL_COLUMNS, NOWHERE, Found, Hits, Index, Outdated, Tally, fingerprint
 from treering.store.duckdb.manifest import side
-from treering.store.duckdb.matching import Matcher, Memory
+from treering.store.duckdb.matching import MAYBE, Matcher, Memory
 from treering.store.duckdb.text import fold
 from treering.store.duckdb.tokens import LONGEST
 from treering.store.duckdb.unpacked import Unpacked
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from treering.model.schema import StreamSchema
+    from treering.stage.condition import Condition
     from treering.stage.store import Tokens
     from treering.store.duckdb.manifest import Segment
 
 Spans = tuple[tuple[int, int], ...]
 _OPEN_FILES = 512
+_MOST_CODES = 512
 _TEXTS = {Kind.STRING, Kind.JSON}
 # Above this share of blocks a list of ranges costs more than it saves.
 _WORTH_IT = 0.7
@@ -44,6 +48,8 @@ class Lookup:
         self._folder = folder
         self._open: OrderedDict[str, Index] = OrderedDict()
         self._unpacked = Unpacked()
+        # Segments never change, and what a page asks first it asks again for each of its parts.
+        self._codes: OrderedDict[tuple[str, Condition], tuple[StreamSchema, Any]] = OrderedDict()
         self._lock = threading.Lock()
 
     def ranges(
@@ -69,10 +75,21 @@ class Lookup:
             found |= columns
         return found
 
-    def matcher(self, item: Segment, schema: StreamSchema, memory: Memory) -> Matcher | None:
-        """Return what answers conditions over a segment's rows, where its index has postings."""
-        index = self._index(item)
-        return None if index is None or not index.postings.extent else Matcher(index, item, schema, memory)
+    def codes(self, item: Segment, meaning: Condition, schema: StreamSchema, memory: Memory) -> Any:
+        """Return for each row of a segment whether it satisfies a condition: SURE, MAYBE or 0. Not to be changed."""
+        key = item.file, meaning
+        with self._lock:
+            held = self._codes.get(key)
+        if held is None or held[0] is not schema:
+            index = self._index(item)
+            matcher = Matcher(index, item, schema, memory) if index is not None and index.postings.extent else None
+            held = schema, np.full(item.rows, MAYBE, dtype=np.uint8) if matcher is None else matcher.codes(meaning)
+        with self._lock:
+            self._codes[key] = held
+            self._codes.move_to_end(key)
+            while len(self._codes) > _MOST_CODES:
+                self._codes.popitem(last=False)
+        return held[1]
 
     def tally(self, item: Segment, word: str) -> Tally | None:
         """Return in how many rows of the segment `word` stands, where that is known."""

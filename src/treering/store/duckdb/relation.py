@@ -40,7 +40,8 @@ class Part:
     """A piece of one stream that can stand in FROM, the physical columns it has, and what bounds its rows.
 
     The fields in `absent` need not be read: what is looked for is not in them. `demands` are conditions over logical
-    columns and those called `hits`, which the source has too.
+    columns and those called `hits`, which the source has too. Rows that are all `inside` the scan's time need not be
+    asked for it.
     """
 
     stream: str
@@ -50,6 +51,7 @@ class Part:
     absent: Collection[str] = ()
     demands: tuple[exp.Expr, ...] = ()
     hits: tuple[str, ...] = ()
+    inside: bool = False
 
 
 def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
@@ -63,9 +65,9 @@ def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
             )
             for f in fields
         ]
-        select = exp.select(*(columns or [_nothing()])).from_(part.source)
-        for bound in (*_time_bounds(scan), *part.where):
-            select = select.where(bound)
+        select = _selecting(columns or [_nothing()], part.source)
+        for bound in (*(() if part.inside else _time_bounds(scan)), *part.where):
+            select.where(bound, copy=False)
         selects.append(_demanded(select, part, scan))
     if not selects:
         empty = [exp.alias_(logical.column(f, (), ""), f.name, quoted=True) for f in fields]
@@ -80,10 +82,20 @@ def _demanded(select: exp.Select, part: Part, scan: Scan) -> exp.Select:
     """Return the rows of a part that satisfy its demands."""
     if not part.demands:
         return select
-    select = select.select(*map(named, part.hits))
+    for name in part.hits:
+        select.append("expressions", named(name))
     chosen: list[exp.Expr] = [named(name) for name in scan.fields]
-    chosen = chosen or [_nothing()]
-    return exp.select(*chosen).from_(select.subquery("part")).where(*part.demands)
+    outer = _selecting(chosen or [_nothing()], select.subquery("part", copy=False))
+    for demand in part.demands:
+        outer.where(demand, copy=False)
+    return outer
+
+
+def _selecting(chosen: Sequence[exp.Expr], source: exp.Expr) -> exp.Select:
+    """Return a SELECT of nodes that stand nowhere else, so that none is copied."""
+    select = exp.Select(expressions=list(chosen))
+    select.set("from_", exp.From(this=source))
+    return select
 
 
 def _nothing() -> exp.Expr:
@@ -146,7 +158,8 @@ def selected(
             chosen.append(exp.alias_(value, name, quoted=True))
     stamps = [named(name) for name in (TIME, STAMP) if name in columns]
     stamp = stamps[0] if alike or len(stamps) == 1 else exp.Coalesce(this=stamps[0], expressions=stamps[1:])
-    return exp.select(*chosen, exp.alias_(stamp, TIME, quoted=True), *map(named, hits)).from_(source).subquery()
+    chosen += [exp.alias_(stamp, TIME, quoted=True), *map(named, hits)]
+    return _selecting(chosen, source).subquery(copy=False)
 
 
 def _from_rest(name: str) -> exp.Expression:

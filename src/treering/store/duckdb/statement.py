@@ -84,7 +84,7 @@ def text(query: Query, tables: Mapping[str, exp.Query], settled: Collection[str]
     """
     sql = _with_tables(deciding.without(query.sql, settled), tables)
     if not any(column.type == "timestamp" for column in query.columns):
-        return sql.sql(dialect="duckdb")
+        return sql.sql(dialect="duckdb", copy=False)
     names = [f"c{index}" for index in range(len(query.columns))]
     chosen: list[exp.Expr] = []
     for name, column in zip(names, query.columns, strict=True):
@@ -93,4 +93,6 @@ def text(query: Query, tables: Mapping[str, exp.Query], settled: Collection[str]
             value = exp.Anonymous(this="epoch_ns", expressions=[exp.cast(value, "TIMESTAMP_NS", dialect="duckdb")])
         chosen.append(exp.alias_(value, name))
     alias = exp.TableAlias(this=exp.to_identifier("answer"), columns=[exp.to_identifier(name) for name in names])
-    return exp.select(*chosen).from_(exp.Subquery(this=sql, alias=alias)).sql(dialect="duckdb")
+    outer = exp.Select(expressions=chosen)
+    outer.set("from_", exp.From(this=exp.Subquery(this=sql, alias=alias)))
+    return outer.sql(dialect="duckdb", copy=False)
