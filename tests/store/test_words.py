@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from treering.model.buffers import Texts
 from treering.query.analyzer import words
 from treering.store.duckdb.text import from_strings
 from treering.store.duckdb.tokens import LONGEST, hash_of
-from treering.store.duckdb.words import Words
+from treering.store.duckdb.words import AS_UNSURE, AS_WORD, MOST_VALUES, ROW, Words
 
 TOKEN = re.compile(rb"[a-z0-9_]+|[\x80-\xe2]+|[\xe3-\xff][\x80-\xe2]*")
 PIECES = [
@@ -114,6 +115,61 @@ def check(columns: list[list[bytes]], block_rows: int) -> None:
 @given(st.lists(st.lists(VALUES, min_size=1, max_size=20) | REPEATED, min_size=1, max_size=4), st.integers(1, 5))
 def test_tokens_are_those_of_the_definition(columns: list[list[bytes]], block_rows: int) -> None:
     check(columns, block_rows)
+
+
+def rows_of(values: list[bytes], column: int = 3) -> tuple[dict[bytes, tuple[set[int], set[int], set[int]]], Any]:
+    """Return for each token the rows it is in, is a word in and may be a word in; and the values."""
+    found = Words(2, 32)
+    found.keep(len(values), tokens=True)
+    found.add(of_bytes(values), np.arange(len(values)), column, column)
+    kept = found.values()
+    places = found.candidates(column, 1, 1)
+    texts = found.lines(places, int(found.tokens()["length"][places].sum(dtype=np.int64))).split(b"\n")[1:-1]
+    rows = {}
+    for text, held in zip(texts, found.rows_of(places), strict=True):
+        assert (np.diff(held & ROW) > 0).all()
+        parts = (held, held[held & AS_WORD != 0], held[held & AS_UNSURE != 0])
+        rows[text] = tuple({int(row) & ROW for row in part} for part in parts)
+    return rows, kept
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=50) | REPEATED)
+def test_rows_are_those_of_the_definition(values: list[bytes]) -> None:
+    rows, kept = rows_of(values)
+    wanted: dict[bytes, set[int]] = {}
+    for row, value in enumerate(values):
+        for token in TOKEN.findall(value.lower()):
+            wanted.setdefault(token[:LONGEST], set()).add(row)
+    assert {text: held[0] for text, held in rows.items()} == {
+        text: held for text, held in wanted.items() if len(text) < LONGEST
+    }
+    for text, (_, as_word, unsure) in rows.items():
+        if text.strip(b"_") and text.isascii():
+            having = {
+                row for row, value in enumerate(values) if text.decode() in words(value.decode("latin-1").lower())
+            }
+            plain = {row for row, value in enumerate(values) if value.isascii()}
+            assert as_word & plain == having & plain
+            assert not unsure & plain
+    if len({value for value in values if value}) <= MOST_VALUES:
+        texts, codes = kept
+        assert [b"" if not code else texts[code - 1] for code in codes.tolist()] == values
+    else:
+        assert kept is None
+
+
+def test_other_forms_of_texts_add_to_the_rows_of_their_tokens() -> None:
+    found = Words(1, 8)
+    found.keep(3, tokens=True)
+    found.add(from_strings(["an \u212aey", "an", "key"]), np.arange(3), 0)
+    found.add(from_strings(["an key"]), np.array([0]), 0, counted=False)
+    places = found.candidates(0, 1, 1)
+    texts = found.lines(places, int(found.tokens()["length"][places].sum(dtype=np.int64))).split(b"\n")[1:-1]
+    held = dict(zip(texts, found.rows_of(places), strict=True))
+    assert (held[b"key"] & ROW).tolist() == [0, 2]
+    assert (held[b"key"][0] & AS_UNSURE, held[b"key"][1] & AS_WORD) == (AS_UNSURE, AS_WORD)
+    assert (held[b"an"] & ROW).tolist() == [0, 1]
 
 
 def test_more_blocks_than_a_word_has_bits() -> None:

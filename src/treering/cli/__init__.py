@@ -50,9 +50,7 @@ def main() -> None:
         else:
             app.command(name)(command)
     if "_TREERING_COMPLETE" in os.environ:  # a shell asks what could come next
-        from typer.completion import completion_init
-
-        completion_init()
+        importlib.import_module("typer.completion").completion_init()
     try:
         app()
     except Exception as error:  # noqa: BLE001  the last place where an error can still be told to a person

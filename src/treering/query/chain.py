@@ -74,8 +74,9 @@ def limit(relation: Relation, count: int, per: Sequence[Column] = ()) -> None:
 
 def only_once(select: exp.Select, sources: Sequence[Source]) -> None:
     """Take back what was told to scans whose rows the query needs for something else too."""
-    names = [table.name for table in select.find_all(exp.Table)]
-    for source in sources:
+    told = [source for source in sources if source.first is not None]
+    names = [table.name for table in select.find_all(exp.Table)] if told else []
+    for source in told:
         if names.count(source.name) != 1:
             source.first, source.keys, source.per = None, (), ()
 

@@ -25,6 +25,7 @@ from treering.query.relation import (
     nested,
 )
 from treering.query.scope import Scope
+from treering.query.told import Told
 from treering.query.types import Type, type_of
 from treering.stage.condition import every
 from treering.stage.store import Query, Scan
@@ -327,16 +328,11 @@ def scan(source: Source) -> Scan:
     bound = where if newest is not None else None
     sought = _sought(source)
     words = tuple(source.sought) if sought else ()
+    demands = Told(plain, lambda condition: None if _asks(condition) else _own(source, condition))
     return Scan(
         source.streams, fields, source.start_ns, source.end_ns, tokens, bound, newest,
-        every(source.filters), source.first, source.keys, source.per, sought, words, _demands(source, plain),
+        every(source.filters), source.first, source.keys, source.per, sought, words, demands,
     )  # fmt: skip
-
-
-def _demands(source: Source, conditions: Sequence[exp.Expression]) -> tuple[exp.Expression, ...]:
-    """Return the conditions of which something is known that a store may find out by itself."""
-    told = [condition for condition in conditions if any("leaf" in node.meta for node in condition.walk())]
-    return tuple(_own(source, condition) for condition in told if not _asks(condition))
 
 
 def _sought(source: Source) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ def is_of_texts(condition: Condition) -> bool:
         case Known():
             return is_of_texts(condition.part)
         case _:
-            return isinstance(condition, HasWords | HasForm)
+            # Texts that a regular expression may be found in have to be read anyway.
+            return isinstance(condition, HasWords) or (isinstance(condition, HasForm) and condition.exact)
 
 
 def of_texts(query: Words | Wildcard, columns: Sequence[Column], lowering: Lowering) -> Condition:

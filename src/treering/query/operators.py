@@ -12,11 +12,14 @@ from treering.core.errors import UserError
 from treering.query import addresses, coerce
 from treering.query.coerce import DOCUMENTS, INTEGERS, NUMBERS, operand, sql_cast
 from treering.query.function import Typed
+from treering.query.required import literal
 from treering.query.types import Type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Shorter literals are in too many texts for looking them up first to save anything.
+_SHORTEST = 4
 _SIGNS: dict[str, Any] = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}
 _COMPARE: dict[str, Any] = {"=": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE}
 
@@ -134,8 +137,17 @@ def regexp(value: Typed, pattern: Typed) -> Typed:
             re.compile(pattern.value)
         except re.error as error:
             raise UserError(f"this regular expression does not parse: {error}") from None
-    found = exp.Anonymous(this="regexp_matches", expressions=[_text(value), _text(pattern)])
-    return Typed(found, Type.BOOLEAN)
+    return Typed(searched(_text(value), _text(pattern), pattern.value), Type.BOOLEAN)
+
+
+def searched(text: exp.Expression, form: exp.Expression, pattern: Any) -> exp.Expression:
+    """Return whether a regular expression is found; texts without its literal part, if it has one, are not asked."""
+    found = exp.Anonymous(this="regexp_matches", expressions=[text, form])
+    part = literal(pattern) if isinstance(pattern, str) else ""
+    if len(part) < _SHORTEST or part == pattern:
+        return found
+    has = exp.Anonymous(this="contains", expressions=[text.copy(), exp.Literal.string(part)])
+    return exp.Paren(this=exp.And(this=has, expression=found))
 
 
 def _text(value: Typed) -> exp.Expression:

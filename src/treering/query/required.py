@@ -27,6 +27,14 @@ def required(pattern: str) -> list[list[str]]:
         return [[]]
 
 
+def literal(pattern: str) -> str:
+    """Return the longest run of characters that every match contains as it is written, or an empty text."""
+    if "(?" in pattern:  # it may say that case does not matter
+        return ""
+    branches = required(pattern)
+    return max(branches[0], key=len, default="") if len(branches) == 1 else ""
+
+
 class _Reader:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern

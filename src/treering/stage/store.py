@@ -84,7 +84,7 @@ class Scan:
     per: tuple[str, ...] = ()
     sought: tuple[str, ...] = ()
     sought_for: tuple[Tokens, ...] = ()
-    demands: tuple[exp.Expr, ...] = ()
+    demands: Sequence[exp.Expr] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def match(text: Typed, pattern: Typed) -> Typed:
         checked = string(regexes.check(pattern.value))
         if regexes.beyond_re2(pattern.value):
             return call("ppl_regex_match", Type.BOOLEAN, text, checked)
-        pattern = checked
+        return Typed(operators.searched(text.sql, checked.sql, pattern.value), Type.BOOLEAN)
     return call("regexp_matches", Type.BOOLEAN, text, pattern)
 
 

@@ -14,17 +14,17 @@ import numpy as np
 from arro3.core import Array, Table
 from sqlglot import exp
 
+from treering.store.duckdb.matching import MAYBE, SURE
 from treering.store.duckdb.relation import named
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from treering.model.schema import StreamSchema
-    from treering.stage.condition import Condition
     from treering.stage.store import Scan
     from treering.store.duckdb.lookup import Lookup
     from treering.store.duckdb.manifest import Segment
-    from treering.store.duckdb.matching import Matcher, Memory
+    from treering.store.duckdb.matching import Memory
 
 S = TypeVar("S", bound=exp.Expr)
 # With more rows left to look at than this share of those that blocks leave, an index saves too little.
@@ -32,18 +32,18 @@ WORTH_IT = 0.7
 # When blocks leave fewer rows than this share, looking at those is cheaper than passing through all of them.
 FEW = 0.3
 DEMAND, LEAF = "demand", "leaf"
-SURE, MAYBE = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
     """A condition over a scan's columns, and by segment file the codes of its rows for each leaf (None: of no use).
 
-    A code is SURE where a row satisfies the leaf, MAYBE where it may, 0 where it does not.
+    A code is SURE where a row satisfies the leaf, MAYBE where it may, 0 where it does not; so many rows are `doubtful`.
     """
 
     sql: exp.Expr
     known: Mapping[str, tuple[Any, ...]]
+    doubtful: int
 
     def state(self, item: Segment) -> tuple[tuple[bool, bool], ...]:
         """Return for each leaf whether some rows of the segment satisfy it, and whether others may."""
@@ -68,21 +68,39 @@ def over(demands: Sequence[Demand], items: Sequence[Segment]) -> Decided:
 
 
 def _over(demand: Demand, items: Sequence[Segment], columns: dict[str, Any]) -> exp.Expr:
-    sql = exp.Paren(this=demand.sql.copy())
     states = [demand.state(item) for item in items]
-    for place, leaf in enumerate(leaves(sql)):
-        sure = any(state[place][0] for state in states)
-        maybe = any(state[place][1] for state in states)
+    places = {id(leaf): place for place, leaf in enumerate(leaves(demand.sql))}
+
+    def known(node: exp.Expr) -> exp.Expr | None:
+        """Return what stands for a leaf."""
+        if (place := places.get(id(node))) is None:
+            return None
+        sure, maybe = (any(state[place][kind] for state in states) for kind in (0, 1))
         if not sure and not maybe:
-            leaf.replace(exp.false())
-            continue
+            return exp.false()
         name = f" hit {len(columns)}"
         columns[name] = np.concatenate([demand.known[item.file][place] for item in items])
         parts = [_equals(name, SURE)] if sure else []
         if maybe:
-            parts.append(exp.and_(_equals(name, MAYBE), exp.Paren(this=leaf.copy())))
-        leaf.replace(exp.Paren(this=exp.or_(*parts)))
-    return sql
+            parts.append(exp.and_(_equals(name, MAYBE), exp.Paren(this=node.copy()), copy=False))
+        return exp.Paren(this=exp.or_(*parts, copy=False))
+
+    return exp.Paren(this=_copied(demand.sql, known))
+
+
+def _copied(node: exp.Expr, known: Callable[[exp.Expr], exp.Expr | None]) -> exp.Expr:
+    """Return a copy of SQL with what is `known` in the place of some nodes, which are not copied: they may be large."""
+    if (found := known(node)) is not None:
+        return found
+
+    def step(value: Any) -> Any:
+        if isinstance(value, exp.Expr):
+            return _copied(value, known)
+        return list(map(step, value)) if isinstance(value, list) else value
+
+    copied = node.__class__(**{name: step(value) for name, value in node.args.items()})
+    copied.meta.update(node.meta)
+    return copied
 
 
 def _equals(name: str, code: int) -> exp.Expr:
@@ -116,7 +134,7 @@ def without(sql: S, settled: Collection[str]) -> S:
     """Return SQL without the conditions that tables take care of."""
     if not settled:
         return sql.copy()
-    return cast("S", sql.transform(lambda node: exp.true() if node.meta.get(DEMAND) in settled else node))
+    return cast("S", _copied(sql, lambda node: exp.true() if node.meta.get(DEMAND) in settled else None))
 
 
 def decided(
@@ -127,22 +145,10 @@ def decided(
     found: list[Demand] = []
     if total <= FEW * everything:
         return found
-    matchers = [(item, lookup.matcher(item, schema, memory)) for item, _ in pairs] if scan.demands else []
     for sql in scan.demands:
         meanings = [leaf.meta[LEAF].condition for leaf in leaves(sql)]
-        known = {item.file: tuple(_codes(item, matcher, meaning) for meaning in meanings) for item, matcher in matchers}
+        known = {item.file: tuple(lookup.codes(item, each, schema, memory) for each in meanings) for item, _ in pairs}
         left = sum(max(int((held == MAYBE).sum()) for held in codes) for codes in known.values()) if meanings else total
         if left <= WORTH_IT * total:
-            found.append(Demand(sql, known))
+            found.append(Demand(sql, known, left))
     return found
-
-
-def _codes(item: Segment, matcher: Matcher | None, meaning: Condition) -> Any:
-    """Return the codes of a segment's rows."""
-    if matcher is None:
-        return np.full(item.rows, MAYBE, dtype=np.uint8)
-    found = matcher.rows(meaning)
-    codes = np.unpackbits(found.sure, count=matcher.extent)
-    if found.maybe.any():
-        codes += MAYBE * np.unpackbits(found.maybe, count=matcher.extent)
-    return codes if matcher.present is None else codes[matcher.present]

@@ -17,9 +17,9 @@ import msgspec
 import numpy as np
 
 from treering.store.duckdb import postings
+from treering.store.duckdb.cache import Cache
 from treering.store.duckdb.postings import Postings
 from treering.store.duckdb.tokens import LONGEST, Vocabulary, hash_of
-from treering.store.duckdb.unpacked import Unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ _HEX = frozenset(b"0123456789abcdef")
 _COUNTED_SHARE, _MOST_COUNTED = 4096, 8192
 _BITS = 64
 # Tokens with a part that are told one by one.
-_MOST_FOUND = 128
+_FEW_FOUND, _MOST_FOUND = 16, 128
 _MIX = 0x6A09E667F3BCC909
 
 
@@ -242,7 +242,7 @@ def _hits(row: Any) -> Hits:
 class Index:
     """An index file, mapped into memory."""
 
-    def __init__(self, path: Path, cache: Unpacked | None = None) -> None:
+    def __init__(self, path: Path, cache: Cache | None = None) -> None:
         """Open the file; `cache` is shared with others.
 
         Raises `OSError` or `ValueError` when it is not one, `Outdated` when it is an old one.
@@ -264,7 +264,7 @@ class Index:
         self.special = self._section("special", "<u8").reshape(3, words + 1)
         self._table = self._section("table", "<u8").reshape(-1, words + 1)
         self._posts = self._section("posts", f"<u{self.header.width}")
-        self._cache = cache or Unpacked(0)
+        self._cache = cache or Cache(0)
         self._tallies: dict[str, Tally] | None = None
         self._postings: Postings | None = None
         self._plain = "prints" in self.header.sections
@@ -308,7 +308,7 @@ class Index:
         hidden |= _hits(self.special[MIXED])
         if set(text) <= _HEX:
             hidden |= _hits(self.special[HEX])
-        listed = self._cache.get(self, lambda: self._unpacked("listed"))
+        listed = self._cache.get(self, lambda: self._unpacked("listed"), len)
         needle = b"\n" + text if prefix else text
         position = listed.find(needle)
         tokens: list[tuple[str, Hits]] = []
@@ -317,6 +317,8 @@ class Index:
         posts = np.frombuffer(self._unpacked("listed_posts"), dtype=f"<u{self.header.width}")
         place, counted = -1, 0
         while position >= 0:
+            if hidden.blocks == self.full and len(tokens) >= _FEW_FOUND:
+                return Found(Hits(self.full, ALL_COLUMNS), tokens)
             begin, end = listed.rfind(b"\n", 0, position + prefix) + 1, listed.find(b"\n", position + prefix)
             place += listed.count(b"\n", counted, begin)
             counted = begin
@@ -325,8 +327,6 @@ class Index:
                 tokens.append((listed[begin:end].decode("utf-8", "replace"), hits))
             else:
                 hidden |= hits
-                if hidden.blocks == self.full:
-                    break
             position = listed.find(needle, end)
         return Found(hidden, tokens)
 

@@ -5,27 +5,31 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from treering.model.columns import SYSTEM, Kind
 from treering.query.types import MAPPING, Type
+from treering.store.duckdb.cache import Cache
 from treering.store.duckdb.index import ALL_COLUMNS, NOWHERE, Found, Hits, Index, Outdated, Tally, fingerprint
 from treering.store.duckdb.manifest import side
-from treering.store.duckdb.matching import Matcher, Memory
+from treering.store.duckdb.matching import MAYBE, Matcher, Memory
 from treering.store.duckdb.text import fold
 from treering.store.duckdb.tokens import LONGEST
-from treering.store.duckdb.unpacked import Unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from treering.model.schema import StreamSchema
+    from treering.stage.condition import Condition
     from treering.stage.store import Tokens
     from treering.store.duckdb.manifest import Segment
 
 Spans = tuple[tuple[int, int], ...]
 _OPEN_FILES = 512
+_CACHED_BYTES = 96 << 20
 _TEXTS = {Kind.STRING, Kind.JSON}
 # Above this share of blocks a list of ranges costs more than it saves.
 _WORTH_IT = 0.7
@@ -43,7 +47,8 @@ class Lookup:
         self.trouble: dict[str, str] = {}
         self._folder = folder
         self._open: OrderedDict[str, Index] = OrderedDict()
-        self._unpacked = Unpacked()
+        # Segments never change, and what a page asks first it asks again for each of its parts.
+        self._cache = Cache(_CACHED_BYTES)
         self._lock = threading.Lock()
 
     def ranges(
@@ -69,10 +74,17 @@ class Lookup:
             found |= columns
         return found
 
-    def matcher(self, item: Segment, schema: StreamSchema, memory: Memory) -> Matcher | None:
-        """Return what answers conditions over a segment's rows, where its index has postings."""
+    def codes(self, item: Segment, meaning: Condition, schema: StreamSchema, memory: Memory) -> Any:
+        """Return for each row of a segment whether it satisfies a condition: SURE, MAYBE or 0. Not to be changed."""
+        # The schema is kept beside the codes, so that its identity stays its own.
+        key = item.file, meaning, id(schema)
+        return self._cache.get(key, lambda: (self._coded(item, meaning, schema, memory), schema), _size)[0]
+
+    def _coded(self, item: Segment, meaning: Condition, schema: StreamSchema, memory: Memory) -> Any:
         index = self._index(item)
-        return None if index is None or not index.postings.extent else Matcher(index, item, schema, memory)
+        if index is None or not index.postings.extent:
+            return np.full(item.rows, MAYBE, dtype=np.uint8)
+        return Matcher(index, item, schema, memory).codes(meaning)
 
     def tally(self, item: Segment, word: str) -> Tally | None:
         """Return in how many rows of the segment `word` stands, where that is known."""
@@ -110,7 +122,7 @@ class Lookup:
                 self._open.move_to_end(item.file)
                 return held
         try:
-            held = Index(self._folder / side(item.file, "tokens"), self._unpacked)
+            held = Index(self._folder / side(item.file, "tokens"), self._cache)
         except Outdated:  # until it is merged
             return None
         except (OSError, ValueError, KeyError) as error:
@@ -122,6 +134,10 @@ class Lookup:
             while len(self._open) > _OPEN_FILES:
                 self._open.popitem(last=False)
         return held
+
+
+def _size(held: tuple[Any, object]) -> int:
+    return int(held[0].nbytes)
 
 
 _NOT_THERE = Tally({}, sole=True)

@@ -30,6 +30,7 @@ _PIECE = re.compile(r"[a-z0-9_]+")
 _OTHER_CASES = re.compile(r"[sS]")
 # Parts that are shorter are in too many tokens.
 _SHORTEST = 3
+SURE, MAYBE = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,14 @@ class Matcher:
         size = -(-self.extent // 8)
         self._none, self._all = np.zeros(size, dtype=np.uint8), np.full(size, 255, dtype=np.uint8)
         self.nothing, self.unknown = Rows(self._none, self._none), Rows(self._none, self._all)
+
+    def codes(self, condition: Condition) -> Any:
+        """Return for each row SURE where the condition is true, MAYBE where it may be, 0 where it is not."""
+        found = self.rows(condition)
+        codes = np.unpackbits(found.sure, count=self.extent)
+        if found.maybe.any():
+            codes += MAYBE * np.unpackbits(found.maybe, count=self.extent)
+        return codes if self.present is None else codes[self.present]
 
     def rows(self, condition: Condition) -> Rows:  # noqa: PLR0911  one branch per kind of condition
         """Return the rows for which the condition is true."""

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from treering.model.columns import ID, REST, SEQUENCE, TIME, Kind, escape, split
 from treering.model.schema import FieldType
+from treering.query.coerce import data_type
 from treering.store.duckdb import logical
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Part:
     """A piece of one stream that can stand in FROM, the physical columns it has, and what bounds its rows.
 
     The fields in `absent` need not be read: what is looked for is not in them. `demands` are conditions over logical
-    columns and those called `hits`, which the source has too.
+    columns and those called `hits`, which the source has too. Rows that are all `inside` the scan's time need not be
+    asked for it.
     """
 
     stream: str
@@ -50,6 +52,7 @@ class Part:
     absent: Collection[str] = ()
     demands: tuple[exp.Expr, ...] = ()
     hits: tuple[str, ...] = ()
+    inside: bool = False
 
 
 def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
@@ -63,9 +66,9 @@ def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
             )
             for f in fields
         ]
-        select = exp.select(*(columns or [_nothing()])).from_(part.source)
-        for bound in (*_time_bounds(scan), *part.where):
-            select = select.where(bound)
+        select = _selecting(columns or [_nothing()], part.source)
+        for bound in (*(() if part.inside else _time_bounds(scan)), *part.where):
+            select.where(bound, copy=False)
         selects.append(_demanded(select, part, scan))
     if not selects:
         empty = [exp.alias_(logical.column(f, (), ""), f.name, quoted=True) for f in fields]
@@ -80,10 +83,20 @@ def _demanded(select: exp.Select, part: Part, scan: Scan) -> exp.Select:
     """Return the rows of a part that satisfy its demands."""
     if not part.demands:
         return select
-    select = select.select(*map(named, part.hits))
+    for name in part.hits:
+        select.append("expressions", named(name))
     chosen: list[exp.Expr] = [named(name) for name in scan.fields]
-    chosen = chosen or [_nothing()]
-    return exp.select(*chosen).from_(select.subquery("part")).where(*part.demands)
+    outer = _selecting(chosen or [_nothing()], select.subquery("part", copy=False))
+    for demand in part.demands:
+        outer.where(demand, copy=False)
+    return outer
+
+
+def _selecting(chosen: Sequence[exp.Expr], source: exp.Expr) -> exp.Select:
+    """Return a SELECT of nodes that stand nowhere else, so that none is copied."""
+    select = exp.Select(expressions=list(chosen))
+    select.set("from_", exp.From(this=source))
+    return select
 
 
 def _nothing() -> exp.Expr:
@@ -146,7 +159,8 @@ def selected(
             chosen.append(exp.alias_(value, name, quoted=True))
     stamps = [named(name) for name in (TIME, STAMP) if name in columns]
     stamp = stamps[0] if alike or len(stamps) == 1 else exp.Coalesce(this=stamps[0], expressions=stamps[1:])
-    return exp.select(*chosen, exp.alias_(stamp, TIME, quoted=True), *map(named, hits)).from_(source).subquery()
+    chosen += [exp.alias_(stamp, TIME, quoted=True), *map(named, hits)]
+    return _selecting(chosen, source).subquery(copy=False)
 
 
 def _from_rest(name: str) -> exp.Expression:
@@ -172,7 +186,7 @@ def _from_rest(name: str) -> exp.Expression:
 
 
 def _try_cast(value: exp.Expression, kind: str) -> exp.Expression:
-    return exp.TryCast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
+    return exp.TryCast(this=value, to=data_type(kind))
 
 
 def named(name: str) -> exp.Column:
@@ -183,7 +197,7 @@ def named(name: str) -> exp.Column:
 def instant(nanoseconds: int) -> exp.Expression:
     """Return the TIMESTAMP_NS literal of an instant."""
     inside = max(-(2**63) + 2, min(nanoseconds, 2**63 - 2))  # the values beyond mean infinity
-    number = exp.cast(exp.Literal.string(str(inside)), "BIGINT")
+    number = exp.Cast(this=exp.Literal.string(str(inside)), to=data_type("BIGINT"))
     return exp.Anonymous(this="make_timestamp_ns", expressions=[number])
 
 

@@ -100,6 +100,10 @@ class Scanner:
         self._demands = deciding.decided(scan, pairs, schema, self._lookup, self._memory)
         return {demand.sql.meta[deciding.DEMAND] for demand in self._demands}
 
+    def decisions(self) -> dict[str, int]:
+        """Return how many conditions indexes decide for the table made last, and of how many rows they are in doubt."""
+        return {"decided": len(self._demands), "doubtful": sum(demand.doubtful for demand in self._demands)}
+
     def _choose(self, scan: Scan, view: StreamView, schema: StreamSchema) -> Chosen:
         inside = [
             item
@@ -129,7 +133,7 @@ class Scanner:
         pieces = [
             list(group)
             for _, group in groupby(
-                chosen.segments, lambda pair: (_key(pair[0], wanted), _touched(view, pair[0]), self._state(pair[0]))
+                chosen.segments, lambda pair: (_key(pair[0], wanted), *self._alike(scan, view, pair[0]))
             )
         ]
         if len(pieces) > _MOST_PIECES:
@@ -157,12 +161,15 @@ class Scanner:
                     self._absent(items, scan, schema),
                     decided.demands,
                     decided.columns,
+                    all(_inside(scan, item.min_ns, item.max_ns) for item in items),
                 )
             )
         return parts
 
-    def _state(self, item: Segment) -> tuple[tuple[tuple[bool, bool], ...], ...]:
-        return tuple(demand.state(item) for demand in self._demands)
+    def _alike(self, scan: Scan, view: StreamView, item: Segment) -> tuple[Any, ...]:
+        """Return what has to be the same of segments that are read as one."""
+        states = tuple(demand.state(item) for demand in self._demands)
+        return _touched(view, item), _inside(scan, item.min_ns, item.max_ns), states
 
     def _absent(self, items: Sequence[Segment], scan: Scan, schema: StreamSchema) -> frozenset[str]:
         """Return the fields of `scan` that are only looked at for words which none of `items` has in them."""
@@ -212,12 +219,15 @@ class Scanner:
     def _times(self, scan: Scan, schema: StreamSchema, group: Sequence[Chosen], most: int) -> list[int]:
         settled = self._decide(scan, group, schema)
         parts = self._parts(scan, schema, group)
-        found = relation.table(scan, schema, parts).subquery("candidates")
+        found = relation.table(scan, schema, parts).subquery("candidates", copy=False)
         stamp = exp.func("epoch_ns", relation.named(TIME), dialect="duckdb")
-        query = exp.select(stamp).from_(found).order_by(exp.Ordered(this=relation.named(TIME), desc=True)).limit(most)
+        query = exp.Select(expressions=[stamp])
+        query.set("from_", exp.From(this=found))
         if scan.where is not None:
-            query = query.where(deciding.without(scan.where, settled))
-        return [row[0] for row in self._cursor.execute(query.sql(dialect="duckdb")).fetchall()]
+            query.where(deciding.without(scan.where, settled), copy=False)
+        newest = exp.Ordered(this=relation.named(TIME), desc=True)
+        query = query.order_by(newest, copy=False).limit(most, copy=False)
+        return [row[0] for row in self._cursor.execute(query.sql(dialect="duckdb", copy=False)).fetchall()]
 
 
 def _is_text(field: FieldType) -> bool:
@@ -254,6 +264,11 @@ def _walk(chosen: Sequence[Chosen]) -> Iterable[tuple[list[Chosen], int | None]]
 
 def _overlaps(scan: Scan, first: int, last: int) -> bool:
     return (scan.start_ns is None or last >= scan.start_ns) and (scan.end_ns is None or first < scan.end_ns)
+
+
+def _inside(scan: Scan, first: int, last: int) -> bool:
+    """Whether all instants from `first` to `last` are in the scan's time."""
+    return (scan.start_ns is None or first >= scan.start_ns) and (scan.end_ns is None or last < scan.end_ns)
 
 
 def _key(item: Segment, wanted: Sequence[str]) -> tuple[Any, ...]:

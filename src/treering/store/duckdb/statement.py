@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from treering.core.errors import UserError
 from treering.model.columns import SEQUENCE
+from treering.query.coerce import data_type
 from treering.stage.store import Limits, Query, ResultColumn
 from treering.store.duckdb import counting, deciding
 from treering.store.duckdb.catalog import matching
@@ -84,13 +85,15 @@ def text(query: Query, tables: Mapping[str, exp.Query], settled: Collection[str]
     """
     sql = _with_tables(deciding.without(query.sql, settled), tables)
     if not any(column.type == "timestamp" for column in query.columns):
-        return sql.sql(dialect="duckdb")
+        return sql.sql(dialect="duckdb", copy=False)
     names = [f"c{index}" for index in range(len(query.columns))]
     chosen: list[exp.Expr] = []
     for name, column in zip(names, query.columns, strict=True):
         value: exp.Expression = exp.column(name)
         if column.type == "timestamp":
-            value = exp.Anonymous(this="epoch_ns", expressions=[exp.cast(value, "TIMESTAMP_NS", dialect="duckdb")])
+            value = exp.Anonymous(this="epoch_ns", expressions=[exp.Cast(this=value, to=data_type("TIMESTAMP_NS"))])
         chosen.append(exp.alias_(value, name))
     alias = exp.TableAlias(this=exp.to_identifier("answer"), columns=[exp.to_identifier(name) for name in names])
-    return exp.select(*chosen).from_(exp.Subquery(this=sql, alias=alias)).sql(dialect="duckdb")
+    outer = exp.Select(expressions=chosen)
+    outer.set("from_", exp.From(this=exp.Subquery(this=sql, alias=alias)))
+    return outer.sql(dialect="duckdb", copy=False)
