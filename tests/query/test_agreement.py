@@ -92,6 +92,12 @@ CASES = {
     "eval r = case(age <= 30, 'young', age <= 40, 'middle' else 'a') | stats count() by r": [
         [1, "a"], [2, "middle"], [1, "young"],
     ],
+    # Rows without the number are in no range, and what no condition holds of is a text, as the manual says.
+    "eval r = case(box.z < 5, 'few' else 'many') | stats count() by r": [[1, "few"]],
+    "where age > 30 | eval r = case(age < 36, 'm', age >= 80, 'old') | stats count() by r": [
+        [1, "m"], [1, "null"], [1, "old"],
+    ],
+    "head 4 | eval r = case(age < 36, 'm') | stats count() by r": [[2, None], [2, "m"]],
     # The members of an object come by name once the object is taken apart.
     "where age = 25 | eval box.z = 9 | fields - name, tags, sizes, age, place, parts, parts.*": [[2, 9]],
     "where age < 40 | fields place": [

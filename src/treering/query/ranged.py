@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import coerce
+from treering.query import aggregates, coerce
 from treering.query.function import Typed
 from treering.query.relation import Column, Order, aliased
 from treering.query.syntax import Binary, Case, Literal, Name
@@ -54,6 +54,24 @@ def _compared(node: Node) -> Iterator[str | None]:
 
 def _is_number(node: Literal) -> bool:
     return node.kind in {"integer", "decimal", "double", "float", "long"}
+
+
+def bounded(
+    relation: Relation, keys: Sequence[tuple[str, Typed]], of: Sequence[Column | None]
+) -> tuple[Relation, list[tuple[str, Typed]]]:
+    """Return rows and keys as range aggregations have them (manual: functions/condition, case, limitations).
+
+    Rows without the number belong to no range, and what no condition holds of is the text "null".
+    """
+    for column in of:
+        if column is not None:
+            relation = relation.where(aggregates.present(column.raw))
+    other = exp.Literal.string("null")
+    named = [
+        (name, key if ranged is None else replace(key, sql=exp.Coalesce(this=key.sql, expressions=[other.copy()])))
+        for (name, key), ranged in zip(keys, of, strict=True)
+    ]
+    return relation, named
 
 
 def least(columns: Sequence[Column | None]) -> list[tuple[str, Typed]]:

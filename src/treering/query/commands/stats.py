@@ -87,17 +87,26 @@ class Stats:
             if result is not None:
                 return result
         numbers = [_ranged(group.node, relation, compiler) if indexed else None for group in groups]
-        lows = ranged.least(numbers)
-        result = grouped(relation, compiler, [*values, *lows], keys, required)
-        columns = list(result.columns.items())
-        starts = [column for _, column in columns[len(values) : len(values) + len(lows)]]
-        kept = dict([*columns[: len(values)], *columns[len(values) + len(lows) :]])
-        ends = [order.column for order in result.order]
-        # The span stands first but orders last.
-        turned = [*ends[found_spans:], *ends[:found_spans]]
-        result = replace(result, columns=kept)
-        result = ranged.ordered(result, turned, [*numbers[found_spans:], *numbers[:found_spans]], starts, compiler)
-        return replace(result, unasked=True)
+        return _grouped(relation, compiler, values, keys, required, numbers, found_spans)
+
+
+def _grouped(
+    relation: Relation, compiler: Compiler, values: list[tuple[str, Typed]], keys: list[tuple[str, Typed]],
+    required: list[int], numbers: list[Column | None], spanned: int,
+) -> Relation:  # fmt: skip
+    """Return the groups that the index makes, in ascending order or by the ranges of `numbers`."""
+    relation, keys = ranged.bounded(relation, keys, numbers)
+    lows = ranged.least(numbers)
+    result = grouped(relation, compiler, [*values, *lows], keys, required)
+    columns = list(result.columns.items())
+    starts = [column for _, column in columns[len(values) : len(values) + len(lows)]]
+    kept = dict([*columns[: len(values)], *columns[len(values) + len(lows) :]])
+    ends = [order.column for order in result.order]
+    # The span stands first but orders last.
+    turned = [*ends[spanned:], *ends[:spanned]]
+    result = replace(result, columns=kept)
+    result = ranged.ordered(result, turned, [*numbers[spanned:], *numbers[:spanned]], starts, compiler)
+    return replace(result, unasked=True)
 
 
 def _key(node: Node, relation: Relation, compiler: Compiler) -> Typed:
