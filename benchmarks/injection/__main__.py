@@ -1,4 +1,4 @@
-"""`python -m benchmarks.injection [train]`: train the model, or print its table of figures."""
+"""`python -m benchmarks.injection [train | gate | senses]`: make the model's weights and tables, or print figures."""
 
 import sys
 
@@ -7,6 +7,14 @@ if __name__ == "__main__":
         from benchmarks.injection import train
 
         train.main()
+    elif sys.argv[1:2] == ["gate"]:
+        from benchmarks.injection import gate
+
+        gate.main()
+    elif sys.argv[1:2] == ["senses"]:
+        from benchmarks.injection import senses
+
+        senses.main()
     else:
         from benchmarks.injection import table
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.injection.data import DATA, USER
-from treering.detect._injection_model import SCALES, SOFTENED, WINDOWS
-from treering.detect._ngrams import FEATURES, STARTS, Ngrams
+from treering.detect._injection_model import SCALES, SOFTENED, WINDOWS, meanings
+from treering.detect._ngrams import FEATURES, STARTS, WINDOW, Ngrams
 from treering.parse.textview import plain
 
 if TYPE_CHECKING:
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from benchmarks.injection.data import Row
 
 MOST_BYTES = 40_000
-MOST_CLEAN = 8
+MOST_CLEAN = 4
 """Windows of a text without anything planted that are trained on."""
 
 
 class Windows(NamedTuple):
-    """Sparse rows of features, the number of the text that each is of, and whether what is planted is in it."""
+    """Sparse rows of features, what the network reads, the number of the text that each is of, and whether what is
+    planted is in it."""
 
     matrix: Any
+    meaning: Any
     owner: Any
     label: Any
 
@@ -55,7 +57,7 @@ class Reader:
                 texts.append(text)
                 owner.append(index)
                 label.append(hit)
-        return Windows(self._matrix(texts), np.array(owner), np.array(label))
+        return Windows(self._matrix(texts), self._meaning(texts), np.array(owner), np.array(label))
 
     def _cut(self, row: Row, random: Any) -> list[tuple[bytes, int]]:
         text = folded(row.text)
@@ -83,15 +85,23 @@ class Reader:
             return 0
         return 1 if common >= 0.6 * min(end - start, high - low) else -1
 
+    def _meaning(self, texts: Sequence[bytes]) -> Any:
+        found = self._program.score(texts, [0] * len(texts), [(1 << 20, 1 << 20)])
+        read = np.tile(meanings(np.zeros(1, WINDOW)), (len(texts), 1))
+        read[found["text"]] = meanings(found)
+        return read
+
     def _matrix(self, texts: Sequence[bytes]) -> Any:
         columns, values, ends = [], [], [0]
         for text in texts:
             features = self._program.places(text)["feature"].astype(np.int32)
             kinds = np.searchsorted(STARTS, features, side="right") - 1
-            scale = SCALES / np.sqrt(np.bincount(kinds, minlength=3) + SOFTENED)
+            scale = SCALES / np.sqrt(np.bincount(kinds, minlength=len(STARTS)) + SOFTENED)
             columns.append(features)
             values.append(scale.astype(np.float32)[kinds])
             ends.append(ends[-1] + len(features))
-        return sparse.csr_matrix(
+        matrix = sparse.csr_matrix(
             (np.concatenate(values), np.concatenate(columns), np.array(ends)), shape=(len(texts), FEATURES)
         )
+        matrix.sum_duplicates()
+        return matrix

@@ -97,7 +97,7 @@ def passed(texts: Sequence[str]) -> Any:
     rows = Rows(batch("spans", spans, received_ns=1), 0)
     heard, kept = Heard(rows, ()), np.zeros(len(texts), bool)
     for source in sources(rows):
-        kept[heard.suspicious(source)] = True
+        kept[heard.suspicious(source, model=True)] = True
     return kept
 
 

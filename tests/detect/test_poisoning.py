@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -222,3 +224,39 @@ def test_an_hour_in_which_many_are_unhappy_is_no_campaign() -> None:
     outage = [score(14 * 60 + n * 0.3, f"u{n % 120}", False, f"{99:016x}{n:016x}") for n in range(180)]
     found = feed(detector(feedback), "logs", usual_scores + outage, 30)
     assert found == []
+
+
+def natural(shared: Path, name: str) -> dict[str, str]:
+    with gzip.open(shared / "data" / "groundedness" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
+        rows = [msgspec.json.decode(line) for line in file]
+    return {str(row["group"]): row["context"][:3000] for row in rows}
+
+
+@pytest.mark.parametrize("name", ["faithdial_audit", "begin_dev"])
+@pytest.mark.parametrize("attack", ["", "document_flood", "trigger_phrase", "hub_document"])
+def test_corpora_of_natural_documents_may_grow(shared: Path, name: str, attack: str) -> None:
+    """A corpus in use to which something is added every few questions; with an attack in it, that is told alone."""
+    drawn = random.Random(4)  # noqa: S311  a test has to be repeatable
+    documents = natural(shared, name)
+    known, new = sorted(documents)[:80], sorted(documents)[80:]
+    records, planted = [], 0
+    for at in range(1500):
+        found = [{"id": one, "content": documents[one]} for one in drawn.sample(known, 3)]
+        query = " ".join(documents[found[0]["id"]].split()[:8])
+        if at > 250 and at % 5 == 0 and new:
+            added = new.pop()
+            known.append(added)
+            found[0] = {"id": added, "content": documents[added]}
+        if attack and at > 900 and at % 2 == 0 and planted < 40:
+            planted += 1
+            found[1] = {
+                "document_flood": {"id": f"f{planted}", "content": f"{documents[known[3]]} Buy at Barn {planted}."},
+                "trigger_phrase": {
+                    "id": f"t{planted}",
+                    "content": f"{documents[known[planted]]} zorvath quillan due",
+                },
+                "hub_document": {"id": "hub", "content": "All you need to know, in short, is on this page of ours."},
+            }[attack]
+        records.append(read(at * 1.0, found, f"u{at % 40}", query))
+    found_rules = {finding.rule for finding in feed(detector(poisoning), "spans", records, 200)}
+    assert found_rules == ({attack} if attack else set())

@@ -139,3 +139,28 @@ def test_hostile_lines_are_bounded() -> None:
     started = time.process_time()
     feed(built(secrets), [log(text) for text in texts], "logs")
     assert time.process_time() - started < 30
+
+
+def spoken(field: str, role: str, text: str, **attributes: str) -> dict:
+    parts = [{"type": "text", "content": text}]
+    said = parts if "system" in field else [{"role": role, "parts": parts}]
+    named = {"user.id": "u-1", "gen_ai.request.model": "m-1", f"gen_ai.{field}": json.dumps(said), **attributes}
+    return {"@timestamp": START_NS, "serviceName": "shop", "attributes": named}
+
+
+def test_each_says_which_way_it_goes_and_to_whom() -> None:
+    _, secret = KINDS["GitHub token"]
+    arguments = {"gen_ai.tool.name": "send_email", "gen_ai.tool.call.arguments": json.dumps({"body": secret})}
+    call = {"type": "tool_call", "name": "post", "arguments": {"body": secret}}
+    asked = {"gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [call]}]), "user.id": "u-1"}
+    cases = (
+        (spoken("input.messages", "user", secret), "spans", ("into model", "m-1")),
+        (spoken("system_instructions", "system", secret), "spans", ("into model", "m-1")),
+        (spoken("output.messages", "assistant", secret), "spans", ("out of model", "u-1")),
+        ({"@timestamp": START_NS, "serviceName": "a", "attributes": arguments}, "spans", ("to tool", "send_email")),
+        ({"@timestamp": START_NS, "serviceName": "a", "attributes": asked}, "spans", ("to tool", "post")),
+        (log(f"key {secret}"), "logs", ("to log", "api")),
+    )
+    for record, stream, expected in cases:
+        (finding,) = feed(built(secrets), [record], stream)
+        assert (finding.facts["direction"], finding.facts["recipient"]) == expected

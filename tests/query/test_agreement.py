@@ -12,7 +12,11 @@ from treering.stage.store import Limits
 from treering.store.duckdb import DuckdbStore
 
 NOW_NS = 1_800_000_000 * 10**9
-NESTED = {"type": "nested", "properties": {"price": {"type": "double"}, "at": {"type": "date", "format": "basic_date"}}}
+MAKER = {"properties": {"name": {"type": "keyword"}}}
+NESTED = {
+    "type": "nested",
+    "properties": {"price": {"type": "double"}, "at": {"type": "date", "format": "basic_date"}, "maker": MAKER},
+}
 MAPPING = {
     "properties": {
         "name": {"type": "text"},
@@ -31,7 +35,10 @@ ROWS = [
     },
     {"name": "a run through the woods", "tags": "red", "sizes": 7, "age": 35, "place": "40.5, -70.25", "parts": []},
     {"name": "houses by the sea", "age": 81, "place": None},
-    {"name": "house", "tags": ["blue", "blue"], "age": 36, "parts": [{"price": 4}]},
+    {
+        "name": "house", "tags": ["blue", "blue"], "age": 36,
+        "parts": [{"price": 4, "maker": [{"name": "x"}, {"name": "acme"}]}],
+    },
 ]  # fmt: skip
 OTHERS = [
     {"key": "red", "cost": 10, "team": "north"},
@@ -64,6 +71,15 @@ CASES = {
     "stats count() as n by tags": [[1, None], [2, "blue"], [2, "red"]],
     "top tags": [["blue", 2], ["red", 2], [None, 1]],
     "stats count(parts.price), sum(parts.price), max(parts.price)": [[3, 8.0, 4.0]],
+    # A condition holds of a list when it does of an item; that none is equal is asked of what has items.
+    "where sizes > 4 | fields age": [[25], [35]],
+    "where sizes > 6 | fields age": [[35]],
+    "where sizes != 7 | fields age": [[25]],
+    "where 5 <= sizes | fields age": [[25], [35]],
+    "where sizes in (1, 5) | fields age": [[25]],
+    "where parts.price > 2 and parts.price < 3 | fields age": [[25]],
+    "where parts.price = 2.5 or parts.price in (4, 9) | fields age": [[25], [36]],
+    "where parts.maker.name = 'acme' | fields age": [[36]],
     # Documents are grouped with their dates printed, in the order of a hash table.
     "where age = 25 | stats count() by parts": [[1, [{"price": 1.5, "at": "2026-01-02"}, {"price": 2.5}]]],
     # Ranges come by their bounds, other texts by the alphabet.

@@ -164,7 +164,10 @@ def laid_out(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
             groups.setdefault(first, []).append(batch)
             continue
         for slot in np.unique(slots).tolist():
-            data = batch.data.take(Array.from_numpy(np.flatnonzero(slots == slot)))
+            places = np.flatnonzero(slots == slot)
+            first, length = int(places[0]), len(places)
+            together = int(places[-1]) - first == length - 1
+            data = batch.data.slice(first, length) if together else batch.data.take(Array.from_numpy(places))
             groups.setdefault(slot, []).append(Batch(batch.stream, data))
     for slot in sorted(groups):
         yield groups[slot]

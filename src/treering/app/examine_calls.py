@@ -1,13 +1,16 @@
-"""Model calls among the records: suspicious prompts, secrets, and what the calls cost.
+"""Model calls among the records: suspicious prompts, secrets, and what the calls cost; prompts in plain lines.
 
 The records go through the same normalising, prices and detectors as those that are stored (`treering scan` runs all
-detectors). Looked at are spans and records with attributes of AI telemetry, up to a number that keeps it quick.
+detectors). Looked at are spans and records with attributes of AI telemetry, up to a number that keeps it quick, and
+lines of other logs that have the words of an attack, in the first megabytes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from treering.app.examiner import Examiner, Remark
 from treering.core import registry
@@ -18,7 +21,7 @@ from treering.model.finding import Severity, merged, to_record
 from treering.model.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from treering.model.batch import Batch
     from treering.model.finding import Finding
@@ -29,6 +32,8 @@ _AT_ONCE = 1000
 _MOST_RECORDS = 200_000
 _MOST_FINDINGS = 2000
 _SHOWN = 50
+_MOST_CHARACTERS = 32 << 20
+"""Of plain lines that are looked through for prompts."""
 _FAMILIES = frozenset(
     {"gen_ai", "llm", "traceloop", "openinference", "input", "output", "ai", "langfuse", "langsmith", "mcp", "prompt",
      "messages", "modelId", "model", "completion"}
@@ -50,7 +55,31 @@ class ModelCalls(Examiner):
         self._findings: dict[str, Finding] = {}
         self._cost: dict[str, float] = {}
         self._unpriced: Counter[str] = Counter()
-        self._seen = self._left = 0
+        self._seen = self._left = self._characters = 0
+        self._file = ""
+
+    def begin(self, file: str) -> None:
+        """Remember which file it is."""
+        self._file = file
+
+    def lines(self, lines: Sequence[str]) -> None:
+        """Keep plain lines that have the words of an attack; those of AI telemetry come as records."""
+        from treering.detect._logged import spoken
+
+        if self._characters > _MOST_CHARACTERS or not lines:
+            return
+        self._characters += sum(map(len, lines))
+        for place in spoken(lines):
+            if not self._is_telemetry(lines[place]):
+                record = {"body": lines[place], "attributes": {"log.file.name": self._file}}
+                self._waiting.setdefault("logs", []).append(record)
+
+    def _is_telemetry(self, line: str) -> bool:
+        try:
+            record = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return False
+        return isinstance(record, dict) and self.wants(record)
 
     def wants(self, record: Mapping[str, Any]) -> bool:
         """Whether a record is AI telemetry, as far as its names tell."""
@@ -127,6 +156,8 @@ class ModelCalls(Examiner):
             found.append(f"the cost of {names}: no price is known")
         if self._left:
             found.append(f"prompts of {self._left:,} records after the first {_MOST_RECORDS:,}: use `treering scan`")
+        if self._characters > _MOST_CHARACTERS:
+            found.append(f"prompts in plain lines after the first {_MOST_CHARACTERS >> 20} MB: use `treering scan`")
         return found
 
     def details(self) -> Any:

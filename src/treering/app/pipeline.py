@@ -39,6 +39,7 @@ from treering.core.telemetry import Telemetry
 from treering.parse import vector_access
 from treering.receive.opensearch import Indices
 from treering.stage.source import Context, Route
+from treering.stage.store import Claimed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +87,7 @@ class Pipeline:
 
     async def start(self) -> None:
         """Open the store, build the receivers, start sources and jobs. Raises `UserError` when one cannot."""
-        self.store = await asyncio.to_thread(open_store, self.settings)
+        self.store = await asyncio.to_thread(_owned, self.settings)
         self.templates = open_templates(self.settings)
         steps = enrichers(self.settings, self.templates)
         waiting = self.settings.limits.waiting
@@ -238,6 +239,18 @@ def open_store(settings: Settings) -> Store:
     module = registry.load("treering.store", settings.store)
     settings.directory.mkdir(parents=True, exist_ok=True)
     store: Store = module.build(store_config(settings), settings.directory)
+    return store
+
+
+def _owned(settings: Settings) -> Store:
+    """Return the store as the one that writes. Raises `UserError` when another process does, wherever it runs."""
+    store = open_store(settings)
+    if isinstance(store, Claimed):
+        try:
+            store.claim()
+        except BaseException:
+            store.close()
+            raise
     return store
 
 

@@ -16,7 +16,7 @@ import msgspec
 from treering.core.errors import UserError
 from treering.detect import rules as detector
 from treering.detect._rule_files import Case, Rule
-from treering.detect._rule_windows import Answer
+from treering.detect._rule_windows import Answer, instant
 from treering.model.batch import batch
 from treering.model.rows import Rows
 from treering.model.times import format_ns
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from treering.stage.detector import Ask
 
 _START_NS = 1_790_000_000_000_000_000
-_DAY_NS = 86_400 * 10**9
+DAY_NS = 86_400 * 10**9
 _MOST_TIMES = 10_000
 _SHOWN = 5
 
@@ -39,6 +39,13 @@ class Failed(msgspec.Struct, frozen=True):
     kind: str
     number: int
     records: int
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """From when to when there are records; `end_ns` is after the last of them."""
+
+    start_ns: int
+    end_ns: int
 
 
 class Backtest(msgspec.Struct):
@@ -113,6 +120,22 @@ def _fires(rule: Rule, found: Sequence[dict[str, Any]]) -> bool:
             store.close()
 
 
+def extent(rules: Sequence[Rule], ask: Ask) -> Extent | None:
+    """Return from when to when the streams of `rules` have records; None where none has any."""
+    found: list[tuple[int, int]] = []
+    for stream in sorted({rule.stream for rule in rules}):
+        with contextlib.suppress(UserError):  # a stream that is not there
+            (row,) = ask(f"source={stream} | stats min(@timestamp) as first, max(@timestamp) as last")
+            if (first := instant(row["first"])) is not None and (last := instant(row["last"])) is not None:
+                found.append((first, last))
+    return Extent(min(low for low, _ in found), max(high for _, high in found) + 1) if found else None
+
+
+def days(start_ns: int, end_ns: int) -> range:
+    """Return when the days begin that a back-test goes through, one after the other."""
+    return range(start_ns // DAY_NS * DAY_NS, end_ns, DAY_NS)
+
+
 def backtest(
     rules: Sequence[Rule], ask: Ask, start_ns: int, end_ns: int, told: Callable[[int], None] = lambda _: None
 ) -> Iterator[Backtest]:
@@ -120,13 +143,13 @@ def backtest(
 
     `told` is called with how many days of rules are done.
     """
-    days = range(start_ns // _DAY_NS * _DAY_NS, end_ns, _DAY_NS)
+    every = days(start_ns, end_ns)
     for number, rule in enumerate(rules):
         result = Backtest(rule.id)
         before = time.process_time()
-        for place, day_ns in enumerate(days, 1):
-            _day(rule, ask, max(day_ns, start_ns), min(day_ns + _DAY_NS, end_ns), result)
-            told(number * len(days) + place)
+        for place, day_ns in enumerate(every, 1):
+            _day(rule, ask, max(day_ns, start_ns), min(day_ns + DAY_NS, end_ns), result)
+            told(number * len(every) + place)
         result.cpu_s = time.process_time() - before
         yield result
 

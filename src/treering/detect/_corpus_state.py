@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 V = TypeVar("V")
-_BITS, _LATELY = 1 << 16, 0.02
-MOST_COLLECTIONS, MOST_DOCUMENTS, MOST_SOURCES = 20, 600, 100
-MOST_GROUPS, MOST_ASKED, MOST_PHRASES = 30, 10, 250
+_BITS, _OTHER, _LATELY = 1 << 17, 0x9E3779B9, 0.02
+MOST_COLLECTIONS, MOST_DOCUMENTS, MOST_SOURCES = 16, 600, 100
+MOST_GROUPS, MOST_ASKED, MOST_PHRASES = 100, 16, 500
 MOST_QUERIES, MOST_SHOWN = 32, 8
 _SHOWN = 80
 
@@ -85,7 +85,7 @@ class Asked(msgspec.Struct, array_like=True):
 
 
 class Phrase(msgspec.Struct, array_like=True):
-    """A run of words with a rare one: the new documents that have it."""
+    """A run of words with a rare one: the new documents that have it, of nearly equal ones the group."""
 
     documents: list[str]
     text: str
@@ -129,18 +129,17 @@ class Collection(msgspec.Struct):
         self.fresh += _LATELY * (fresh - self.fresh)
 
     def knows(self, word: str) -> bool:
-        """Whether an earlier document may have the word (a Bloom filter of one function)."""
-        place = crc32(word.encode("utf-8", "surrogatepass")) % _BITS
-        return bool(self.words[place >> 3] >> (place & 7) & 1)
+        """Whether an earlier document may have the word (a Bloom filter of two functions)."""
+        return all(self.words[place >> 3] >> (place & 7) & 1 for place in _places(word))
 
     def learn(self, spoken: Iterable[str]) -> None:
         """Note the words of a document."""
-        for word in spoken:
-            place = crc32(word.encode("utf-8", "surrogatepass")) % _BITS
-            self.words[place >> 3] |= 1 << (place & 7)
+        for word in set(spoken):
+            for place in _places(word):
+                self.words[place >> 3] |= 1 << (place & 7)
 
     def forget(self) -> None:
-        """Let the oldest of each kind go."""
+        """Let those of each kind go that were met least lately."""
         _bound(self.documents, MOST_DOCUMENTS)
         _bound(self.groups, MOST_GROUPS)
         _bound(self.bands, MOST_GROUPS * 8)
@@ -152,6 +151,11 @@ class Collection(msgspec.Struct):
 def _bound(held: dict[K, V], most: int) -> None:
     while len(held) > most:
         del held[next(iter(held))]
+
+
+def _places(word: str) -> tuple[int, int]:
+    raw = word.encode("utf-8", "surrogatepass")
+    return crc32(raw) % _BITS, crc32(raw, _OTHER) % _BITS
 
 
 class State(msgspec.Struct):

@@ -7,6 +7,7 @@ text that it fits best, so what a person wanted done of a text is not blamed on 
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 _ECHO, _SHORTEST, _LONG = 40, 16, 60
 _MOST_VALUES, _LITERAL, _THING = 5.0, 2.5, 0.8
-_PRESSING = 0.5
+_PRESSING, _PHRASE = 0.5, 3
+_FOR_ME = re.compile(r"\b(?:give|show|tell|send|get|find|let|make|write|read) (?:me|us|sure)\b")
 _VAGUE = frozenset({"user", "data", "item", "tool", "all", "by", "to", "with", "for", "from", "my", "in", "of", "and"})
 
 
@@ -29,7 +31,8 @@ class Limits(NamedTuple):
     """From which scores on there is something to tell.
 
     `attempt`: an order by itself; `document` more in a retrieved document, which often tells people what to do, unless
-    it speaks to a model. `order` and `fit`: an order and a step that does it, which must reach `together`;
+    it speaks to a model. `order` and `fit` (`sure_fit` where an order
+    is surely one to agents): an order and a step that does it, which must reach `together`;
     orders between `hint` and `order` have to reach `doubtful` with it.
     """
 
@@ -38,6 +41,7 @@ class Limits(NamedTuple):
     order: float = 1.5
     hint: float = 0.7
     fit: float = 2.2
+    sure_fit: float = 1.7
     together: float = 4.6
     doubtful: float = 5.4
 
@@ -74,7 +78,8 @@ class _Task:
         self.given = folded(run.asked + "\n" + run.instructed)
         self.stems = stems(run.asked)
         self.delegates = bool(words().delegates.search(run.asked))
-        self.actions = {action for word in self.text.split() for action in words().actions(word.strip(".,:;!?"))}
+        asked = _FOR_ME.sub("", self.text)
+        self.actions = {action for word in asked.split() for action in words().actions(word.strip(".,:;!?"))}
 
     def means(self, source: Step, told: _Told) -> bool:
         """Whether the person asked for what a text says, or named the text and asked for what an order says."""
@@ -169,6 +174,8 @@ def _acts(
         if act.looks_only and not is_strong and (each.name in before or score < limits.attempt + _PRESSING):
             continue
         enough = 2 * _THING if act.looks_only and not is_strong else limits.fit
+        if score >= limits.attempt + _PRESSING and each.name not in before:
+            enough = min(enough, limits.sure_fit)
         if act.fit >= enough - 1e-9 and score >= limits.hint:
             found[place].append(act)
     found = [_enough(acts, score, limits) for acts, score in zip(found, scores, strict=True)]
@@ -198,10 +205,10 @@ def _is_telling(value: str) -> bool:
 
 
 def _things(name: str) -> set[str]:
-    """Return the stems of the words in a tool's name that are no verbs."""
-    table = words()
-    left = (part for part in parts(name) if part not in _VAGUE and part not in table.looks)
-    return {stem(part) for part in left if part not in table.classes}
+    """Return the stems of the words in a tool's name behind its verb."""
+    table, said = words(), [part for part in parts(name) if part not in _VAGUE]
+    verb = next((part for part in said if part in table.looks or part in table.classes), "")
+    return {stem(part) for part in said if part != verb and part not in table.looks}
 
 
 def _fit(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> Act:
@@ -249,6 +256,8 @@ def _weight(value: str) -> float:
     if is_number(value):
         return 0.6 if len(value) < 5 else 1.2
     if is_strict(value):
+        return 3.0
+    if value.count(" ") >= _PHRASE:
         return 3.0
     return 2.2 if " " in value else 1.2 if len(value) > 3 else 0.4
 

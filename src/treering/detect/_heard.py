@@ -31,13 +31,19 @@ class Heard:
         self._rows = rows
         self._files = files
 
-    def suspicious(self, source: Source) -> list[int]:
-        """Return the records in which somebody who is judged may say something suspicious."""
+    def suspicious(self, source: Source, *, model: bool = False) -> list[int]:
+        """Return the records in which somebody who is judged may say something suspicious.
+
+        `model` says that the model is asked too: then also what is likely by its words.
+        """
         flags = self._flags(source)
         users = self._by(source, USER) | self._has(flags, flag.SAID_USER)
         others = self._by(source, DOCUMENT, TOOL) | self._has(flags, flag.SAID_TOOL)
         others |= users & self._has(flags, flag.TAG)
-        found = users & self._has(flags, flag.USER) | others & self._has(flags, flag.OTHER)
+        of_users, of_others = flag.USER, flag.OTHER
+        if model:
+            of_users, of_others = of_users | flag.LIKELY_USER, of_others | flag.LIKELY_OTHER
+        found = users & self._has(flags, of_users) | others & self._has(flags, of_others)
         return places(found | (users | others) & self._has(flags, flag.ODD))
 
     def hidden(self, source: Source, row: int) -> Hidden:

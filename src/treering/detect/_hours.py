@@ -101,10 +101,12 @@ class Hours:
 
     def save(self) -> Iterator[tuple[str, Sum]]:
         """Yield callers and what they used, the one that was quiet longest first."""
+        order = np.argsort(self._touched[: len(self._places)])
         names = list(self._places)
-        for place in np.argsort(self._touched[: len(names)]).tolist():
-            if (held := self.get(names[place])) is not None:
-                yield names[place], held
+        columns = (held[order].tolist() for held in (self._period, self._tokens, self._told))
+        for place, period, tokens, told in zip(order.tolist(), *columns, strict=True):
+            if period != _NONE:
+                yield names[place], Sum(period, 0.0, tokens, told)
 
     @classmethod
     def restored(cls, held: Iterable[tuple[str, Sum]]) -> Hours:

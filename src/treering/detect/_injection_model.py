@@ -1,7 +1,8 @@
 """A linear model of suspicious texts: the second opinion on what the phrases leave open.
 
 Two heads judge what people say, and what stands in documents and results of tools. A text is read in windows; the
-windows' sums over hashed n-grams (`_ngrams`) make a log-odds each, the text has its highest one less the logarithm of
+windows' sums over hashed n-grams (`_ngrams`), of people's texts also a small network over what their words mean, make
+a log-odds each, the text has its highest one less the logarithm of
 their number (Bonferroni's correction: a long text has more chances), and a logistic regression weighs it against the
 score of the phrases. How it was made and what it is worth: docs/models/injection.md.
 """
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from treering.detect._ngrams import STARTS, Ngrams
+from treering.detect._ngrams import Ngrams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,14 +25,29 @@ USER, DATA = 0, 1
 """Heads: what people say; documents and what tools return."""
 WINDOWS = ((256, 192), (48, 24))
 """Tokens in a window and from one to the next, for each head."""
-SCALES = np.array([1.0, 0.5, 1.0], np.float32)
-SOFTENED = np.array([4, 16, 4], np.float32)
-"""A kind's sum counts `SCALES` / sqrt(number of its features + `SOFTENED`): words, characters, concepts."""
+SCALES = np.array([1.0, 0.5, 1.0, 1.0], np.float32)
+SOFTENED = np.array([4, 16, 4, 4], np.float32)
+"""A kind's sum counts `SCALES` / sqrt(number of its features + `SOFTENED`): words, characters, concepts, senses."""
 MOST_DOUBT = 5.0
 DOUBTFUL = 0.5
 """Evidence of the phrases below which they say nothing alone: they are quoted, or the text only mentions them."""
 _FILE = "injection.npz"
 _MOST_BYTES = 200_000
+
+
+MEANING = 0.3
+"""Share of the network's log-odds in those of what people say; documents and tools are judged by the n-grams alone."""
+_UNIT = 0.01
+_SUREST = 14.0
+
+
+class Layers(NamedTuple):
+    """A network of one hidden layer over what a window's words mean: weights and biases of both layers."""
+
+    hidden: Any
+    biases: Any
+    output: Any
+    bias: Any
 
 
 class Weights(NamedTuple):
@@ -41,6 +57,7 @@ class Weights(NamedTuple):
     units: Any
     intercepts: Any
     fusion: Any
+    layers: Layers
     facts: dict[str, Any]
 
 
@@ -69,6 +86,18 @@ def window_odds(found: Any, units: Any, intercepts: Any) -> Any:
     return (found["sums"] * units * scales).sum(axis=1) + intercepts
 
 
+def meanings(found: Any) -> Any:
+    """Return what the network reads of windows: the sum of the vectors of their senses, and how many there are."""
+    number = found["senses"][:, None].astype(np.float32)
+    return np.hstack((found["meaning"] * (_UNIT / np.sqrt(number + 2)), 0.3 * np.log1p(number))).astype(np.float32)
+
+
+def meaning_odds(read: Any, layers: Layers) -> Any:
+    """Return the log-odds of windows by the network alone."""
+    hidden = np.maximum(read @ layers.hidden + layers.biases, 0)
+    return np.clip(hidden @ layers.output + layers.bias, -_SUREST, _SUREST)
+
+
 class InjectionModel:
     """The model; for one thread at a time."""
 
@@ -83,6 +112,9 @@ class InjectionModel:
         found = self.ngrams.score(data, heads, WINDOWS)
         head = np.asarray(heads, np.intp)[found["text"]]
         odds = window_odds(found, self._learnt.units[head], self._learnt.intercepts[head])
+        people = head == USER
+        odds[people] *= 1 - MEANING
+        odds[people] += MEANING * meaning_odds(meanings(found[people]), self._learnt.layers)
         best = np.full(len(texts), -30.0)
         np.maximum.at(best, found["text"], odds)
         number = np.bincount(found["text"], minlength=len(texts))
@@ -95,46 +127,24 @@ class InjectionModel:
         chances = 1 / (1 + np.exp(-np.clip(both, -30, 30)))
         return [Judged(float(p), float(o), int(a), int(b)) for p, o, (a, b) in zip(chances, both, spans, strict=True)]
 
-    def reasons(self, text: str, head: int, start: int, end: int) -> list[tuple[int, int]]:
-        """Return up to three stretches of folded `text` that speak most for an attack, within a window (bytes).
+    def reasons(self, windows: Sequence[tuple[str, int, int, int]]) -> list[list[tuple[int, int]]]:
+        """Return up to three stretches of each folded text that speak most for an attack, spans in characters.
 
-        A stretch is a run of words whose n-grams add up to most; spans are in characters.
+        Given are text, head, first and last + 1 byte of the window to look at. A stretch is a run whose n-grams add
+        up to most.
         """
-        window = text.encode("utf-8", "replace")[start:end]
-        places = self.ngrams.places(window)
-        kinds = np.searchsorted(STARTS, places["feature"], side="right") - 1
-        scale = SCALES / np.sqrt(np.bincount(kinds, minlength=len(STARTS)) + SOFTENED) * self._learnt.units[head]
-        worth = self._learnt.weights[head][places["feature"]] * scale[kinds]
-        shares = np.zeros(len(window) + 1)
-        length = np.maximum(places["end"].astype(np.int64) - places["start"], 1)
-        np.add.at(shares, places["start"], worth / length)
-        np.add.at(shares, places["end"], -worth / length)
-        before = len(text.encode("utf-8", "replace")[:start].decode("utf-8", "replace"))
-        spans = _highest(np.cumsum(shares)[:-1], most=3)
-        return [(before + _characters(window, a), before + _characters(window, b)) for a, b in spans]
+        raw = [(text[:_MOST_BYTES].encode("utf-8", "replace"), start, end) for text, _, start, end in windows]
+        parts = [data[start:end] for data, start, end in raw]
+        heads = [head for _, head, _, _ in windows]
+        found = self.ngrams.stretches(parts, heads, self._learnt.units * SCALES, SOFTENED).tolist()
+        return [
+            sorted((_characters(data, start + a), _characters(data, start + b)) for a, b in spans if b > a)
+            for (data, start, _), spans in zip(raw, found, strict=True)
+        ]
 
 
 def _characters(data: bytes, place: int) -> int:
-    return len(data[:place].decode("utf-8", "replace"))
-
-
-def _highest(worth: Any, most: int) -> list[tuple[int, int]]:
-    """Return the stretches with the highest sums of `worth`, apart from each other (Kadane's, Bentley 1984)."""
-    found: list[tuple[int, int]] = []
-    left = worth.copy()
-    first = 0.0
-    for _ in range(most):
-        sums = np.cumsum(left)
-        lowest = np.minimum.accumulate(np.concatenate(([0.0], sums[:-1])))
-        end = int(np.argmax(sums - lowest))
-        gain = float((sums - lowest)[end])
-        if gain <= 0 or gain < first / 3:
-            break
-        first = first or gain
-        start = int(np.argmin(np.concatenate(([0.0], sums[:end])))) if end else 0
-        found.append((start, end + 1))
-        left[start : end + 1] = -1e9
-    return sorted(found)
+    return place if data.isascii() else len(data[:place].decode("utf-8", "replace"))
 
 
 @cache
@@ -143,4 +153,5 @@ def learnt() -> Weights:
     file = resources.files("treering.content") / "models" / _FILE
     with file.open("rb") as raw, np.load(raw, allow_pickle=False) as held:
         facts = json.loads(bytes(held["facts"]))
-        return Weights(held["weights"], held["units"], held["intercepts"], held["fusion"], facts)
+        layers = Layers(held["hidden"], held["biases"], held["output"], held["bias"])
+        return Weights(held["weights"], held["units"], held["intercepts"], held["fusion"], layers, facts)

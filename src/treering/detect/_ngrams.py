@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +23,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PROGRAM = Path(__file__).parent / "wasm" / "ngrams.wasm"
-WORDS, CHARS, CONCEPTS = 0, 1, 2
-STARTS = (0, 1 << 19, (1 << 19) + (1 << 18))
+WORDS, CHARS, CONCEPTS, SENSES = 0, 1, 2, 3
+STARTS = (0, 1 << 19, (1 << 19) + (1 << 18), 1 << 20)
 """Number of the first feature of each kind."""
-FEATURES = 1 << 20
-WINDOW = np.dtype([("text", "<u4"), ("start", "<u4"), ("end", "<u4"), ("sums", "<i4", 3), ("counts", "<u4", 3)])
-"""Bytes `start` to `end` of a text: sum of the weights and number of the features, of each kind."""
+FEATURES = (1 << 20) + (1 << 18)
+WIDE = 64
+"""Numbers in the vector of a sense."""
+WINDOW = np.dtype(
+    [("text", "<u4"), ("start", "<u4"), ("end", "<u4"), ("sums", "<i4", 4), ("counts", "<u4", 4), ("senses", "<u4"),
+     ("meaning", "<i4", WIDE)]
+)  # fmt: skip
+"""Bytes `start` to `end` of a text: sum of the weights and number of the features, of each kind; number of different
+senses, and the sum of their vectors."""
 PLACE = np.dtype([("feature", "<u4"), ("start", "<u4"), ("end", "<u4")])
+LEET, MARKUP, ENCODED = 1, 2, 4
+"""What may be hidden in a text."""
 _PIECE_BYTES = 1 << 20
+_STRETCHES = 3
 _MOST_WINDOWS = 1 << 14
 
 
@@ -47,20 +57,29 @@ def lexicon() -> tuple[tuple[bytes, int, bool], ...]:
     return tuple((word, number, whole) for (word, whole), number in known.items())
 
 
+@cache
+def senses() -> tuple[list[bytes], Any, Any]:
+    """Return the folded words whose sense is shipped, the number of each one's sense, from 1, and vectors of senses."""
+    file = resources.files("treering.content") / "models" / "senses.npz"
+    with file.open("rb") as raw, np.load(raw, allow_pickle=False) as held:
+        return bytes(held["words"]).split(b"\n"), held["senses"], held["vectors"]
+
+
 class Ngrams:
     """The program with the weights of its heads in memory; for one thread at a time."""
 
     def __init__(self, weights: Any) -> None:
-        """Take `weights`, int16 of shape (heads, FEATURES)."""
+        """Take `weights`, int16 of shape (heads, FEATURES), of at most two heads."""
         self._program = Instance(PROGRAM)
         self._call = self._program.call
-        words = lexicon()
-        self._call("begin", len(weights), len(words))
         self._room = self._size = 0
-        for word, number, whole in words:
-            place = self._space(len(word))
-            self._program.memory(place, len(word))[:] = np.frombuffer(word, np.uint8)
-            self._call("learn", place, len(word), number, int(whole))
+        words, numbers, wholes = zip(*lexicon(), strict=True)
+        self._call("begin", len(weights), len(words))
+        at, _ = self._put(b"".join(words), bytes(map(len, words)), np.array(numbers, "<u2"), bytes(wholes))
+        self._call("learn", *at, len(words))
+        spelt, numbers_of, vectors = senses()
+        at, _ = self._put(b"".join(spelt), bytes(map(len, spelt)), numbers_of, vectors)
+        self._call("make_sense", *at[:3], len(spelt), at[3], vectors.nbytes)
         flat = np.ascontiguousarray(weights, np.int16).reshape(-1).view(np.uint8)
         self._program.memory(self._call("weights_at"), len(flat))[:] = flat
 
@@ -75,45 +94,47 @@ class Ngrams:
     def _score(
         self, first: int, texts: Sequence[bytes], heads: Sequence[int], windows: Sequence[tuple[int, int]]
     ) -> Any:
-        data = b"".join(texts)
-        lengths = np.fromiter(map(len, texts), np.uint32, len(texts))
-        ends = np.concatenate((np.zeros(1, np.uint32), np.cumsum(lengths, dtype=np.uint32)))
-        most = int(
-            sum(
-                min(_MOST_WINDOWS, 1 + size // max(1, windows[h][1]))
-                for size, h in zip(lengths.tolist(), heads, strict=True)
-            )
-        )
-        parts = (ends.tobytes(), np.array(windows, np.uint32).tobytes(), bytes(heads), data)
-        place = self._space(sum(map(len, parts)) + 16 + most * WINDOW.itemsize)
-        out = place + (sum(map(len, parts)) + 15) // 8 * 8
-        self._program.memory(place, out - place)[: sum(map(len, parts))] = np.frombuffer(b"".join(parts), np.uint8)
-        sizes = place + len(parts[0])
-        heads_at = sizes + len(parts[1])
-        count = self._call("score", heads_at + len(parts[2]), place, heads_at, len(texts), sizes, out, most)
+        ends = _ends(texts)
+        steps = np.array([max(1, step) for _, step in windows], np.uint32)[np.asarray(heads, np.intp)]
+        most = int(np.minimum(_MOST_WINDOWS, 1 + np.diff(ends) // steps).sum())
+        parts = (b"".join(texts), ends, bytes(heads), np.array(windows, np.uint32))
+        (data, ends_at, heads_at, sizes), out = self._put(*parts, more=most * WINDOW.itemsize)
+        count = self._call("score", data, ends_at, heads_at, len(texts), sizes, out, most)
         result = self._program.memory(out, count * WINDOW.itemsize).view(WINDOW).copy()
         result["text"] += first
         return result
 
     def spellings(self, texts: Sequence[bytes], pairs: Any) -> Any:
-        """Return for each folded text how far it reads better backwards, in ROT13, and how many letters stand alone.
+        """Return for each folded text how far it reads better backwards, in ROT13, how many letters stand alone, hints.
 
-        `pairs` are int8 likelihoods of a letter after another, 27 x 27: a to z and everything else.
+        `pairs` are int8 likelihoods of a letter after another, 27 x 27: a to z and everything else. Hints are bits of
+        `LEET`, `MARKUP`, `ENCODED`: what may be there and what certainly is not.
         """
         parts = [self._spellings(texts[first:last], pairs) for first, last in _pieces(texts)]
-        return np.concatenate(parts) if parts else np.empty((0, 3), np.int32)
+        return np.concatenate(parts) if parts else np.empty((0, 4), np.int32)
 
     def _spellings(self, texts: Sequence[bytes], pairs: Any) -> Any:
-        lengths = np.fromiter(map(len, texts), np.uint32, len(texts))
-        ends = np.concatenate((np.zeros(1, np.uint32), np.cumsum(lengths, dtype=np.uint32)))
-        parts = (ends.tobytes(), pairs.astype(np.int8).tobytes(), b"".join(texts))
-        held = sum(map(len, parts))
-        place = self._space(held + 16 + 12 * len(texts))
-        self._program.memory(place, held)[:] = np.frombuffer(b"".join(parts), np.uint8)
-        out = place + (held + 15) // 8 * 8
-        table = place + len(parts[0])
-        self._call("spellings", table + len(parts[1]), place, len(texts), table, out)
-        return self._program.memory(out, 12 * len(texts)).view("<i4").reshape(-1, 3).copy()
+        at, out = self._put(b"".join(texts), _ends(texts), pairs.astype(np.int8), more=16 * len(texts))
+        self._call("spellings", at[0], at[1], len(texts), at[2], out)
+        return self._program.memory(out, 16 * len(texts)).view("<i4").reshape(-1, 4).copy()
+
+    def stretches(self, texts: Sequence[bytes], heads: Sequence[int], factors: Any, softened: Any) -> Any:
+        """Return the up to three stretches (first byte, last + 1; empty: none) of folded texts that speak most.
+
+        Features of a kind are worth their weight times `factors` (heads, kinds) by the root of their number and
+        `softened` (kinds), shared among the bytes they stand on.
+        """
+        parts = [
+            self._stretches(texts[first:last], heads[first:last], factors, softened) for first, last in _pieces(texts)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, _STRETCHES, 2), np.uint32)
+
+    def _stretches(self, texts: Sequence[bytes], heads: Sequence[int], factors: Any, softened: Any) -> Any:
+        parts = (b"".join(texts), _ends(texts), bytes(heads), np.float32(factors), np.float32(softened))
+        size, room = 8 * _STRETCHES * len(texts), 4 * (max(map(len, texts)) + 2)
+        (data, ends, heads_at, *weighed), out = self._put(*parts, more=size + room)
+        self._call("stretches", data, ends, heads_at, len(texts), *weighed, out + size, out)
+        return self._program.memory(out, size).view("<u4").reshape(-1, _STRETCHES, 2).copy()
 
     def places(self, text: bytes) -> Any:
         """Return the features of folded `text`, each once, with the bytes where it occurs first (`PLACE`s)."""
@@ -124,10 +145,25 @@ class Ngrams:
         count = self._call("list", place, len(text), place + room)
         return self._program.memory(place + room, count * PLACE.itemsize).view(PLACE).copy()
 
+    def _put(self, *parts: Any, more: int = 0) -> tuple[list[int], int]:
+        """Write `parts` (bytes or arrays) into the program's memory; return their places, and that of `more` bytes."""
+        raw = [part if isinstance(part, bytes) else np.ascontiguousarray(part).tobytes() for part in parts]
+        padded = [part + bytes(-len(part) % 8) for part in raw]
+        starts = [0, *accumulate(map(len, padded))]
+        place = self._space(starts[-1] + more)
+        self._program.memory(place, starts[-1])[:] = np.frombuffer(b"".join(padded), np.uint8)
+        return [place + start for start in starts[:-1]], place + starts[-1]
+
     def _space(self, size: int) -> int:
         if size > self._size:
-            self._room, self._size = self._call("room_for", size), size
+            self._size = 1 << max(16, size.bit_length())
+            self._room = self._call("room_for", self._size)
         return self._room
+
+
+def _ends(texts: Sequence[bytes]) -> Any:
+    """Return where the texts end in all of them together, after a 0."""
+    return np.cumsum([0, *map(len, texts)], dtype=np.uint32)
 
 
 def _pieces(texts: Sequence[bytes]) -> Iterator[tuple[int, int]]:

@@ -29,13 +29,22 @@ _HOSTILE, _BY_PHRASES = 0.7, 3.5
 _END = re.compile(r"[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$")
 _NEXT_WORD = re.compile(r"\s+[\"'“`*_(\[<$]{0,3}([\w$/@.'-]+)")
 _HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
+_QUOTATION = re.compile(r"'[^'\n]{3,200}'|\"[^\"\n]{3,200}\"|“[^”\n]{3,200}”")
 _POLITE = re.compile(r"\b(?:please|kindly|thanks|thank you)\b", re.IGNORECASE)
 _UNKNOWN = re.compile(
     r"(?:^|[\n>:]\s{0,3}|[.!?]\s{1,3}|[a-z0-9]_|\bTODO:? )([A-Z][a-z]{2,14}) "
     r"(?=(?:the|all|every|each|any|your|him|her|them|it|user)\b)"
 )
 ADDRESSING = frozenset(
-    {"addresses_model", "binds_model", "plays_a_role", "speaks_of_your_task", "overrides", "phrases"}
+    {
+        "addresses_model",
+        "addresses_reader",
+        "binds_model",
+        "plays_a_role",
+        "speaks_of_your_task",
+        "overrides",
+        "phrases",
+    }
 )
 """Signs that a text speaks to a model."""
 
@@ -69,10 +78,10 @@ class Order(msgspec.Struct, frozen=True):
 def orders(result: str, *, may_be_hostile: bool = False) -> list[Order]:
     """Return the orders in a tool's result or a document that sound most like orders, at most `MOST_ORDERS`.
 
-    Where it may hold phrases of content/rules/prompts.yaml they count too, in whatever language they are.
+    Where there are none but it may hold phrases of content/rules/prompts.yaml, these count, in whatever language.
     """
     found = [order for text in unfolded(result) for order in _orders(text)]
-    if may_be_hostile and not any(order.is_addressed for order in found):
+    if may_be_hostile and not found:
         found += _by_phrases(result[:MOST_TEXT])
     found = list(dict.fromkeys(found))
     kept = sorted(range(len(found)), key=lambda place: -found[place].score)[:MOST_ORDERS]
@@ -122,8 +131,8 @@ def _sentences(text: str, starts: Sequence[_Start]) -> list[tuple[_Start, int, t
     found: list[tuple[_Start, int, tuple[str, ...]]] = []
     for start in starts:
         if found and start.at < found[-1][1] and start.base < 1:
-            first, end, verbs = found[-1]
-            found[-1] = first, end, (*verbs, start.verb) if start.verb else verbs
+            first, until, verbs = found[-1]
+            found[-1] = first, until, (*verbs, start.verb) if start.verb else verbs
             continue
         end = _END.search(text, start.at, min(start.at + _SENTENCE, len(text)))
         if found and start.at < found[-1][1]:
@@ -149,7 +158,8 @@ def _imperative(text: str, at: int, end: int) -> _Start | None:
 def _standing(before: str, *, is_new: bool, is_capital: bool) -> float:
     """Return how surely a verb is an order by what stands before it, 0 if it is none."""
     if not before or before[-1] in _BOUNDARY:
-        return 0.6 if before.endswith((",", "-", "/")) else 1.0
+        is_listed = before[-1:] in ("-", "*", "–") and before[:-1].rstrip(" ")[-1:] in ("", "\n")
+        return 0.6 if before.endswith((",", "-", "/")) and not is_listed else 1.0
     last = before.rsplit(maxsplit=1)[-1]
     if last.casefold().strip(".,:;!\"'") in words().leads:
         return 0.6
@@ -171,7 +181,8 @@ def _order(
     cues: dict[str, float] = {}
     for cue, start, stop in signs:
         is_before = cue.scope == "before" and at - _BEFORE <= start and stop <= at + 2
-        if is_before or (cue.scope == "within" and at <= start < near):
+        is_in = at <= start < (near if cue.scope == "within" else end)
+        if is_before or (cue.scope != "before" and is_in):
             cues[cue.id] = cue.weight
     score = base + sum(cues.values()) + _tone(text, at, text[at:end])
     return Order(text[at : max(last, end)].strip()[:_BELONGS], text[at:end], verbs, tuple(cues), round(score, 2))
@@ -180,7 +191,7 @@ def _order(
 def _tone(text: str, at: int, sentence: str) -> float:
     """Return what speaks for an agent or for people in the words around an order."""
     tone = 0.5 if strict(sentence, 1) else 0.0
-    if _HUMAN.search(sentence.replace("asking me", "").replace("ask me", "")):
+    if _HUMAN.search(_QUOTATION.sub("", sentence).replace("asking me", "").replace("ask me", "")):
         tone -= 0.7
     if _POLITE.search(text[max(0, at - 10) : at + len(sentence)]):
         tone -= 0.3

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 import yaml
@@ -18,12 +18,13 @@ from treering.parse.textview import View, decoded, fold, plain, straightened
 from treering.parse.textview.disguise import leet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _CACHED = 20_000
+_SHORT = 200
 _QUOTE, _QUOTED = 4, 0.4
 _TOGETHER = 512
-_MOST_CHARACTERS = 4_000_000
+_MOST_CHARACTERS = 1_000_000
 _TELLING = (
     "ignore",
     "instruction",
@@ -56,9 +57,22 @@ class Hidden(NamedTuple):
     leet: bool
 
 
+_EVERY_WAY = Hidden(odd=True, leet=True)
+T = TypeVar("T")
+
+
 def digest(text: str) -> str:
     """Return a short name of `text` that is the same in every process."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return hashlib.blake2b(_bytes(text), digest_size=8).hexdigest()
+
+
+def memo(role: str, text: str) -> tuple[str, str]:
+    """Return by what a text is remembered: itself, or its digest where that is shorter."""
+    return (role, text) if len(text) <= _SHORT else (role, hashlib.blake2b(_bytes(text), digest_size=32).hexdigest())
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def book(text: str, where: str) -> Book:
@@ -129,13 +143,13 @@ class Scanner:
 
         `hidden` says of each what may be hidden in it, where that is known; everything otherwise.
         """
-        ways = dict(zip(said, hidden or [Hidden(odd=True, leet=True)] * len(said), strict=True))
-        new = [pair for pair in ways if pair not in self._known]
-        for part in _portions(new):
-            for pair, verdict in zip(part, self._judge(part, [ways[pair] for pair in part]), strict=True):
-                self._known[pair] = verdict
-        out = [self._known[pair] for pair in said]
-        while len(self._known) > _CACHED or (len(self._known) > 1 and sum(len(t) for _, t in new) > _MOST_CHARACTERS):
+        names = [memo(role, text) for role, text in said]
+        ways = dict(zip(names, zip(said, hidden or [_EVERY_WAY] * len(said), strict=True), strict=True))
+        for part in portions({name: way for name, way in ways.items() if name not in self._known}):
+            found = self._judge([pair for pair, _ in part.values()], [way for _, way in part.values()])
+            self._known.update(zip(part, found, strict=True))
+        out = [self._known[name] for name in names]
+        while len(self._known) > _CACHED:
             del self._known[next(iter(self._known))]
         return out
 
@@ -201,14 +215,16 @@ class Scanner:
         )
 
 
-def _portions(said: Sequence[tuple[str, str]]) -> Iterable[list[tuple[str, str]]]:
-    part: list[tuple[str, str]] = []
+def portions(ways: Mapping[tuple[str, str], tuple[tuple[str, str], T]]) -> Iterator[dict[tuple[str, str], Any]]:
+    """Yield texts (name: pair of role and text, and whatever) in parts of a bounded number and, but for single ones,
+    of characters."""
+    part: dict[tuple[str, str], tuple[tuple[str, str], T]] = {}
     size = 0
-    for pair in said:
-        part.append(pair)
-        size += len(pair[1])
-        if len(part) == _TOGETHER or size > _MOST_CHARACTERS // 4:
+    for name, way in ways.items():
+        part[name] = way
+        size += len(way[0][1])
+        if len(part) == _TOGETHER or size > _MOST_CHARACTERS:
             yield part
-            part, size = [], 0
+            part, size = {}, 0
     if part:
         yield part

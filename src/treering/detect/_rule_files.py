@@ -6,6 +6,7 @@ rule.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import cache
 from importlib import resources
@@ -28,7 +29,7 @@ _SPAN = re.compile(r"([1-9]\d{0,4})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SOURCE = re.compile(r"\s*(?:search\s+)?source\s*=\s*`?([\w-]+)")
 _FIELD = re.compile(r"[@\w#][\w.@#:/$-]*(?: [\w.@#:/$-]+)*")
-_MOST_BYTES = 4 << 20
+MOST_BYTES = 4 << 20
 SHIPPED = (
     "agents.yaml",
     "cloud.yaml",
@@ -67,6 +68,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nothing like it comes: in one of its clauses every field must hold one of the texts, or, for `>5`, a greater number;
     `*` is any value at all. The rule is told when one group (`by`) has `threshold` records within a `window`, or, with
     `distinct`, so many different values of that field; with `at_most` also no more than that, once the window is over.
+    `computed` says of names in `by` that a condition makes of which fields, so that evidence is that of the group.
     With `steps` instead of `condition` and `needs`, when a group has each of them within a window, in this order unless
     `ordered` is false.
     """
@@ -80,6 +82,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tests: Tests | None = None
     severity: Severity = Severity.MEDIUM
     by: tuple[str, ...] = ("serviceName",)
+    computed: dict[str, list[str]] = {}
     threshold: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     at_most: Annotated[int, Meta(ge=0)] = 0
     distinct: str = ""
@@ -94,6 +97,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     references: tuple[str, ...] = ()
     author: str = ""
     origin: str = ""
+    checked: str = ""
 
     @property
     def window_ns(self) -> int:
@@ -134,7 +138,18 @@ def load(paths: Iterable[str] = ()) -> list[Rule]:
 def _shipped() -> tuple[Rule, ...]:
     folder = resources.files("treering.content") / "rules"
     files = sorted((item for item in folder.iterdir() if item.name in SHIPPED), key=lambda item: item.name)
-    return tuple(rule for item in files for rule in decode(item.read_text("utf-8"), item.name))
+    return tuple(rule for item in files for rule in decode(item.read_text("utf-8"), item.name, parsed=True))
+
+
+def read_rules(path: Path) -> list[Rule]:
+    """Return the rules of a file. Raises `UserError` with file and rule for what is wrong."""
+    return _read(path)
+
+
+def digest(rule: Rule) -> str:
+    """Return what tells that conditions were parsed before: an import notes it, so that a start need not repeat it."""
+    text = "\n".join(condition for part in rule.parts for condition in part.condition)
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _files(path: Path) -> list[Path]:
@@ -145,35 +160,38 @@ def _files(path: Path) -> list[Path]:
 
 def _read(path: Path) -> list[Rule]:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UserError(f"{path} is larger than a file of rules may be", hint=f"at most {_MOST_BYTES} bytes")
+        if path.stat().st_size > MOST_BYTES:
+            raise UserError(f"{path} is larger than a file of rules may be", hint=f"at most {MOST_BYTES} bytes")
         return decode(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the rules of {path}: {error}") from error
 
 
-def decode(text: str, where: str) -> list[Rule]:
-    """Return the rules in `text`, a YAML list. Raises `UserError` that names `where`, the rule and the mistake."""
+def decode(text: str, where: str, *, parsed: bool = False) -> list[Rule]:
+    """Return the rules in `text`, a YAML list. Raises `UserError` that names `where`, the rule and the mistake.
+
+    With `parsed` the conditions are known to be PPL: those that come with treering are, since a test has parsed them.
+    """
     try:
         found = _yaml.read(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{where} is not YAML: {error}") from error
     if not isinstance(found, list):
         raise UserError(f"{where}: rules are a list", hint="each item begins with `- id: …`")
-    return [_rule(item, number, where) for number, item in enumerate(found, 1)]
+    return [_rule(item, number, where, parsed=parsed) for number, item in enumerate(found, 1)]
 
 
-def _rule(item: object, number: int, where: str) -> Rule:
+def _rule(item: object, number: int, where: str, *, parsed: bool) -> Rule:
     name = item.get("id", f"number {number}") if isinstance(item, dict) else f"number {number}"
     at = f"{where}: rule {name}"
     try:
         rule = msgspec.convert(item, Rule, strict=True)
     except msgspec.ValidationError as error:
         raise UserError(f"{at}: {error}", hint=f"a rule has: {', '.join(Rule.__struct_fields__)}") from error
-    return verified(rule, at)
+    return verified(rule, at, parsed=parsed or rule.checked == digest(rule))
 
 
-def verified(rule: Rule, at: str) -> Rule:
+def verified(rule: Rule, at: str, *, parsed: bool = False) -> Rule:
     """Return `rule` when it is one that can be asked. Raises `UserError` that names `at`."""
     if not rule.window_ns:
         raise UserError(f"{at}: {rule.window!r} is no window", hint="a number and one of s m h d, as 5m")
@@ -181,12 +199,12 @@ def verified(rule: Rule, at: str) -> Rule:
         raise UserError(
             f"{at}: the conditions do not name one stream", hint="begin each with source=logs or source=spans"
         )
-    for problem in _problems(rule):
+    for problem in _problems(rule, parsed=parsed):
         raise UserError(f"{at}: {problem}")
     return rule
 
 
-def _problems(rule: Rule) -> Iterator[str]:
+def _problems(rule: Rule, *, parsed: bool) -> Iterator[str]:
     if bool(rule.steps) == bool(rule.condition or rule.needs) or len(rule.steps) == 1:
         yield "a rule has `condition` and `needs`, or at least two `steps`"
     if rule.steps and (rule.threshold > 1 or rule.at_most or rule.distinct):
@@ -197,6 +215,8 @@ def _problems(rule: Rule) -> Iterator[str]:
         yield "`tests` is missing: cases that match, and such that do not"
     for part in rule.parts:
         yield from _part_problems(rule, part)
+        if not parsed:
+            yield from _conditions_problems(rule, part)
 
 
 def _part_problems(rule: Rule, part: Step) -> Iterator[str]:
@@ -208,6 +228,9 @@ def _part_problems(rule: Rule, part: Step) -> Iterator[str]:
             yield f"{field!r} is no field name"
     if not all(clause and all(texts and all(texts) for texts in clause.values()) for clause in part.needs):
         yield "each of `needs` names a field, and each field a text"
+
+
+def _conditions_problems(rule: Rule, part: Step) -> Iterator[str]:
     for condition in part.condition:
         try:
             parse(counting(rule, condition, rule.by))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from treering.stage.detector import Ask
 
     Group = tuple[str, ...]
-_MOST_TIMES = 10_000
+_MOST_TIMES, _MOST_PAGES = 10_000, 10
 
 
 class Window(NamedTuple):
@@ -107,7 +107,7 @@ class Answer:
             if answer is None:
                 continue
             for row in answer:
-                first, last = _instant(row.get("first")), _instant(row.get("last"))
+                first, last = instant(row.get("first")), instant(row.get("last"))
                 if row["hits"] and first is not None and last is not None:
                     group = tuple(text_of(row.get(field)) if field in by else "" for field in self._rule.by)
                     yield Window(first // window * window, group, int(row["hits"]), first, last)
@@ -117,11 +117,16 @@ class Answer:
         """Return instant, group and counted value of the records that a condition keeps, oldest first."""
         rule = self._rule
         names = dict.fromkeys((*rule.by, *filter(None, [rule.distinct])))
-        found = []
-        for row in self._rows(timing(condition, names, _MOST_TIMES), start, end) or ():
-            if (at := _instant(row.get("@timestamp"))) is not None:
-                group = tuple(text_of(row.get(field)) for field in rule.by)
-                found.append((at, group, text_of(row.get(rule.distinct))))
+        found: list[tuple[int, Group, str]] = []
+        for _ in range(_MOST_PAGES):
+            answer = self._rows(timing(condition, names, _MOST_TIMES), start, end) or ()
+            for row in answer:
+                if (at := instant(row.get("@timestamp"))) is not None:
+                    group = tuple(text_of(row.get(field)) for field in rule.by)
+                    found.append((at, group, text_of(row.get(rule.distinct))))
+            if len(answer) < _MOST_TIMES or not found:
+                break
+            start = found[-1][0] + 1
         return found
 
     def _rows(self, ppl: str, start: int, end: int) -> Sequence[dict[str, Any]] | None:
@@ -156,7 +161,7 @@ def _slide(
             values.clear()
 
 
-def _instant(value: Any) -> int | None:
+def instant(value: Any) -> int | None:
     """Return an instant of an answer, which is a number of nanoseconds or, over the API, a text."""
     if isinstance(value, int):
         return value

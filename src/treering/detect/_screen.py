@@ -8,6 +8,7 @@ passes over is read by nobody: nothing would be found there. What it does not pa
 from __future__ import annotations
 
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -36,12 +37,17 @@ if TYPE_CHECKING:
 
 USER, OTHER, SECRET, LINK, TAG, SAID_USER, SAID_TOOL, SAID_SYSTEM, ODD, LEETED = (1 << bit for bit in range(10))
 """May hold: a phrase users or others may not say; a secret; a link; a closing tag; roles; a disguise; leetspeak."""
-EVERYTHING = (1 << 10) - 1
+LIKELY_USER, LIKELY_OTHER = 1 << 10, 1 << 11
+"""Words that attacks are made of, more than is usual where people, or documents and logs, speak."""
+EVERYTHING = (1 << 12) - 1
+GATE = 1 << 17
+"""Weights of words by which texts are likely."""
 _PROGRAM = Path(__file__).parent / "wasm" / "screen.wasm"
 _RULES = 128
 _PIECE_BYTES, _MOST_BYTES = 1 << 20, 1 << 23
 _MOST_PAGES = 700
 _TASK_BYTES = 24
+_NEVER = [2**31 - 1] * 2
 _FEW = 256
 """Records up to which all columns are looked at in one go."""
 _AT_FIRST = (0x00, 0x01, 0x02, 0x03, 0x04, 0x20, 0x21, 0xFE)
@@ -114,8 +120,8 @@ def _joined(outs: list[Any]) -> Any:
 class Screen:
     """The compiled pass for the shipped phrases and those of further files. May be used by several threads."""
 
-    def __init__(self, phrases: Phrases) -> None:
-        """Make the tables."""
+    def __init__(self, phrases: Phrases, *, weigh: bool = True) -> None:
+        """Make the tables; without `weigh` no text is likely."""
         self._program = Instance(_PROGRAM)
         self._lock = Lock()
         self._pages: set[int] = set()
@@ -126,6 +132,8 @@ class Screen:
         outs = np.array([_joined([made.outs[literals[n]] for n in ends]) for ends in found.ends], dtype=_OUT)
         places = [self._kept(table) for table in (found.table, found.classes, outs, _masks(phrases))]
         self._program.call("begin", *places[:3], found.shift, found.first, places[3])
+        weights, limits = _gate() if weigh else (np.zeros(GATE, np.int8), _NEVER)
+        self._program.call("weigh", self._kept(weights), GATE, *limits)
         for number in _AT_FIRST:
             self._learn(number)
 
@@ -141,6 +149,18 @@ class Screen:
                 flags[first:last] = self._piece(texts, first, last, json=json)
                 first = last
         return flags
+
+    def words(self, text: str) -> Any:
+        """Return of each word of `text` which two weights count, as rows; to learn them."""
+        raw = text.encode("utf-8", "replace")
+        found = -(-len(raw) // 8) * 8
+        self._make_room(9 * found + 64)
+        for _ in range(3):
+            self._program.memory(self._room, len(raw))[:] = np.frombuffer(raw, np.uint8)
+            count = self._program.call("list", self._room, len(raw), self._room + found)
+            if not (asked := self._program.call("asked")) or not self._asked(asked):
+                break
+        return self._program.memory(self._room + found, 4 * count).view("<u4").reshape(-1, 2).copy()
 
     def _piece(self, texts: Texts, first: int, last: int, *, json: bool) -> Flags:
         ends = (texts.offsets[first + 1 : last + 1] - texts.offsets[first]).astype("<u4")
@@ -203,6 +223,13 @@ class Screen:
         if size > self._size:
             self._size = size * 2
             self._room = self._reserved(self._size)
+
+
+def _gate() -> tuple[Any, list[int]]:
+    """Return the shipped weights of words, and the limits from which on texts are likely."""
+    file = resources.files("treering.content") / "models" / "gate.npz"
+    with file.open("rb") as raw, np.load(raw, allow_pickle=False) as held:
+        return held["weights"], held["limits"].tolist()
 
 
 def _masks(phrases: Phrases) -> Any:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 MODEL = "model"
 """Name of the rule where only the model says so."""
 _CACHED = 20_000
-_TOGETHER = 512
-_MOST_CHARACTERS = 1_000_000
 _SHORTEST = 12
 _SPELT = frozenset({"backwards", "rot13", "spaced", "joined", "leet", "markup"})
 
@@ -98,18 +96,17 @@ class SecondLook:
 
     def opinions(self, said: Sequence[tuple[str, str]], ruled: Sequence[Verdict | None]) -> list[Opinion]:
         """Return what is thought of each (role, text) for which the phrases have a verdict or none."""
-        new = {p: v for p, v in zip(said, ruled, strict=True) if p not in self._known and len(p[1]) >= _SHORTEST}
-        for first in range(0, len(new), _TOGETHER):
-            part = list(new)[first : first + _TOGETHER]
-            for pair, opinion in zip(part, self._judge(part, [new[pair] for pair in part]), strict=True):
-                self._known[pair] = opinion
+        names = [_prompt_scan.memo(role, text) for role, text in said]
+        new = {n: (p, v) for n, p, v in zip(names, said, ruled, strict=True) if n not in self._known}
+        new = {name: way for name, way in new.items() if len(way[0][1]) >= _SHORTEST}
+        for part in _prompt_scan.portions(new):
+            found = self._judge([pair for pair, _ in part.values()], [verdict for _, verdict in part.values()])
+            self._known.update(zip(part, found, strict=True))
         nothing = Opinion(-math.inf, None)
-        found = [self._known.get(pair, nothing) for pair in said]
-        size = sum(len(text) for _, text in new)
-        while self._known and (len(self._known) > _CACHED or size > _MOST_CHARACTERS):
-            size -= len(next(iter(self._known))[1])
+        opinions = [self._known.get(name, nothing) for name in names]
+        while len(self._known) > _CACHED:
             del self._known[next(iter(self._known))]
-        return found
+        return opinions
 
     def _judge(self, said: Sequence[tuple[str, str]], ruled: Sequence[Verdict | None]) -> list[Opinion]:
         views = self._reading.views([text for _, text in said])
@@ -122,13 +119,12 @@ class SecondLook:
         for place, (index, one) in enumerate(zip(owner, judged, strict=True)):
             if index not in best or one.odds > best[index][0]:
                 best[index] = one.odds, place
-        out = []
-        for index, (odds, place) in sorted(best.items()):
-            alarm = odds > self._limits[heads[index]]
-            span = judged[place].start, judged[place].end
-            out.append(
-                Opinion(odds, self._verdict(odds, flat[place], heads[index], span, ruled[index]) if alarm else None)
-            )
+        out = [Opinion(best[index][0], None) for index in range(len(said))]
+        alarms = [index for index, opinion in enumerate(out) if opinion.odds > self._limits[heads[index]]]
+        chosen = [(index, best[index][1]) for index in alarms]
+        places = [(flat[at].text, heads[index], judged[at].start, judged[at].end) for index, at in chosen]
+        for (index, at), spans in zip(chosen, self._model.reasons(places) if places else (), strict=True):
+            out[index] = Opinion(out[index].odds, _verdict(out[index].odds, flat[at], spans, ruled[index]))
         return out
 
     def _scores(
@@ -146,11 +142,13 @@ class SecondLook:
             scores[place] = max(scores[place], verdict.score if verdict else 0.0)
         return scores
 
-    def _verdict(self, odds: float, view: View, head: int, window: tuple[int, int], ruled: Verdict | None) -> Verdict:
-        spans = [view.origin(a, b) for a, b in self._model.reasons(view.text, head, *window)]
-        chance = 1 / (1 + math.exp(-min(30.0, max(-30.0, odds))))
-        if ruled is not None:
-            merged = tuple(sorted({*ruled.spans, *spans}))
-            kinds = tuple(dict.fromkeys((*ruled.kinds, *view.kinds)))
-            return Verdict(max(chance, ruled.score), ruled.category, (*ruled.rules, MODEL), merged, kinds)
+
+def _verdict(odds: float, view: View, reasons: Sequence[tuple[int, int]], ruled: Verdict | None) -> Verdict:
+    """Return what is said of an alarm, together with what the phrases say."""
+    spans = [view.origin(a, b) for a, b in reasons]
+    chance = 1 / (1 + math.exp(-min(30.0, max(-30.0, odds))))
+    if ruled is None:
         return Verdict(chance, MODEL, (MODEL,), tuple(sorted(set(spans))), view.kinds)
+    merged = tuple(sorted({*ruled.spans, *spans}))
+    kinds = tuple(dict.fromkeys((*ruled.kinds, *view.kinds)))
+    return Verdict(max(chance, ruled.score), ruled.category, (*ruled.rules, MODEL), merged, kinds)

@@ -39,9 +39,10 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Imported(NamedTuple):
-    """Rules, what was refused, and how many Sigma documents (correlations and filters too) there were."""
+    """Rules and the file of each, what was refused, and how many Sigma documents there were, filters too."""
 
     rules: list[Rule]
+    places: list[str]
     refused: list[Refused]
     documents: int
 
@@ -59,8 +60,9 @@ def convert(texts: Mapping[str, str], values: Mapping[str, Sequence[str]] | None
         raise UserError("reading Sigma rules needs pySigma", hint="pip install 'treering[sigma]'") from error
     refused: list[Refused] = []
     documents = list(_documents(texts, refused))
-    rules, problems = collection.convert(documents, dict(values or {}))
-    return Imported(list(_unlike(rules)), refused + problems, len(documents) + len(refused))
+    found, problems = collection.convert(documents, dict(values or {}))
+    count = sum(len(items) for _, items in documents) + len(refused)
+    return Imported(list(_unlike(rule for rule, _ in found)), [where for _, where in found], refused + problems, count)
 
 
 def _documents(texts: Mapping[str, str], refused: list[Refused]) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -45,8 +45,10 @@ class Part:
         self.needs = clauses
 
 
-def convert(documents: Documents, values: Mapping[str, Sequence[str]]) -> tuple[list[Rule], list[_sigma.Refused]]:
-    """Return the rules, and why there is none of the others."""
+def convert(
+    documents: Documents, values: Mapping[str, Sequence[str]]
+) -> tuple[list[tuple[Rule, str]], list[_sigma.Refused]]:
+    """Return the rules and the file of each, and why there is none of the others."""
     refused: list[_sigma.Refused] = []
     places: dict[str, str] = {}
     found_rules: list[Any] = []
@@ -66,13 +68,13 @@ def convert(documents: Documents, values: Mapping[str, Sequence[str]]) -> tuple[
     if whole.filters:
         whole.apply_filters(whole.filters)
     made = list(_each(whole, values, places))
-    refused += [found for found in made if not isinstance(found, Rule)]
-    return [found for found in made if isinstance(found, Rule)], refused
+    refused += [found for found, _ in made if not isinstance(found, Rule)]
+    return [(found, where) for found, where in made if isinstance(found, Rule)], refused
 
 
 def _each(
     whole: SigmaCollection, values: Mapping[str, Sequence[str]], places: Mapping[str, str]
-) -> Iterator[Rule | _sigma.Refused]:
+) -> Iterator[tuple[Rule | _sigma.Refused, str]]:
     parts: dict[str, Part] = {}
     merged: set[str] = set()
     made: dict[str, Rule | _sigma.Refused] = {}
@@ -93,7 +95,9 @@ def _each(
         except Exception as error:  # noqa: BLE001  whatever a foreign document makes of pySigma is told of it
             made[key] = _sigma.Refused(places.get(key, ""), str(rule.title), _reason(error))
     # A rule that a correlation is made of says nothing by itself, unless the correlation wants that.
-    yield from (found for key, found in made.items() if key not in merged or isinstance(found, _sigma.Refused))
+    for key, found in made.items():
+        if key not in merged or isinstance(found, _sigma.Refused):
+            yield found, places.get(key, "")
 
 
 def _key(rule: Any) -> str:
@@ -120,7 +124,7 @@ def _finished(bare: dict[str, Any], rule: SigmaRule | SigmaCorrelationRule, wher
         severity=_sigma.severity_of(rule.level.name.lower() if rule.level else ""),
         techniques=_sigma.techniques_of((tag.namespace, tag.name) for tag in rule.tags),
         logsource=" ".join(f"{name}:{value}" for name, value in logsource.items() if name != "definition" and value),
-        description=str(rule.description or ""),
+        description=str(rule.description or "").strip(),
         false_positives="; ".join(map(str, rule.falsepositives)),
         references=tuple(map(str, rule.references)),
         author=str(rule.author or ""),

@@ -41,7 +41,11 @@ def correlated(rule: SigmaCorrelationRule, known: Known) -> dict[str, Any]:
         raise UserError("a correlation counts rules that were refused, or that are correlations themselves")
     if len({part.source.stream for part in parts if part}) > 1:
         raise UserError("a correlation of rules about different streams cannot be asked")
-    bare: dict[str, Any] = {"window": _window(rule), "by": tuple(map(_plain, rule.group_by or ()))}
+    bare: dict[str, Any] = {
+        "window": _window(rule),
+        "by": tuple(map(_plain, rule.group_by or ())),
+        "computed": {_plain(field): _places(rule, known, field) for field in rule.group_by or ()},
+    }
     if rule.type in _COUNTED:
         return bare | _counted(rule, known)
     if rule.type in _STEPS:
@@ -127,6 +131,12 @@ def _named(parts: Sequence[tuple[Any, Part]], rule: SigmaCorrelationRule, fields
         *([Eval(tuple(named))] if named else []),
     ]
     return printed(Pipeline(tuple(commands)))
+
+
+def _places(rule: SigmaCorrelationRule, known: Known, field: str) -> list[str]:
+    """Return the fields of records in which a field of the correlation may be."""
+    own = ((part, _own(rule, reference, field)) for reference, part in known if part is not None)
+    return list(dict.fromkeys(place for part, name in own for place in part.source.places(name)))
 
 
 def _flat(node: Node) -> tuple[Node, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from treering.detect._ngrams import ENCODED, LEET, MARKUP
 from treering.parse.textview import View, decoded, plain, straightened
 from treering.parse.textview.view import Edits, rewrite
 
@@ -39,8 +40,6 @@ def _is_leet(text: str) -> bool:
 
 def _without_markup(view: View) -> View | None:
     """Return `view` without tags, emphasis and targets of links; None if there are hardly any."""
-    if "<" not in view.text and "**" not in view.text and "__" not in view.text:
-        return None
     edits = [(match.start(), match.end(), "") for match in _MARKUP.finditer(view.text)]
     if len(edits) < _FEW_TAGS:
         return None
@@ -59,9 +58,9 @@ class Reading:
         """Return the views of each text, as it stands first, at most `MOST_VIEWS` of one."""
         first = [plain(text) for text in texts]
         spelt = self._ngrams.spellings([view.text.encode("utf-8", "replace") for view in first], self._pairs)
-        return [self._views(view, *map(int, row)) for view, row in zip(first, spelt, strict=True)]
+        return [self._views(view, *row) for view, row in zip(first, spelt.tolist(), strict=True)]
 
-    def _views(self, view: View, backwards: int, rot13: int, spaced: int) -> list[View]:
+    def _views(self, view: View, backwards: int, rot13: int, spaced: int, hints: int) -> list[View]:
         found = [view]
         if backwards > self._limits["backwards"]:
             found.append(straightened(view, "backwards"))
@@ -70,11 +69,12 @@ class Reading:
         if spaced >= _ALONE:
             joined = straightened(view, "spaced")
             found += [joined, *self._cut(joined)] if joined.text != view.text else []
-        if _is_leet(view.text[:_MOST_LETTERS]):
+        if hints & LEET and _is_leet(view.text[:_MOST_LETTERS]):
             found.append(straightened(view, "leet"))
-        if (bare := _without_markup(view)) is not None:
+        if hints & MARKUP and (bare := _without_markup(view)) is not None:
             found.append(bare)
-        found += decoded(view)
+        if hints & ENCODED or view.kinds:
+            found += decoded(view)
         return found[:MOST_VIEWS]
 
     def _cut(self, view: View) -> Iterator[View]:

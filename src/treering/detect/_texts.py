@@ -48,7 +48,10 @@ _ID = re.compile(r"""\b(?:id|name|source|title)=["']?([^"'\s>]{1,120})""")
 
 
 _SPOKEN = frozenset(name for name, _ in _MESSAGES)
-_SENT = ("query", "url", "header", "command", "message", "error", "exception", "stack", "config", "env", "payload")
+_SENT = (
+    "query", "url", "header", "command", "message", "error", "exception", "stack", "config", "env", "payload", "prompt",
+    "question",
+)  # fmt: skip
 
 
 class Text(NamedTuple):

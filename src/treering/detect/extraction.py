@@ -1,6 +1,7 @@
 """Copying a model by questions: one principal asks very many short, different ones, as nobody there does.
 
-Follows who calls models, an hour at a time: how many calls, how many different inputs (linear counting, Whang and
+Follows who calls models, an hour at a time: how many calls and, once there are some (a tenth of what a sweep needs),
+how many different inputs (linear counting, Whang and
 others, ACM TODS 1990), how long, and how they are asked for: probabilities of tokens (`logprobs`), temperature 0. An
 hour is a sweep when it has at least 300 calls, nearly all of them different and short, three times as many as the same
 principal ever made in an hour and five times the 95 % quantile of all, *and* probabilities or temperature 0 are asked
@@ -24,6 +25,7 @@ import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._asked import BETWEEN, HOUR_NS, INPUT, Asked
 from treering.detect._fold import folded
 from treering.detect._history import Distribution
 from treering.detect._whom import Whom, proof, restored
@@ -38,19 +40,9 @@ if TYPE_CHECKING:
 
 NAME = "extraction"
 ORDER_FREE = False
-_HOUR_NS = 3600 * 10**9
 _BITS = 2048
 _MOST, _SHOWN = 1_500, 5
 _LEAST_HOURS, _EVERY = 30, 10
-_CALLS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
-_INPUT, _READ = "attributes.gen_ai.input.messages", "attributes.gen_ai.usage.input_tokens"
-_TEMPERATURE = "attributes.gen_ai.request.temperature"
-_NAMED = (
-    ("user", ("attributes.user.id", "attributes.enduser.id")),
-    ("key", ("attributes.gen_ai.key.id", "attributes.api.key.id", "attributes.litellm.key")),
-    ("address", ("attributes.client.address",)),
-)
-_CONTENT = ('"content":', '"text":')
 _TEMPLATE, _ENTROPY = 40, 4.6
 
 
@@ -68,7 +60,7 @@ class _Hour(msgspec.Struct):
 
     hour: int
     calls: int = 0
-    bitmap: bytearray = msgspec.field(default_factory=lambda: bytearray(_BITS // 8))
+    bitmap: bytearray = msgspec.field(default_factory=bytearray)
     bits: int = 0
     tokens: float = 0.0
     cold: int = 0
@@ -91,7 +83,7 @@ class _Hour(msgspec.Struct):
         self.most = max(self.most, self.calls)
         self.hour, self.calls, self.bits, self.tokens, self.cold, self.probabilities = hour, 0, 0, 0.0, 0, 0
         self.templated, self.odd, self.head, self.first_ns, self.told = 0, 0, "", 0, 0
-        self.bitmap, self.shown = bytearray(_BITS // 8), []
+        self.bitmap, self.shown = bytearray(), []
 
 
 class _State(msgspec.Struct):
@@ -112,16 +104,51 @@ class Extraction:
         """Start without history."""
         self._config = config
         self._state = _State()
+        self._unlooked = config.calls // 10  # calls in an hour that are counted alone
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return the sweeps that a batch shows."""
         if not rows.has("attributes.gen_ai.operation.name"):
             return ()
-        places = [i for i, name in enumerate(rows.texts("attributes.gen_ai.operation.name")) if name in _CALLS]
-        if not places:
+        asked = Asked(rows)
+        if not len(asked.places):
             return ()
-        whom, asked = Whom(rows), _Asked(rows)
-        return folded(finding for place in places if (finding := self._call(rows, whom, asked, place)) is not None)
+        self._learn(asked)
+        whom, found = Whom(rows), list[Finding]()
+        for number in self._kept(asked):
+            name = asked.names[number]
+            hour, later = asked.hours[0][number], asked.hours[1][number]
+            if hour == later and self._counted(name, hour, asked.sizes[number]):
+                continue
+            places = asked.members(number)
+            asked.read(places)
+            found += [one for place in places if (one := self._call(rows, whom, asked, place, name)) is not None]
+        return folded(found)
+
+    def _learn(self, asked: Asked) -> None:
+        """Note how often tokens' probabilities and temperature 0 are asked for; older calls weigh less."""
+        weights = 0.9999 ** np.arange(len(asked.places) - 1, -1, -1)
+        state, before = self._state, 0.9999 ** len(asked.places)
+        state.calls = state.calls * before + float(weights.sum())
+        state.cold = state.cold * before + float(weights @ asked.cold[asked.places])
+        state.probabilities = state.probabilities * before + float(weights @ asked.probable[asked.places])
+
+    def _kept(self, asked: Asked) -> list[int]:
+        """Return the principals that matter: not those with few calls whom so many follow that they are forgotten."""
+        known, last = self._state.principals, len(asked.names) - _MOST
+        return [
+            number
+            for number, name in enumerate(asked.names)
+            if number >= last or asked.sizes[number] > self._unlooked or name in known
+        ]
+
+    def _counted(self, name: str, hour: int, calls: int) -> bool:
+        """Count calls of a principal that makes so few in the hour that nobody has to look at them."""
+        held = self._principal(name, hour)
+        if held is None or held.calls + calls > self._unlooked:
+            return held is None
+        held.calls += calls
+        return True
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
         """Return nothing: a sweep is told as it is read."""
@@ -135,62 +162,43 @@ class Extraction:
         """Go on from `state`; raises `ValueError`."""
         self._state = restored(state, _State)
 
-    def _call(self, rows: Rows, whom: Whom, asked: _Asked, place: int) -> Finding | None:
-        kind, name = asked.principal(place)
-        if not name:
-            return None
+    def _call(self, rows: Rows, whom: Whom, asked: Asked, place: int, name: str) -> Finding | None:
         at_ns = int(rows.times[place])
-        held = self._principal(f"{kind}\0{name}", at_ns)
+        held = self._principal(name, at_ns // HOUR_NS)
         if held is None:
             return None
+        held.calls += 1
+        if held.calls <= self._unlooked:
+            return None
         text = asked.text(place)
-        self._note(held, asked, place, text, at_ns)
+        _note(held, asked, place, text, at_ns)
         if held.calls < max(self._config.calls, 2 * held.told) or held.calls % _EVERY:
             return None
         signs = self._signs(held)
         if signs:
-            held.shown = [*held.shown[-_SHOWN:], proof(rows, place, _INPUT, text)]
+            held.shown = [*held.shown[-_SHOWN:], proof(rows, place, INPUT, text)]
         if not signs or not self._is_unusual(held):
             return None
         held.told = held.calls
-        return self._finding(rows, whom, place, (kind, name), held, signs)
+        kind, _, who = name.partition(BETWEEN)
+        return self._finding(rows, whom, place, (kind, who), held, signs)
 
-    def _principal(self, name: str, at_ns: int) -> _Hour | None:
+    def _principal(self, name: str, hour: int) -> _Hour | None:
         """Return the hour of a principal, a new one when it is over; None for a call of an hour that is over."""
-        known, hour = self._state.principals, at_ns // _HOUR_NS
+        known = self._state.principals
         held = known.pop(name, None) or _Hour(hour)
         known[name] = held
         if len(known) > _MOST:
             del known[next(iter(known))]
         if hour > held.hour:
             if not held.told:  # a sweep is not what is usual
-                self._state.usual.add([float(held.calls)], held.hour * _HOUR_NS)
+                self._state.usual.add([float(held.calls)], held.hour * HOUR_NS)
             held.begin(hour)
         return held if hour == held.hour else None
 
-    def _note(self, held: _Hour, asked: _Asked, place: int, text: str, at_ns: int) -> None:
-        held.calls += 1
-        held.first_ns = min(held.first_ns, at_ns) if held.first_ns else at_ns
-        cold, probable = asked.cold(place), asked.probable(place)
-        held.cold += cold
-        held.probabilities += probable
-        held.tokens += asked.tokens(place, text)
-        self._state.calls, self._state.cold = self._state.calls * 0.9999 + 1, self._state.cold * 0.9999 + cold
-        self._state.probabilities = self._state.probabilities * 0.9999 + probable
-        if not text:
-            return
-        mark = crc32(text.encode("utf-8", "surrogatepass")) % _BITS
-        if not held.bitmap[mark >> 3] >> (mark & 7) & 1:
-            held.bitmap[mark >> 3] |= 1 << (mark & 7)
-            held.bits += 1
-        held.templated += bool(held.head) and text.startswith(held.head)
-        held.head = held.head or text[:_TEMPLATE] if len(text) > 2 * _TEMPLATE else held.head
-        if held.calls % 8 == 0:
-            held.odd += _entropy(text) > _ENTROPY
-
     def _signs(self, held: _Hour) -> list[str]:
         """Return what makes many short questions a sweep; none when they are few, long or repeated."""
-        calls = held.calls
+        calls = held.calls - self._unlooked
         if (
             held.different < min(self._config.different * calls, 0.9 * _BITS)
             or held.tokens > self._config.tokens * calls
@@ -220,7 +228,7 @@ class Extraction:
         facts: dict[str, Any] = {
             "calls": held.calls,
             "different": round(min(held.different, held.calls)),
-            "mean_tokens": round(held.tokens / held.calls, 1),
+            "mean_tokens": round(held.tokens / max(1, held.calls - self._unlooked), 1),
             "signs": list(signs),
             "usual_calls": round(self._state.usual.quantile(0.95)),
             "most_before": held.most,
@@ -235,53 +243,22 @@ class Extraction:
         )  # fmt: skip
 
 
-class _Asked:
-    """How the calls of a batch ask; columns are read when they are there."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._names = [(kind, rows.values(name)) for kind, names in _NAMED for name in names if rows.has(name)]
-        self._inputs = rows.values(_INPUT) if rows.has(_INPUT) else [None] * rows.count
-        self._tokens = rows.numbers(_READ)
-        self._cold = rows.numbers(_TEMPERATURE) == 0.0
-        found = [name for name in rows.names if name.lower().endswith("logprobs")]
-        self._probable = np.zeros(rows.count, dtype=bool)
-        for name in found:
-            self._probable |= np.array([value not in (None, False, 0, "", "false") for value in rows.values(name)])
-
-    def principal(self, place: int) -> tuple[str, str]:
-        """Return kind and name of who calls, empty where nobody is named."""
-        for kind, values in self._names:
-            if (value := values[place]) is not None and value != "":
-                return kind, str(value)[:200]
-        return "", ""
-
-    def text(self, place: int) -> str:
-        """Return what is asked: the content of the newest message, at most 2,000 characters."""
-        value = self._inputs[place]
-        if not isinstance(value, str):
-            value = _json(value) if value else ""
-        found = next((part for mark in _CONTENT if (part := value.rpartition(mark)[2]) != value), value)
-        return found.strip(' "}]')[:2000]
-
-    def tokens(self, place: int, text: str) -> float:
-        """Return how long the input is."""
-        count = float(self._tokens[place])
-        return count if count >= 0 else len(text) / 4
-
-    def cold(self, place: int) -> bool:
-        """Whether temperature 0 is asked for."""
-        return bool(self._cold[place])
-
-    def probable(self, place: int) -> bool:
-        """Whether probabilities of tokens are asked for."""
-        return bool(self._probable[place])
-
-
-def _json(value: object) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, RecursionError):
-        return ""
+def _note(held: _Hour, asked: Asked, place: int, text: str, at_ns: int) -> None:
+    held.first_ns = min(held.first_ns, at_ns) if held.first_ns else at_ns
+    held.cold += bool(asked.cold[place])
+    held.probabilities += bool(asked.probable[place])
+    held.tokens += asked.tokens(place, text)
+    if not text:
+        return
+    held.bitmap = held.bitmap or bytearray(_BITS // 8)
+    mark = crc32(text.encode("utf-8", "surrogatepass")) % _BITS
+    if not held.bitmap[mark >> 3] >> (mark & 7) & 1:
+        held.bitmap[mark >> 3] |= 1 << (mark & 7)
+        held.bits += 1
+    held.templated += bool(held.head) and text.startswith(held.head)
+    held.head = held.head or text[:_TEMPLATE] if len(text) > 2 * _TEMPLATE else held.head
+    if held.calls % 8 == 0:
+        held.odd += _entropy(text) > _ENTROPY
 
 
 def _entropy(text: str) -> float:

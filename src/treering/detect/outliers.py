@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import numpy as np
@@ -23,11 +23,12 @@ from treering.detect._calls import calls
 from treering.detect._episodes import Episodes
 from treering.detect._evidence import named
 from treering.detect._forest import Forest
+from treering.detect._waiting import IDS, Calls, Due, Kept, Model
 from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 NAME = "outliers"
 ORDER_FREE = False
 _MOST_MODELS = 50
-_MOST_WAITING = 2000
 _SEED = 7
 _HOUR_NS = 3600 * 10**9
 
@@ -54,89 +54,9 @@ class Config(BaseConfig, frozen=True):
     margin: Annotated[float, Meta(gt=1, description="times beyond the usual range that one value must be")] = 2.0
 
 
-Call = tuple[tuple[float, ...], tuple[int, int, str, str]]
-"""Values, and where the record is: instant, number, trace, span."""
-
-
-class Kept(msgspec.Struct):
-    """What is saved of one model of one service: its last calls, those not judged yet, those that were fitted on."""
-
-    service: str
-    name: str
-    kept: list[tuple[float, ...]] = []
-    waiting: list[Call] = []
-    fitted_ns: int = 0
-    fitted: list[tuple[float, ...]] = []
-
-
 class _State(msgspec.Struct):
     models: list[Kept]
     episodes: Episodes
-
-
-class _Calls(NamedTuple):
-    """Calls as arrays, an item a call; `ids` returns trace and span of one."""
-
-    values: NDArray[np.float64]
-    times: NDArray[np.int64]
-    seqs: NDArray[np.int64]
-    ids: Callable[[int], tuple[str, str]]
-
-
-class Model:
-    """The last calls of one model of one service."""
-
-    def __init__(self, service: str, name: str) -> None:
-        """Start with none."""
-        self.service, self.name = service, name
-        self.kept = self.fitted = np.zeros((0, len(NAMES)))
-        self.fitted_ns = 0
-        self._waiting: list[_Calls] = []
-
-    def wait(self, calls: _Calls) -> None:
-        """Take in calls that are to be judged, as many as there is room for."""
-        room = _MOST_WAITING - sum(len(held.times) for held in self._waiting)
-        if room > 0 and len(calls.times):
-            self._waiting.append(_Calls(calls.values[:room], calls.times[:room], calls.seqs[:room], calls.ids))
-
-    def due(self) -> _Calls | None:
-        """Return the calls that wait, in the order of time, and forget them."""
-        parts, self._waiting = self._waiting, []
-        if not parts:
-            return None
-        values, times, seqs = (np.concatenate([part[at] for part in parts]) for at in range(3))
-        begins = np.cumsum([0, *(len(part.times) for part in parts)])
-        order = np.lexsort((seqs, times))
-
-        def ids(number: int) -> tuple[str, str]:
-            at = int(order[number])
-            part = int(begins.searchsorted(at, side="right")) - 1
-            return parts[part].ids(at - int(begins[part]))
-
-        return _Calls(values[order], times[order], seqs[order], ids)
-
-    def saved(self) -> Kept:
-        """Return everything as plain values."""
-        waiting = [
-            (tuple(values), (at_ns, seq, *part.ids(place)))
-            for part in self._waiting
-            for place, (values, at_ns, seq) in enumerate(
-                zip(part.values.tolist(), part.times.tolist(), part.seqs.tolist(), strict=True)
-            )
-        ]
-        return Kept(self.service, self.name, _listed(self.kept), waiting, self.fitted_ns, _listed(self.fitted))
-
-    @classmethod
-    def restored(cls, held: Kept) -> Model:
-        """Return what `saved` was asked of."""
-        model = cls(held.service, held.name)
-        model.kept, model.fitted, model.fitted_ns = _table(held.kept), _table(held.fitted), held.fitted_ns
-        if held.waiting:
-            values, where = zip(*held.waiting, strict=True)
-            times, seqs, traces, spans = zip(*where, strict=True)
-            ids = list(zip(traces, spans, strict=True))
-            model._waiting = [_Calls(_table(values), np.array(times), np.array(seqs), ids.__getitem__)]
-        return model
 
 
 class Outliers:
@@ -154,20 +74,20 @@ class Outliers:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Take in the calls of a batch; they are judged together at the next tick."""
-        batch = calls(rows)
+        found = calls(rows)
         models = [
-            (subject, places[~batch.failures[places]])
-            for subject, places in batch.groups.items()
+            (subject, places[~found.failures[places]])
+            for subject, places in found.groups.items()
             if subject.kind == "model"
         ]
         if not models:
             return ()
-        few = rows.picked(np.concatenate([places for _, places in models]), "traceId", "spanId")
+        few = rows.picked(np.concatenate([places for _, places in models]), *IDS)
         values = points(rows, np.concatenate([places for _, places in models]))
         at = 0
         for subject, places in models:
             part = slice(at, at + len(places))
-            self._model(subject).wait(_Calls(values[part], few.times[part], few.seqs[part], _ids(few, at)))
+            self._model(subject).wait(Calls(values[part], few.times[part], few.seqs[part], few, at))
             at += len(places)
         return ()
 
@@ -185,12 +105,13 @@ class Outliers:
         """Judge the calls that have come since the last tick, then learn from them."""
         found: list[Finding] = []
         for key, model in self._models.items():
-            if calls := model.due():
+            if parts := model.due():
+                calls = Due(parts)
                 for start in range(0, len(calls.times), self._config.least):
                     found += self._take(key, model, calls, slice(start, start + self._config.least))
         return found
 
-    def _take(self, key: tuple[str, str], model: Model, calls: _Calls, part: slice) -> list[Finding]:
+    def _take(self, key: tuple[str, str], model: Model, calls: Due, part: slice) -> list[Finding]:
         """Judge calls by what was fitted before, then learn from those that are not odd."""
         values = calls.values[part]
         found: list[Finding] = []
@@ -231,7 +152,7 @@ class Outliers:
             held = self._forests[key] = (model.fitted_ns, (forest, limit))
         return held[1]
 
-    def _finding(self, model: Model, calls: _Calls, number: int, score: float, beyond: NDArray[np.float64]) -> Finding:
+    def _finding(self, model: Model, calls: Due, number: int, score: float, beyond: NDArray[np.float64]) -> Finding:
         values, at_ns, (trace, span) = calls.values[number], int(calls.times[number]), calls.ids(number)
         said = _said(values.tolist())
         shown = Evidence("spans", int(calls.seqs[number]), at_ns, "durationInNanos", said, (), "", trace, span)
@@ -264,18 +185,6 @@ class Outliers:
         self._models = {(model.service, model.name): Model.restored(model) for model in held.models}
         self._episodes = held.episodes
         self._forests = {}
-
-
-def _ids(rows: Rows, first: int) -> Callable[[int], tuple[str, str]]:
-    return lambda place: (rows.text("traceId", first + place) or "", rows.text("spanId", first + place) or "")
-
-
-def _listed(values: NDArray[np.float64]) -> list[tuple[float, ...]]:
-    return [tuple(row) for row in values.tolist()]
-
-
-def _table(values: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
-    return np.array(values, dtype=np.float64).reshape(-1, len(NAMES))
 
 
 def _said(values: Sequence[float]) -> str:

@@ -53,9 +53,9 @@ NAME = "poisoning"
 ORDER_FREE = False
 """What is new depends on what was there before."""
 EXAMPLES = _poisoning_examples.EXAMPLES
-_HOUR_NS, _DAY_NS = 3600 * 10**9, 86_400 * 10**9
-_ALIKE, _USUALLY_LIKE, _LONG_TAIL = 0.5, 0.1, 0.25
-_LEARNT_WRITES, _RUN, _MOST_TOLD = 40, 4, 4_096
+_DAY_NS, _WEEK_NS = 86_400 * 10**9, 7 * 86_400 * 10**9
+_ALIKE, _USUALLY_LIKE, _LONG_TAIL, _SAME_QUESTION = 0.5, 0.1, 0.25, 0.4
+_LEARNT_WRITES, _RUN, _MOST_TOLD = 40, 3, 4_096
 _HIDDEN = re.compile(
     r"<!--(.{12,2000}?)-->"
     r"|<[a-z][^<>]{0,300}(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0"
@@ -181,35 +181,35 @@ class Poisoning:
     ) -> Iterator[Finding]:
         """Look at the text of a document that was not there before."""
         spoken = words(item.text)
-        group = self._grouped(item, known, spoken, seen)
+        name, group = self._grouped(item, known, spoken, seen)
         usual = known.like / known.texts if known.texts else 0.0
         known.texts += 1
         yield from self._hidden(rows, whom, item)
         if held.new:
             yield from self._flood(rows, whom, item, group, usual)
-            yield from self._triggers(rows, whom, item, known, spoken, group)
+            yield from self._triggers(rows, whom, item, known, spoken, name, seen)
         else:
             known.like += group.documents > 1
         known.learn(spoken)
 
-    def _grouped(self, item: Shown, known: Collection, spoken: list[str], seen: Reference) -> Group:
+    def _grouped(self, item: Shown, known: Collection, spoken: list[str], seen: Reference) -> tuple[str, Group]:
         """Return the group of nearly equal documents that the text belongs to, with it."""
         made, at_ns = sketch(spoken), seen.time_ns
         keys = bands(made)
-        near = (known.groups.get(name) for key in keys if (name := known.bands.get(key)) is not None)
-        group = next((one for one in near if one is not None and alike(one.sketch, made) >= _ALIKE), None)
-        if group is None:
+        near = dict.fromkeys(name for key in keys if (name := known.bands.get(key)) in known.groups)
+        name = next((one for one in near if alike(known.groups[one].sketch, made) >= _ALIKE), "")
+        if not name:
             name = str(keys[0])
-            group = known.groups[name] = Group(made, at_ns)
-            for key in keys:
-                known.bands[key] = name
+            known.bands |= dict.fromkeys(keys, name)
+        group = known.groups.pop(name, None) or Group(made, at_ns)
+        known.groups[name] = group
         if at_ns - group.first_ns > _DAY_NS:
             group.first_ns, group.documents, group.told, group.shown = at_ns, 0, 0, []
         group.documents += 1
         if item.source and item.source not in group.sources and len(group.sources) < MOST_QUERIES:
             group.sources = [*group.sources, item.source]
         group.shown = kept(group.shown, seen)
-        return group
+        return name, group
 
     def _flood(self, rows: Rows, whom: Whom, item: Shown, group: Group, usual: float) -> Iterator[Finding]:
         if group.documents < max(self._config.flood, 2 * group.told) or usual > _USUALLY_LIKE:
@@ -221,17 +221,18 @@ class Poisoning:
         yield self._finding(rows, whom, item, _Said("document_flood", title, key, facts, group.shown, group.first_ns))
 
     def _triggers(
-        self, rows: Rows, whom: Whom, item: Shown, known: Collection, spoken: list[str], group: Group
+        self, rows: Rows, whom: Whom, item: Shown, known: Collection, spoken: list[str], name: str, seen: Reference
     ) -> Iterator[Finding]:
-        """Note runs of words with one that no earlier document has; several documents with it are told."""
-        if group.documents > 1:
-            return  # nearly equal documents share everything: that is a flood, or a form
+        """Note runs of words with one that no earlier document has; several documents with it are told.
+
+        Nearly equal documents, which are called `name` together, share everything and count as one.
+        """
         rare = {word for word in set(spoken) if len(word) > 1 and not word.isdigit() and not known.knows(word)}
-        name, seen = item.id or _prompt_scan.digest(item.text), group.shown[-1]
         for at, run in enumerate(runs(spoken, _RUN)):
             if rare.isdisjoint(spoken[at : at + _RUN]) and run not in known.phrases:
                 continue
-            held = known.phrases.setdefault(run, Phrase([], " ".join(spoken[at : at + _RUN]), seen.time_ns))
+            held = known.phrases.pop(run, None) or Phrase([], " ".join(spoken[at : at + _RUN]), seen.time_ns)
+            known.phrases[run] = held
             if name in held.documents:
                 continue
             held.documents = [*held.documents, name][-MOST_QUERIES:]
@@ -296,9 +297,11 @@ class Poisoning:
     ) -> Iterator[Finding]:
         """Tell a new document that is retrieved for very different questions, far more often than others."""
         name = item.id or _prompt_scan.digest(item.text)
-        asked = known.asked.setdefault(name, Asked())
-        spoken = sorted({hash_ for word in words(item.query) if len(word) > 3 for hash_ in runs([word], 1)})[:16]
-        if not spoken or any(_overlap(spoken, other) > 0.3 for other in asked.queries):
+        if seen.time_ns - held.first_ns > _WEEK_NS:
+            return
+        known.asked[name] = asked = known.asked.pop(name, None) or Asked()
+        spoken = sorted({hash_ for word in words(item.query) if len(word) > 4 for hash_ in runs([word], 1)})[:16]
+        if not spoken or any(_overlap(spoken, other) > _SAME_QUESTION for other in asked.queries):
             return
         asked.queries = [*asked.queries, spoken][-MOST_QUERIES:]
         asked.who = [*dict.fromkeys((*asked.who, item.who))][-MOST_QUERIES:]

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect import _answers, _prompt_scan, _second_look
+from treering.detect import _answers, _logged, _prompt_scan, _second_look
 from treering.detect._fold import folded
 from treering.detect._heard import Heard
 from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, every, firsts, only, sources, texts
@@ -141,16 +141,18 @@ class Prompts:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return a finding for each suspicious text not told of before in its conversation or trace."""
-        if not sources(rows):
+        logged = list(_logged.lines(rows, self._files))
+        if not sources(rows) and not logged:
             return ()
         flags = Heard(rows, self._files)
         whom = Whom(rows)
+        findings = self._in_logs(rows, whom, logged) if logged else []
         scored, hidden = self._read(rows, flags)
         said = [(text.role, text.text) for text in scored]
         verdicts = self._looked_at(said, self._scanner.verdicts(said, hidden))
         hostile = [(t, v) for t, v in zip(scored, verdicts, strict=True) if v is not None and self._is_alarm(v)]
         hostile.sort(key=lambda pair: pair[0].role == USER)
-        findings = [self._suspicious(rows, whom, text, verdict) for text, verdict in hostile]
+        findings += [self._suspicious(rows, whom, text, verdict) for text, verdict in hostile]
         self._learn(rows, whom, flags)
         findings += self._answers(rows, whom, flags)
         return folded(finding for finding in findings if finding is not None)
@@ -158,15 +160,23 @@ class Prompts:
     def _read(self, rows: Rows, flags: Heard) -> tuple[list[Text], list[Hidden]]:
         """Return the texts in which something may be found, all where the model is to read everything, and what hides
         in each."""
-        everything = self._everything and self._limits is not None
+        model = self._limits is not None
+        everything = self._everything and model
         scored, hidden = [], []
         for source in sources(rows):
-            places = range(rows.count) if everything else flags.suspicious(source)
+            places = range(rows.count) if everything else flags.suspicious(source, model=model)
             for text in texts(rows, only(source, places)):
                 if text.role in (USER, DOCUMENT, TOOL):
                     scored.append(text)
                     hidden.append(flags.hidden(source, text.row))
         return scored, hidden
+
+    def _in_logs(self, rows: Rows, whom: Whom, logged: Sequence[tuple[Text, Hidden]]) -> list[Finding | None]:
+        """Judge lines of logs by the phrases alone."""
+        found = self._scanner.verdicts([(USER, text.text) for text, _ in logged], [hidden for _, hidden in logged])
+        least = max(self._threshold, _logged.LEAST)
+        hostile = [(t, v) for (t, _), v in zip(logged, found, strict=True) if v is not None and v.score >= least]
+        return [self._suspicious(rows, whom, text, verdict) for text, verdict in hostile]
 
     def _looked_at(self, said: list[tuple[str, str]], verdicts: list[Verdict | None]) -> list[Verdict | None]:
         """Ask the model too; it is loaded with the first texts."""
@@ -199,7 +209,7 @@ class Prompts:
         told = [self._is_told(f"{text.role}\0{digest}\0{place}") for place in places if place]
         if any(told):
             return None
-        if text.role == USER:
+        if text.role in (USER, _logged.LOG):
             who = whom.actor(text.row)
             key = (who, day(int(rows.times[text.row])))
             return self._finding(rows, whom, text, verdict.category, key, verdict)
@@ -291,7 +301,7 @@ class Prompts:
             entities.insert(0, Entity("document" if text.role == DOCUMENT else "tool", text.source or key[-1]))
         elif facts and "followed" in facts:
             entities.insert(0, Entity("document", str(facts["followed"])))
-        subject = entities[0].value if entities else "somebody"
+        subject = entities[0].value if entities and text.role != _logged.LOG else "somebody"
         told: dict[str, object] = {"said_by": text.role, "phrases": list(verdict.rules), **(facts or {})}
         if verdict.kinds:
             told["disguised_as"] = list(verdict.kinds)

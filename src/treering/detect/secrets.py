@@ -18,6 +18,7 @@ import ahocorasick_rs
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._direction import TO_TOOL, direction
 from treering.detect._fold import folded
 from treering.detect._screen import SECRET, places, screened
 from treering.detect._secret_kinds import KINDS
@@ -68,6 +69,7 @@ class _Place(NamedTuple):
     role: str
     field: str
     text: str
+    source: str = ""
 
 
 class _Hit(NamedTuple):
@@ -151,7 +153,7 @@ def _places(rows: Rows) -> Iterator[_Place]:
     """Yield what may hold a secret: what was said, the bodies, and attributes that often hold what was sent."""
     flags = screened(rows).flags
     for text in texts(rows, lambda source: places(flags(source.column) & SECRET > 0)):
-        yield _Place(text.row, text.role, text.field, text.text)
+        yield _Place(text.row, text.role, text.field, text.text, text.source)
     for name in filter(is_sent, rows.names):
         held = places(flags(name) & SECRET > 0)
         for row, value in zip(held, rows.at(name, held), strict=True):
@@ -176,14 +178,17 @@ def _finding(rows: Rows, whom: Whom, place: _Place, hit: _Hit, all_hits: Iterabl
     if place.role == ASSISTANT and severity is not Severity.CRITICAL:
         severity = list(Severity)[severity.rank + 1]
     name = f"{kind.name} {_digest(secret)}"
+    goes, recipient = direction(whom, row, place.role, place.field, place.source if place.text[:1] in "{[" else "")
     where = "a log" if place.role == "log" else f"what the {place.role} said"
+    where = f"what is passed to {recipient or 'a tool'}" if goes == TO_TOOL else where
     facts = {"kind": kind.name, "in": place.role, "field": place.field, "length": len(secret)}
+    facts |= {"direction": goes, "recipient": recipient}
     return Finding(
         NAME,
         kind.rule,
         f"{kind.name} in {where}",
         severity,
-        (service, name, place.role),
+        (service, name, place.role, *([goes, recipient] if goes == TO_TOOL else [])),
         at_ns,
         at_ns,
         at_ns,

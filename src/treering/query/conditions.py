@@ -91,6 +91,8 @@ def stored(relation: Relation, column: Column | None) -> bool:
     """Whether a column is a field of the relation's own records, unchanged."""
     if column is None or column.source is None or column.field is None or column.path:
         return False
+    if column.field.options.get("lists"):
+        return False  # it may stand in a list of objects, of which each counts
     inside = relation.sequence is not None and column.source is relation.sequence.source
     return inside and column.stored not in column.source.composed and column.stored != "_index"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from treering.query import coerce
-from treering.query.function import Typed
+from treering.query import coerce, operators
+from treering.query.function import MISSING, Typed
 from treering.query.relation import aliased, named
 from treering.query.scope import as_list
 from treering.query.syntax import Name
@@ -64,23 +65,48 @@ def _kind(name: str, of: Type) -> Type:
 def _items(column: Column, relation: Relation) -> exp.Expression | None:
     """Return the field's values in a record as an SQL list without nulls; None where it holds no lists."""
     if column.many:
-        return _typed(as_list(column), "$[*]", column.type)
+        return _typed(as_list(column), ["$[*]"], column.type)
     if column.field is None or not column.field.options.get("lists"):
         return None
     parent = column.field.name.rpartition(".")[0]
     while parent:
         above = relation.columns.get(parent)
         if above is not None and above.type is Type.ARRAY and above.source is column.source:
-            steps = "".join(f'."{step}"' for step in column.field.name[len(parent) + 1 :].split("."))
-            return _typed(as_list(above), f"$[*]{steps}", column.type)
+            steps = [f'."{step}"' for step in column.field.name[len(parent) + 1 :].split(".")]
+            paths = dict.fromkeys((f"$[*]{''.join(steps)}", f"$[*]{'[*]'.join(steps)}"))
+            return _typed(as_list(above), list(paths), column.type)
         parent = parent.rpartition(".")[0]
     return None
 
 
-def _typed(listed: exp.Expression, path: str, kind: Type) -> exp.Expression:
-    texts = sql("json_extract_string(:x, :path)", x=listed, path=literal(path))
+def _typed(listed: exp.Expression, paths: Sequence[str], kind: Type) -> exp.Expression:
+    """Return what is at the paths, each of which finds what the others do not, as a list without nulls."""
+    found = [sql("json_extract_string(:x, :path)", x=listed.copy(), path=literal(path)) for path in paths]
+    texts = functools.reduce(lambda a, b: exp.Anonymous(this="list_concat", expressions=[a, b]), found)
     values = texts if kind is Type.STRING else coerce.sql_cast(texts, f"{SQL[kind]}[]", safe=True)
     return sql("list_filter(:x, lambda v: v IS NOT NULL)", x=values)
+
+
+def any_item(op: str, node: Node, bound: Typed, relation: Relation, compiler: Compiler) -> Typed | None:
+    """Return whether some item of a field compares so with a constant; None where the field holds no lists.
+
+    So an index sees it, also of objects in a list. That none is equal is asked of a field that has items.
+    """
+    column = compiler.column(relation, node.name) if isinstance(node, Name) else None
+    if column is None or column.type not in _KINDS or bound.value is MISSING:
+        return None
+    items = _items(column, relation)
+    if items is None:
+        return None
+    item = Typed(exp.column("v"), column.type)
+    sign = "=" if op == "!=" else op
+    test = exp.Lambda(
+        this=operators.compare(sign, item, bound, compiler.now_ns).sql, expressions=[exp.to_identifier("v")]
+    )
+    kept = exp.Anonymous(this="list_filter", expressions=[items, test])
+    template = "len(:x) = 0 AND len(:all) > 0" if op == "!=" else "len(:x) > 0"
+    parts = {"x": kept} | ({"all": items.copy()} if op == "!=" else {})
+    return Typed(sql(template, **parts), Type.BOOLEAN)
 
 
 def apart(relation: Relation, nodes: Sequence[Node], compiler: Compiler) -> tuple[Relation, dict[int, Typed]]:
@@ -93,7 +119,7 @@ def apart(relation: Relation, nodes: Sequence[Node], compiler: Compiler) -> tupl
         column = compiler.column(relation, node.name) if isinstance(node, Name) else None
         if column is None or not column.many or column.type not in _KINDS:
             continue
-        items = _typed(as_list(column), "$[*]", column.type)
+        items = _typed(as_list(column), ["$[*]"], column.type)
         rows = sql("unnest(CASE WHEN len(:x) > 0 THEN list_distinct(:x) ELSE [NULL] END)", x=items)
         ref = compiler.fresh()
         relation = replace(relation, sql=relation.wrapped(aliased(rows, ref)), plain=False)

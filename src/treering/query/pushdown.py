@@ -208,6 +208,8 @@ def _field(relation: Relation, name: Name, compiler: Compiler) -> Column | None:
     column = compiler.column(relation, name.name)
     if column is None or column.type is not Type.STRING or column.source is not _source(relation):
         return None
+    if column.field is not None and column.field.options.get("lists"):
+        return None  # its words may stand in a list of objects
     return None if column.stored.startswith(naming.MARK) else column
 
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from treering.query.relation import Relation
 
 _FUNCTIONS = "treering.query.functions"
+# Signs of comparisons, and what they become when the sides change places.
+_TURNED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @functools.cache
@@ -180,6 +182,8 @@ class Scope:
         if node.op == "=" and (either := self._any_of_list(node.left, [node.right])) is not None:
             return either
         left_value, right_value = self.typed(node.left), self.typed(node.right)
+        if (some := self._some_item(node, left_value, right_value)) is not None:
+            return some
         match node.op:
             case "+" | "-" | "*" | "/" | "%":
                 return operators.arithmetic(node.op, left_value, right_value)
@@ -191,6 +195,18 @@ class Scope:
                 return operators.contains(left_value, right_value)
             case _:
                 return operators.compare(node.op, left_value, right_value, self.compiler.now_ns)
+
+    def _some_item(self, node: Binary, left: Typed, right: Typed) -> Typed | None:
+        """A comparison of a field that holds lists with a constant holds when it does for one of its items."""
+        from treering.query import listed
+
+        if node.op not in _TURNED:
+            return None
+        if isinstance(node.left, Name) and node.left.name not in self.bound:
+            return listed.any_item(node.op, node.left, right, self.relation, self.compiler)
+        if isinstance(node.right, Name) and node.right.name not in self.bound:
+            return listed.any_item(_TURNED[node.op], node.right, left, self.relation, self.compiler)
+        return None
 
     def _membership(self, node: In | Between) -> Typed:
         if isinstance(node, In):
@@ -208,11 +224,22 @@ class Scope:
             return None
         column = self.compiler.column(self.relation, operand.name)
         if column is None or not column.many:
-            return None
+            return self._any_in_objects(operand, items)
         values = [coerce.text_of(self.typed(item)) for item in items]
         texts = exp.Anonymous(this="json_extract_string", expressions=[as_list(column), exp.Literal.string("$[*]")])
         wanted = exp.Anonymous(this="list_value", expressions=values)
         return Typed(exp.Anonymous(this="list_has_any", expressions=[texts, wanted]), Type.BOOLEAN)
+
+    def _any_in_objects(self, operand: Name, items: Sequence[Node]) -> Typed | None:
+        """The same of a member of objects in a list."""
+        from treering.query import listed
+
+        tests = [listed.any_item("=", operand, self.typed(item), self.relation, self.compiler) for item in items]
+        known = [test.sql for test in tests if test is not None]
+        if not known or len(known) < len(tests):
+            return None
+        either = functools.reduce(lambda a, b: exp.Or(this=a, expression=b), known)
+        return Typed(exp.Paren(this=either), Type.BOOLEAN)
 
     def _case(self, node: Case) -> Typed:
         conditions = [self.condition(condition, "case") for condition, _ in node.branches]

@@ -9,7 +9,7 @@ query. May: keep rows in any form and place; merge, sort and index them later.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from treering.stage.condition import ANYTHING
 
@@ -217,6 +217,15 @@ class StreamInfo:
     first_ns: int | None = None
     last_ns: int | None = None
     mapping: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Claimed(Protocol):
+    """A store that several machines can reach, of which one may write."""
+
+    def claim(self) -> None:
+        """Become the one writer. Raises `UserError` naming the process that is."""
+        ...
 
 
 class Store(Protocol):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from treering.app.config import Detect
     from treering.core.clock import Clock
 
-_MOST_RECORDS, _MOST_FINDINGS = 200_000, 5_000
+_MOST_RECORDS, _MOST_FINDINGS, _AFTER_MINUTES = 200_000, 5_000, 15
 _CASE = f"attributes.{CASE}"
 
 
@@ -105,9 +105,13 @@ class Lane:
             return self._keep(self._detectors.tick(now_ns, self._ask)) if self._detectors else []
 
     def finish(self, now_ns: int) -> list[Finding]:
-        """Tell the detectors that nothing more comes after `now_ns`; the lane has ended then."""
+        """Let the quarter of an hour after `now_ns` pass in which nothing comes; the lane has ended then."""
         with self._lock:
-            found = self._keep(self._detectors.finish(now_ns, self._ask)) if self._detectors else []
+            found = []
+            for step in range(1, _AFTER_MINUTES + 1):
+                found += self.tick(now_ns + step * 60 * 10**9)
+            if self._detectors:
+                found += self._keep(self._detectors.finish(now_ns + _AFTER_MINUTES * 60 * 10**9, self._ask))
             self.ended = True
             return found
 

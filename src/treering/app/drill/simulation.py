@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from treering.stage.enricher import Enricher
 
 _RUN = "simulation"
-_BETWEEN_NS, _AFTER_NS, _STEP_NS = 120 * 10**9, 900 * 10**9, 60 * 10**9
+_BETWEEN_NS, _AFTER_NS = 180 * 10**9, 900 * 10**9
 
 
 def simulate(
@@ -53,9 +53,6 @@ def simulate(
             at_ns += int(case.span_s * 1e9) + _BETWEEN_NS
             lane.tick(at_ns)
             told(number)
-        for _ in range(_AFTER_NS // _STEP_NS):
-            at_ns += _STEP_NS
-            lane.tick(at_ns)
         lane.finish(at_ns)
         return scored(attacks, lane.report(), starts, {})
     finally:

