@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from treering.store.duckdb.words import Words
 
 # Rarer words are found by their blocks. Numbers of few digits are many, and seldom asked for.
-_SHARE, _SHARE_DIGITS = 2048, 256
+_SHARE, _SHARE_DIGITS = 2048, 64
 FEWEST = 8
-_BYTES_PER_ROW, _SHARE_OF_TEXT = 3, 64
+_BYTES_PER_ROW, _SHARE_OF_TEXT, _SHARED = 3, 64, 4
 # Rows of other streams in between cost little, but a segment that is nearly nothing but them is not worth it.
 MOST_EXTENT = 8
 _SPARSE = 20
@@ -100,6 +100,7 @@ class Collector:
         if not whole:
             self.found.sets.append(packed(self._at, extent))
         self._known: dict[bytes, int] = {}
+        self._spent = 0  # bytes of sets of words
 
     def column(self, name: str, column: int, found: Words, nulls: int, *, sentences: bool, size: int) -> None:
         """Take over what was kept of a column whose texts have `size` bytes."""
@@ -127,13 +128,16 @@ class Collector:
         hits = np.minimum(found.tokens()["hits"][places], self._rows).astype(np.float64)
         order = np.argsort(-hits, kind="stable")
         cost = hits[order] * (np.log2(self._rows / hits[order]) + 1.5) / 8
-        chosen = places[order[np.cumsum(cost) <= _BYTES_PER_ROW * self._rows + size // _SHARE_OF_TEXT]]
+        budget = _BYTES_PER_ROW * self._rows + size // _SHARE_OF_TEXT
+        # Words that share a set, as those of a message template do, cost its room once.
+        chosen = places[order[np.cumsum(cost) <= _SHARED * budget]]
         length = int(found.tokens()["length"][chosen].sum(dtype=np.int64))
         texts = found.lines(chosen, length).split(b"\n")[1:-1]
-        rows = found.rows_of(chosen)
-        return {
-            text.decode("ascii"): self._posting(held) for text, held in zip(texts, rows, strict=True) if text.isascii()
-        }
+        before, words = self._spent, {}
+        for text, held in zip(texts, found.rows_of(chosen), strict=True):
+            if text.isascii() and (self._spent - before < budget or (held & ROW).tobytes() in self._known):
+                words[text.decode("ascii")] = self._posting(held)
+        return words
 
     def _posting(self, mentions: Any) -> Posting:
         rows, words = mentions & ROW, (mentions & AS_WORD) != 0
@@ -148,6 +152,7 @@ class Collector:
         if key not in self._known:
             self._known[key] = len(self.found.sets)
             self.found.sets.append(packed(rows if self._at is None else self._at[rows], self.found.extent))
+            self._spent += len(self.found.sets[-1])
         return self._known[key]
 
 
