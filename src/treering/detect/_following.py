@@ -212,7 +212,8 @@ def _things(name: str) -> set[str]:
     """Return the stems of the words in a tool's name behind its verb."""
     table, said = words(), [part for part in parts(name) if part not in _VAGUE]
     verb = next((part for part in said if part in table.looks or part in table.classes), "")
-    return {stem(part) for part in said if part != verb and part not in table.looks}
+    same = table.actions(verb)
+    return {stem(part) for part in said if part != verb and part not in table.looks and not same & table.actions(part)}
 
 
 def _fit(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> Act:
