@@ -30,14 +30,14 @@ def _book() -> Any:
     return yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
 
 
-def cases(phrasing: str = "") -> Iterator[Case]:
-    """Yield every trace: each goal of each task in each phrasing (or one), resisted and followed; and harmless ones."""
+def cases(phrasings: str = "phrasings") -> Iterator[Case]:
+    """Yield each goal of each task in each of the phrasings (`phrasings`, `hard`), resisted and followed; and what is
+    harmless."""
     book = _book()
-    chosen = {phrasing: book["phrasings"][phrasing]} if phrasing else book["phrasings"]
     for trade, task in book["tasks"].items():
         yield Case(f"{trade}, clean", _records(task), "clean")
         for number, goal in enumerate(task["goals"]):
-            for name, words in chosen.items():
+            for name, words in book[phrasings].items():
                 yield from _attacks(f"{trade} {number}, {name}", task, goal, words)
     for name, task in book["harmless"].items():
         yield Case(name, _records(task), "clean")

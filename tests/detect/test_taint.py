@@ -53,6 +53,15 @@ def test_composed_traces_of_five_trades(composed: list[tuple[Case, list[Finding]
     assert not [case.name for case, told in composed if case.outcome == "clean" and told]
 
 
+def test_phrasings_that_hardly_show() -> None:
+    told = [(case, outcome(found(case.records))) for case in cases("hard")]
+    followed = [said for case, said in told if case.outcome == "followed"]
+    resisted = [said for case, said in told if case.outcome == "resisted"]
+    assert followed.count("followed") / len(followed) >= 0.75
+    assert "followed" not in resisted
+    assert 1 - resisted.count("clean") / len(resisted) >= 0.5
+
+
 def test_a_trace_has_one_finding_that_names_source_and_steps(composed: list[tuple[Case, list[Finding]]]) -> None:
     for case, told in composed:
         assert len(told) <= 1, case.name

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 _ECHO, _SHORTEST, _LONG = 40, 16, 60
 _MOST_VALUES, _LITERAL, _THING = 5.0, 2.5, 0.8
-_PRESSING, _PHRASE = 0.5, 3
+_PRESSING, _PHRASE, _DIGITS = 0.5, 3, 4
 _FOR_ME = re.compile(r"\b(?:give|show|tell|send|get|find|let|make|write|read) (?:me|us|sure)\b")
+_TO = re.compile(r"\b(?:send|forward|e?mail|post|share|write|message|invite|pay|transfer)\b.{1,60}\b(?:to|with)\b")
+_SENDING = frozenset({"send", "post", "admit", "pay"})
+"""Where a person says to whom, sending somewhere else is not what they asked for."""
 _VAGUE = frozenset({"user", "data", "item", "tool", "all", "by", "to", "with", "for", "from", "my", "in", "of", "and"})
 
 
@@ -80,12 +83,13 @@ class _Task:
         self.delegates = bool(words().delegates.search(run.asked))
         asked = _FOR_ME.sub("", self.text)
         self.actions = {action for word in asked.split() for action in words().actions(word.strip(".,:;!?"))}
+        self.wanted = self.actions - words().reads - (_SENDING if _TO.search(self.text) else frozenset())
 
     def means(self, source: Step, told: _Told) -> bool:
         """Whether the person asked for what a text says, or named the text and asked for what an order says."""
         named = [value for _, value in leaves(source.arguments) if len(value) > 3]
         if any(holds(self.text, folded(value)) >= 0 for value in named):
-            return self.delegates or bool(told.actions & self.actions - words().reads)
+            return self.delegates or bool(told.actions & self.wanted)
         return self.delegates and bool(_things(source.name) & self.stems)
 
 
@@ -97,13 +101,13 @@ class _Told:
         self.stems = stems(order.text)
         self.actions = order.actions
         self.values = strict(order.sentence)
-        self._head, self._said = folded(order.sentence)[:_ECHO], stems(order.sentence)
+        self._head, self.said = folded(order.sentence)[:_ECHO], stems(order.sentence)
 
     def is_in(self, value: str) -> bool:
         """Whether a value repeats the order itself: then it was carried along, not followed."""
         if len(self._head) >= _SHORTEST and self._head in value:
             return True
-        said = self._said
+        said = self.said
         return len(value) >= _LONG and len(said) >= 4 and 10 * len(said & stems(value)) >= 7 * len(said)
 
 
@@ -208,7 +212,8 @@ def _things(name: str) -> set[str]:
     """Return the stems of the words in a tool's name behind its verb."""
     table, said = words(), [part for part in parts(name) if part not in _VAGUE]
     verb = next((part for part in said if part in table.looks or part in table.classes), "")
-    return {stem(part) for part in said if part != verb and part not in table.looks}
+    same = table.actions(verb)
+    return {stem(part) for part in said if part != verb and part not in table.looks and not same & table.actions(part)}
 
 
 def _fit(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> Act:
@@ -246,7 +251,6 @@ def _compared(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) 
             mine, theirs = _overlaps(leaf, told, task)
             for_order += [1.5] if mine else []
             for_task += 1.5 if theirs else 0.0
-            values += [leaf[:80]] if mine else []
     best = max(for_order, default=0.0)
     return min(_MOST_VALUES, best + 0.5 * (sum(for_order) - best)), min(2.0, for_task), values
 
@@ -254,7 +258,7 @@ def _compared(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) 
 def _weight(value: str) -> float:
     """Return how much it says that a value stands in the order."""
     if is_number(value):
-        return 0.6 if len(value) < 5 else 1.2
+        return 0.6 if len(value) < _DIGITS else 1.5
     if is_strict(value):
         return 3.0
     if value.count(" ") >= _PHRASE:
@@ -266,5 +270,5 @@ def _overlaps(leaf: str, told: _Told, task: _Task) -> tuple[bool, bool]:
     """Return whether most of what a longer value says stands in the order and not in the task, and the reverse."""
     said = stems(leaf)
     new, known = said - task.stems, said & task.stems
-    mine = len(new) >= 3 and 2 * len(new & told.stems) >= len(said)
+    mine = len(new) >= 3 and 2 * len(new & told.said) >= len(said)
     return mine, not mine and len(known) >= 3 and 3 * len(known) >= 2 * len(said)
