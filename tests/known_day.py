@@ -29,7 +29,7 @@ def watch(directory: Path, seed: int) -> Outcome:
         arguments = (day, server.url, server.grpc.address, str(logs))
         sender = multiprocessing.get_context("spawn").Process(target=play, args=arguments)
         sender.start()
-        sender.join(400)
+        sender.join(600)
         assert sender.exitcode == 0
         _settled(server)
         findings = [from_record(record) for record in server.records("findings")]
@@ -52,7 +52,7 @@ def _settled(server: Server) -> None:
     """Wait until nothing has come and nothing is to be watched for ten seconds."""
     detection = server.pipeline.detection
     assert detection is not None
-    until, newest, since = time.monotonic() + 400, -1, time.monotonic()
+    until, newest, since = time.monotonic() + 600, -1, time.monotonic()
     while time.monotonic() < until:
         if (now := server.store.newest_seq()) != newest or not detection.settled():
             newest, since = now, time.monotonic()

@@ -2,7 +2,8 @@
 
 A call failed when its span's status is an error, when it has `error.type`, or when the server answered 500 and above.
 Few calls are counts: the failures of the last 1, 2, 3, 5 … windows against the share that failed at this time of day
-before (binomial test). It is told when two windows in a row show it. It does not see errors that are told as success.
+before (binomial test). It is told when two windows in a row show it, or when calls failed in two windows of those that
+show it together: one call that is tried again and again is no change. It does not see errors that are told as success.
 """
 
 from __future__ import annotations
@@ -80,26 +81,33 @@ class Errors:
         if past < _LEAST_PAST or not _is_fresh(series.recent):
             return None
         usual = (sum(slot.hits for slot in slots) + 0.5) / (past + 1)
+        first: Verdict | None = None
         for windows in _POOLS:
-            cells = pool(series.recent, windows)
-            total, failed = sum(held.calls for held in cells), sum(held.hits for held in cells)
-            if failed < self._config.failures or failed < total * max(self._config.share, 2 * usual):
-                continue
-            chance = statistics.binomial_tail(failed, total, usual)
-            if chance < self._config.chance:
-                share = failed / total
-                since = next(held.number for held in cells if held.hits)
-                return Verdict(
-                    "error_rate",
-                    f"{share:.0%} of the calls of {about(series)} fail, usually {usual:.1%}",
-                    Severity.HIGH if share >= 0.5 else Severity.MEDIUM,
-                    share,
-                    since,
-                    {"usual": usual, "observed": share, "calls": total, "failed": failed, "chance": chance},
-                    evidence_of(cells),
-                    sum(1 for held in cells if held.hits),
-                )
-        return None
+            verdict = self._pooled(series, pool(series.recent, windows), usual)
+            if verdict is not None and verdict.windows > 1:
+                return verdict if first is None else first._replace(since=verdict.since, windows=verdict.windows)
+            first = first or verdict
+        return first
+
+    def _pooled(self, series: Series, cells: Sequence[Cell], usual: float) -> Verdict | None:
+        """Return why the calls of some windows together are odd, and in how many of them some failed."""
+        total, failed = sum(held.calls for held in cells), sum(held.hits for held in cells)
+        if failed < self._config.failures or failed < total * max(self._config.share, 2 * usual):
+            return None
+        chance = statistics.binomial_tail(failed, total, usual)
+        if chance >= self._config.chance:
+            return None
+        share = failed / total
+        return Verdict(
+            "error_rate",
+            f"{share:.0%} of the calls of {about(series)} fail, usually {usual:.1%}",
+            Severity.HIGH if share >= 0.5 else Severity.MEDIUM,
+            share,
+            next(held.number for held in cells if held.hits),
+            {"usual": usual, "observed": share, "calls": total, "failed": failed, "chance": chance},
+            evidence_of(cells),
+            sum(1 for held in cells if held.hits),
+        )
 
     def save(self) -> bytes:
         """Return all series."""
