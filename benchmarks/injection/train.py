@@ -11,19 +11,22 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 
 from benchmarks.injection import data, reading
 from benchmarks.injection.data import DATA, USER, Row
 from benchmarks.injection.features import Reader, Windows
 from benchmarks.injection.figures import above, auc, recall, thresholds
 from treering.detect import _prompt_scan
-from treering.detect._injection_model import DOUBTFUL, fused, rules_evidence
+from treering.detect._injection_model import DOUBTFUL, MEANING, Layers, fused, meaning_odds, rules_evidence
 from treering.detect._ngrams import FEATURES, STARTS
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 TARGET = Path(__file__).parents[2] / "src" / "treering" / "content" / "models" / "injection.npz"
 MOST_OF_A_SOURCE = 1500
 FOLDS = 4
+DRAWN, HIDDEN, ROUNDS = 30_000, 48, 12
+"""Of the network over what words mean: windows drawn, units of its hidden layer, rounds."""
 STEPS = 1023
 """Steps between no weight and the greatest of a kind."""
 STRENGTH = (10.0, 3.0)
@@ -40,10 +45,11 @@ SEED = 7
 
 
 class Linear(NamedTuple):
-    """Weights of the features and the intercept."""
+    """Weights of the features and the intercept; the network beside them, where there is one."""
 
     weights: Any
     intercept: float
+    layers: Layers | None
 
 
 def log(*words: object) -> None:
@@ -62,6 +68,7 @@ class Head:
         read = [(Reader(h).windows([rows[i] for i in chosen], seed), np.array(chosen)) for h, chosen in parts if chosen]
         self.windows = Windows(
             sparse.vstack([w.matrix for w, _ in read]).tocsr(),
+            np.concatenate([w.meaning for w, _ in read]),
             np.concatenate([chosen[w.owner] for w, chosen in read]),
             np.concatenate([w.label for w, _ in read]),
         )
@@ -85,7 +92,21 @@ class Head:
         chosen = use[self.windows.owner] & (self.windows.label >= 0)
         model = LogisticRegression(C=STRENGTH[self.head], solver="liblinear", tol=1e-2, max_iter=200, random_state=SEED)
         model.fit(self.windows.matrix[chosen], self.windows.label[chosen], sample_weight=self.worth[chosen])
-        return Linear(model.coef_[0].astype(np.float32), float(model.intercept_[0]))
+        layers = self._network(chosen) if self.head == USER else None
+        return Linear(model.coef_[0].astype(np.float32), float(model.intercept_[0]), layers)
+
+    def _network(self, chosen: Any) -> Layers:
+        """Return a network that learnt from the windows for which `chosen` is true, drawn by their worth."""
+        worth = np.where(chosen, self.worth, 0.0)
+        drawn = np.random.default_rng(SEED).choice(len(worth), DRAWN, p=worth / worth.sum())
+        model = MLPClassifier(
+            HIDDEN, alpha=1e-3, max_iter=ROUNDS, random_state=SEED, batch_size=256, learning_rate_init=2e-3
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early on purpose
+            model.fit(self.windows.meaning[drawn], self.windows.label[drawn])
+        (hidden, output), (biases, bias) = model.coefs_, model.intercepts_
+        return Layers(*(part.astype(np.float32) for part in (hidden, biases, output[:, 0], bias)))
 
 
 class Scored:
@@ -104,7 +125,10 @@ class Scored:
     def odds(self, model: Linear) -> Any:
         """Return the log-odds of each row by the model alone."""
         best = np.full(len(self.rows), -30.0)
-        np.maximum.at(best, self.windows.owner, self.windows.matrix @ model.weights + model.intercept)
+        odds = self.windows.matrix @ model.weights + model.intercept
+        if model.layers is not None:
+            odds = (1 - MEANING) * odds + MEANING * meaning_odds(self.windows.meaning, model.layers)
+        np.maximum.at(best, self.windows.owner, odds)
         return best - np.log(self.number)
 
 
@@ -205,31 +229,31 @@ def main() -> None:
     log("limits of spellings", reading.main(rows, TARGET.with_name("reading.npz")))
     heads, facts = [], {}
     for head, name in ((USER, "user"), (DATA, "data")):
-        learnt = Head(head, [row for row in rows if learns(head, row)])
-        log(name, "has", learnt.windows.matrix.shape[0], "windows")
-        judged = Scored(
-            head, [row for row in rows if row.role == ("user" if head == USER else "tool") and row.label >= 0]
-        )
-        unseen = Scored(head, benign_never_trained(head))
-        odds, others = out_of_source(learnt, judged, unseen)
-        weighed = fusion(judged, odds)
-        known = held_out(judged, odds, unseen, others, weighed)
-        model = learnt.fit(np.ones(len(learnt.rows), bool))
-        scores = fused(weighed, unseen.odds(model), unseen.evidence)
-        source = unseen.source
-        if head == DATA:
-            own = judged.label == 0
-            scores = np.concatenate((scores, fused(weighed, odds, judged.evidence)[own]))
-            source = np.concatenate((source, judged.source[own]))
-        facts[name] = {
-            "thresholds": thresholds(scores, source),
-            "benign": len(scores),
-            "fusion": weighed.tolist(),
-            "held_out": known,
-        }
+        model, weighed, facts[name] = made(head, rows)
         log(name, facts[name])
         heads.append((model, weighed))
     write(heads, facts)
+
+
+def made(head: int, rows: Sequence[Row]) -> tuple[Linear, Any, dict[str, Any]]:
+    """Return what a head learns from `rows`, how model and phrases are weighed, and the figures."""
+    learnt = Head(head, [row for row in rows if learns(head, row)])
+    log("head", head, "has", learnt.windows.matrix.shape[0], "windows")
+    role = "user" if head == USER else "tool"
+    judged = Scored(head, [row for row in rows if row.role == role and row.label >= 0])
+    unseen = Scored(head, benign_never_trained(head))
+    odds, others = out_of_source(learnt, judged, unseen)
+    weighed = fusion(judged, odds)
+    known = held_out(judged, odds, unseen, others, weighed)
+    model = learnt.fit(np.ones(len(learnt.rows), bool))
+    scores, source = fused(weighed, unseen.odds(model), unseen.evidence), unseen.source
+    if head == DATA:
+        own = judged.label == 0
+        scores = np.concatenate((scores, fused(weighed, odds, judged.evidence)[own]))
+        source = np.concatenate((source, judged.source[own]))
+    limits = thresholds(scores, source)
+    facts = {"thresholds": limits, "benign": len(scores), "fusion": weighed.tolist(), "held_out": known}
+    return model, weighed, facts
 
 
 def benign_never_trained(head: int) -> list[Row]:
@@ -244,6 +268,9 @@ def benign_never_trained(head: int) -> list[Row]:
 def write(heads: Sequence[tuple[Linear, Any]], facts: dict[str, Any]) -> None:
     """Write the file that is shipped."""
     packed = [quantised(model.weights) for model, _ in heads]
+    people = heads[USER][0]
+    if people.layers is None:
+        raise ValueError("what people say has no network")
     TARGET.parent.mkdir(exist_ok=True)
     np.savez_compressed(
         TARGET,
@@ -251,6 +278,7 @@ def write(heads: Sequence[tuple[Linear, Any]], facts: dict[str, Any]) -> None:
         units=np.stack([units for _, units in packed]).astype(np.float32),
         intercepts=np.array([model.intercept for model, _ in heads], np.float32),
         fusion=np.stack([weighed for _, weighed in heads]).astype(np.float32),
+        **people.layers._asdict(),
         facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
     )
     log(TARGET.name, TARGET.stat().st_size, "bytes")

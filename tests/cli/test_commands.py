@@ -190,6 +190,25 @@ def test_plugins_and_version() -> None:
     assert treering("version").stdout.startswith(b"treering 0.")
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_s_script_asks_for_what_could_come_next(shell: str) -> None:
+    script = treering("completion", shell).stdout
+    assert b"treering" in script
+    assert f"_TREERING_COMPLETE=complete_{shell}".encode() in script
+
+
+def test_commands_and_options_complete() -> None:
+    def next_of(words: str) -> list[bytes]:
+        asked = {"_TREERING_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        command = [sys.executable, "-c", "import sys; sys.argv = ['treering']; from treering.cli import main; main()"]
+        done = subprocess.run(command, env=ENVIRONMENT | asked, capture_output=True, timeout=60, check=False)
+        return done.stdout.split()
+
+    assert next_of("treering inc") == [b"incident"]
+    assert b"--follow" in next_of("treering ingest --fo")
+    assert next_of("treering completion z") == [b"zsh"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_loses_nothing(tmp_path: Path, number: int) -> None:
     data = tmp_path / "data"

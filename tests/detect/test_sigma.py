@@ -521,7 +521,7 @@ def condition_holds(text: str, truth: dict[str, bool]) -> bool:
 
 
 @given(st.tuples(SELECTIONS, SELECTIONS, SELECTIONS), CONDITIONS)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_conditions_are_those_of_a_naive_evaluator(
     few: tuple[Field, Rows], selections: tuple[Any, Any, Any], condition: str
 ) -> None:

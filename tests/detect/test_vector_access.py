@@ -497,3 +497,18 @@ def test_a_refusal_and_the_line_that_explains_it_are_one(shared: Path) -> None:
     plain = {finding.rule: finding for finding in scan(records, len(records))}
     assert found["refused_burst"].count == plain["refused_burst"].count
     assert found["refused_burst"].facts["refused"] == plain["refused_burst"].facts["refused"] == 13  # deletion included
+
+
+def test_a_refused_deletion_of_the_one_collection_that_was_refused_before() -> None:
+    usual = [line(n, "bot", "Tickets") for n in range(20)]
+    reason = {
+        "class_name": "Salaries",
+        "error": "rbac: user 'bot' has insufficient permissions to read_data [[Domain: data]]",
+    }
+    probed = [line(25, "bot", refused=True), {"@timestamp": START_NS + 25 * 10**9, "body": "x", "attributes": reason}]
+    deletion = line(30, "bot", verb="D", refused=True)
+    (finding,) = feed(built(vector_access), [*usual, *probed, deletion], "logs", 5)
+    assert (finding.rule, finding.values("collection")) == ("forbidden_change", ("Salaries",))
+    assert finding.facts["collection_inferred"]
+    (finding,) = feed(built(vector_access), [*usual, deletion], "logs", 5)
+    assert finding.values("collection") == ()

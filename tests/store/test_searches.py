@@ -164,6 +164,7 @@ def test_a_search_reads_only_columns_that_have_the_word(tmp_path: Path) -> None:
     _, _, neither = reading(store, "source=logs k3 failed | fields @timestamp")
     assert "body:s" not in neither
     assert "kind:s" not in neither
+    assert "the index decides one condition on texts" in neither
     store.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 COMMANDS = (
@@ -23,6 +24,7 @@ COMMANDS = (
     "drill",
     "doctor",
     "plugins",
+    "completion",
     "version",
 )
 
@@ -47,6 +49,8 @@ def main() -> None:
             app.add_typer(command, name=name)
         else:
             app.command(name)(command)
+    if "_TREERING_COMPLETE" in os.environ:  # a shell asks what could come next
+        importlib.import_module("typer.completion").completion_init()
     try:
         app()
     except Exception as error:  # noqa: BLE001  the last place where an error can still be told to a person

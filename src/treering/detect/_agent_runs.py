@@ -27,7 +27,7 @@ DOCUMENTS = "attributes.gen_ai.retrieval.documents"
 INPUT, OUTPUT = "attributes.gen_ai.input.messages", "attributes.gen_ai.output.messages"
 _NAME, _CALL = "attributes.gen_ai.tool.name", "attributes.gen_ai.tool.call.id"
 _SYSTEM = "attributes.gen_ai.system_instructions"
-MOST_STEPS = 60
+MOST_STEPS, _DULL = 60, 2.0
 _MOST_ARGUMENTS, _MOST_ASKED, _MOST_VALUES, _MOST_SHOWN = 3_000, 4_000, 40, 200
 _FAILED = frozenset({"2", "ERROR", "Error", "STATUS_CODE_ERROR"})
 
@@ -77,9 +77,15 @@ class Run(msgspec.Struct, omit_defaults=True):
         self.size = 600 + len(self.asked) + len(self.instructed) + sum(map(_size, self.steps.values()))
 
     @property
+    def has_orders(self) -> bool:
+        """Whether anything in it asks for anything."""
+        return any(step.orders for step in self.steps.values())
+
+    @property
     def is_dull(self) -> bool:
-        """Whether there are only documents so far, and nothing in them asks for anything."""
-        return bool(self.steps) and all(step.document and not step.orders for step in self.steps.values())
+        """Whether there are only documents so far, and nothing in them sounds as if an agent were meant."""
+        steps = self.steps.values()
+        return bool(steps) and all(s.document and all(order.score < _DULL for order in s.orders) for s in steps)
 
     def in_order(self) -> list[Step]:
         """Return the steps by their time."""
@@ -133,10 +139,10 @@ def _may_be_hostile(rows: Rows, field: str, index: int) -> bool:
 
 
 def _document(rows: Rows, text: Text) -> Step:
-    span = _text(rows.value("spanId", text.row))[:64]
-    name = _text(rows.value("attributes.gen_ai.data_source.id", text.row))[:200]
+    span, name = (_text(rows.values(field)[text.row]) for field in ("spanId", "attributes.gen_ai.data_source.id"))
     document = text.source[:200] or digest(text.text)
-    step = Step(name, int(rows.times[text.row]), int(rows.seqs[text.row]), span, field=text.field, document=document)
+    at_ns, seq = int(rows.times[text.row]), int(rows.seqs[text.row])
+    step = Step(name[:200], at_ns, seq, span[:64], field=text.field, document=document)
     learn(step, text.text, may_be_hostile=_may_be_hostile(rows, text.field, text.row))
     return step
 

@@ -1,7 +1,8 @@
 """A linear model of suspicious texts: the second opinion on what the phrases leave open.
 
 Two heads judge what people say, and what stands in documents and results of tools. A text is read in windows; the
-windows' sums over hashed n-grams (`_ngrams`) make a log-odds each, the text has its highest one less the logarithm of
+windows' sums over hashed n-grams (`_ngrams`), of people's texts also a small network over what their words mean, make
+a log-odds each, the text has its highest one less the logarithm of
 their number (Bonferroni's correction: a long text has more chances), and a logistic regression weighs it against the
 score of the phrases. How it was made and what it is worth: docs/models/injection.md.
 """
@@ -34,6 +35,21 @@ _FILE = "injection.npz"
 _MOST_BYTES = 200_000
 
 
+MEANING = 0.3
+"""Share of the network's log-odds in those of what people say; documents and tools are judged by the n-grams alone."""
+_UNIT = 0.01
+_SUREST = 14.0
+
+
+class Layers(NamedTuple):
+    """A network of one hidden layer over what a window's words mean: weights and biases of both layers."""
+
+    hidden: Any
+    biases: Any
+    output: Any
+    bias: Any
+
+
 class Weights(NamedTuple):
     """What was learnt: int16 weights and their units by kind, and what turns sums into probabilities, for each head."""
 
@@ -41,6 +57,7 @@ class Weights(NamedTuple):
     units: Any
     intercepts: Any
     fusion: Any
+    layers: Layers
     facts: dict[str, Any]
 
 
@@ -69,6 +86,18 @@ def window_odds(found: Any, units: Any, intercepts: Any) -> Any:
     return (found["sums"] * units * scales).sum(axis=1) + intercepts
 
 
+def meanings(found: Any) -> Any:
+    """Return what the network reads of windows: the sum of the vectors of their senses, and how many there are."""
+    number = found["senses"][:, None].astype(np.float32)
+    return np.hstack((found["meaning"] * (_UNIT / np.sqrt(number + 2)), 0.3 * np.log1p(number))).astype(np.float32)
+
+
+def meaning_odds(read: Any, layers: Layers) -> Any:
+    """Return the log-odds of windows by the network alone."""
+    hidden = np.maximum(read @ layers.hidden + layers.biases, 0)
+    return np.clip(hidden @ layers.output + layers.bias, -_SUREST, _SUREST)
+
+
 class InjectionModel:
     """The model; for one thread at a time."""
 
@@ -83,6 +112,9 @@ class InjectionModel:
         found = self.ngrams.score(data, heads, WINDOWS)
         head = np.asarray(heads, np.intp)[found["text"]]
         odds = window_odds(found, self._learnt.units[head], self._learnt.intercepts[head])
+        people = head == USER
+        odds[people] *= 1 - MEANING
+        odds[people] += MEANING * meaning_odds(meanings(found[people]), self._learnt.layers)
         best = np.full(len(texts), -30.0)
         np.maximum.at(best, found["text"], odds)
         number = np.bincount(found["text"], minlength=len(texts))
@@ -121,4 +153,5 @@ def learnt() -> Weights:
     file = resources.files("treering.content") / "models" / _FILE
     with file.open("rb") as raw, np.load(raw, allow_pickle=False) as held:
         facts = json.loads(bytes(held["facts"]))
-        return Weights(held["weights"], held["units"], held["intercepts"], held["fusion"], facts)
+        layers = Layers(held["hidden"], held["biases"], held["output"], held["bias"])
+        return Weights(held["weights"], held["units"], held["intercepts"], held["fusion"], layers, facts)

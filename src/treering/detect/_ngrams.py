@@ -27,8 +27,14 @@ WORDS, CHARS, CONCEPTS, SENSES = 0, 1, 2, 3
 STARTS = (0, 1 << 19, (1 << 19) + (1 << 18), 1 << 20)
 """Number of the first feature of each kind."""
 FEATURES = (1 << 20) + (1 << 18)
-WINDOW = np.dtype([("text", "<u4"), ("start", "<u4"), ("end", "<u4"), ("sums", "<i4", 4), ("counts", "<u4", 4)])
-"""Bytes `start` to `end` of a text: sum of the weights and number of the features, of each kind."""
+WIDE = 64
+"""Numbers in the vector of a sense."""
+WINDOW = np.dtype(
+    [("text", "<u4"), ("start", "<u4"), ("end", "<u4"), ("sums", "<i4", 4), ("counts", "<u4", 4), ("senses", "<u4"),
+     ("meaning", "<i4", WIDE)]
+)  # fmt: skip
+"""Bytes `start` to `end` of a text: sum of the weights and number of the features, of each kind; number of different
+senses, and the sum of their vectors."""
 PLACE = np.dtype([("feature", "<u4"), ("start", "<u4"), ("end", "<u4")])
 LEET, MARKUP, ENCODED = 1, 2, 4
 """What may be hidden in a text."""
@@ -52,11 +58,11 @@ def lexicon() -> tuple[tuple[bytes, int, bool], ...]:
 
 
 @cache
-def senses() -> tuple[list[bytes], Any]:
-    """Return the folded words whose sense is shipped, and the number of the sense of each, from 1."""
+def senses() -> tuple[list[bytes], Any, Any]:
+    """Return the folded words whose sense is shipped, the number of each one's sense, from 1, and vectors of senses."""
     file = resources.files("treering.content") / "models" / "senses.npz"
     with file.open("rb") as raw, np.load(raw, allow_pickle=False) as held:
-        return bytes(held["words"]).split(b"\n"), held["senses"]
+        return bytes(held["words"]).split(b"\n"), held["senses"], held["vectors"]
 
 
 class Ngrams:
@@ -71,9 +77,9 @@ class Ngrams:
         self._call("begin", len(weights), len(words))
         at, _ = self._put(b"".join(words), bytes(map(len, words)), np.array(numbers, "<u2"), bytes(wholes))
         self._call("learn", *at, len(words))
-        spelt, senses_of = senses()
-        at, _ = self._put(b"".join(spelt), bytes(map(len, spelt)), senses_of)
-        self._call("make_sense", *at, len(spelt))
+        spelt, numbers_of, vectors = senses()
+        at, _ = self._put(b"".join(spelt), bytes(map(len, spelt)), numbers_of, vectors)
+        self._call("make_sense", *at[:3], len(spelt), at[3], vectors.nbytes)
         flat = np.ascontiguousarray(weights, np.int16).reshape(-1).view(np.uint8)
         self._program.memory(self._call("weights_at"), len(flat))[:] = flat
 

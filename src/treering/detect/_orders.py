@@ -131,8 +131,8 @@ def _sentences(text: str, starts: Sequence[_Start]) -> list[tuple[_Start, int, t
     found: list[tuple[_Start, int, tuple[str, ...]]] = []
     for start in starts:
         if found and start.at < found[-1][1] and start.base < 1:
-            first, end, verbs = found[-1]
-            found[-1] = first, end, (*verbs, start.verb) if start.verb else verbs
+            first, until, verbs = found[-1]
+            found[-1] = first, until, (*verbs, start.verb) if start.verb else verbs
             continue
         end = _END.search(text, start.at, min(start.at + _SENTENCE, len(text)))
         if found and start.at < found[-1][1]:

@@ -175,7 +175,7 @@ class Phrases:
 
 
 def _holds(text: str, literals: Sequence[str]) -> bool:
-    return any(literal in text for literal in literals)
+    return any(map(text.__contains__, literals))
 
 
 def _alternatives(name: str, text: str) -> list[str]:

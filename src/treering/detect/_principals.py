@@ -71,6 +71,21 @@ def surprises(who: Principal, kind: str, value: str, settled: bool, most: int) -
     return new
 
 
+def is_unusual(state: State, who: Principal, now: int, long_ns: int) -> bool:
+    """Whether an access at `now` ends a silence that others of the same history do not have; `long_ns` is one."""
+    if who.last_ns:
+        return now - who.last_ns > long_ns
+    if who.named_ns == now:
+        return len(state.principals) > 3 and now - state.first_ns > long_ns
+    others = sorted(
+        other.first_ns - other.named_ns for other in state.principals.values() if other.first_ns and other is not who
+    )
+    if len(others) < 3 or state.accesses < 200:
+        return False
+    usual = others[len(others) // 2]
+    return now - who.named_ns > max(20 * 10**9, 10 * usual)
+
+
 def more_than_ever(known: Collection, at_ns: int, times: float, least: int) -> int:
     """Count a read at `at_ns`; return the reads of three hours in a row that are each `times` as many as any before.
 

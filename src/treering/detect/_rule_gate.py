@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from treering.detect._rule_files import Rule
-_MOST_WINDOWS = 64
+_MOST_WINDOWS, _MOST_VALUES = 32, 200
 
 
 class Gate(msgspec.Struct):
@@ -23,7 +24,7 @@ class Gate(msgspec.Struct):
     """
 
     counts: dict[str, dict[int, int]] = {}
-    values: dict[str, dict[int, list[str]]] = {}
+    values: dict[str, dict[int, list[int]]] = {}
 
     def add(self, rule: Rule, times: NDArray[np.int64], values: Sequence[str] | None = None) -> None:
         """Count records at `times`; `values` are the different ones of what the rule counts, None if unknown."""
@@ -31,14 +32,9 @@ class Gate(msgspec.Struct):
         windows, numbers = np.unique(times // rule.window_ns, return_counts=True)
         for window, number in zip(windows.tolist(), numbers.tolist(), strict=True):
             counts[window] = counts.get(window, 0) + number
-            if values is not None:
+            if values is not None and rule.threshold <= _MOST_VALUES:
                 known = self.values.setdefault(rule.id, {})
-                held = dict.fromkeys(known.get(window, ()))
-                for value in values:
-                    if len(held) >= rule.threshold:
-                        break
-                    held[value] = None
-                known[window] = list(held)
+                known[window] = _more(known.get(window, ()), values, rule.threshold)
         for held_windows in (counts, self.values.get(rule.id, {})):
             for window in sorted(held_windows)[:-_MOST_WINDOWS]:
                 del held_windows[window]
@@ -55,3 +51,13 @@ class Gate(msgspec.Struct):
             if len({value for at in near for value in values.get(at, ())}) >= rule.threshold:
                 return True
         return False
+
+
+def _more(known: Sequence[int], values: Sequence[str], most: int) -> list[int]:
+    """Return `known` and the values, as numbers of 64 bits, up to `most` of them."""
+    held = dict.fromkeys(known)
+    for value in values:
+        if len(held) >= most:
+            break
+        held[int.from_bytes(hashlib.blake2b(value.encode("utf-8", "replace"), digest_size=8).digest())] = None
+    return list(held)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from treering.model.rows import Rows
 
     Mask = NDArray[np.bool_]
-_LOOKED_AT = 1 << 16
+_LOOKED_AT, _SHOWN = 1 << 16, 2000
 _EXACT = 2.0**53
 ANY, TIME = "*", "@timestamp"
 
@@ -186,7 +186,9 @@ def _distinct(rows: Rows, field: str) -> tuple[NDArray[Any], list[str]]:
         codes[np.isnan(numbers)] = -1
         return codes, [str(int(value)) for value in values if value == value]
     known: dict[str, int] = {}
-    found = (-1 if value is None else known.setdefault(text_of(value), len(known)) for value in rows.values(field))
+    found = (
+        -1 if value is None else known.setdefault(str(value)[:_LOOKED_AT], len(known)) for value in rows.values(field)
+    )
     return np.fromiter(found, dtype=np.int32, count=rows.count), list(known)
 
 
@@ -199,10 +201,10 @@ def different(rows: Rows, field: str, places: Sequence[int]) -> list[str] | None
 
 
 def text_of(value: Any) -> str:
-    """Return a value as the text that is compared; empty for none, cut where it is very long."""
+    """Return a value as people and groups see it; empty for none, cut where it is very long."""
     if value is None:
         return ""
-    return value[:_LOOKED_AT] if isinstance(value, str) else str(value)[:_LOOKED_AT]
+    return value[:_SHOWN] if isinstance(value, str) else str(value)[:_SHOWN]
 
 
 def _limit(part: str) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from treering.stage.detector import Ask
 
     Group = tuple[str, ...]
-_MOST_TIMES = 10_000
+_MOST_TIMES, _MOST_PAGES = 10_000, 10
 
 
 class Window(NamedTuple):
@@ -117,11 +117,16 @@ class Answer:
         """Return instant, group and counted value of the records that a condition keeps, oldest first."""
         rule = self._rule
         names = dict.fromkeys((*rule.by, *filter(None, [rule.distinct])))
-        found = []
-        for row in self._rows(timing(condition, names, _MOST_TIMES), start, end) or ():
-            if (at := instant(row.get("@timestamp"))) is not None:
-                group = tuple(text_of(row.get(field)) for field in rule.by)
-                found.append((at, group, text_of(row.get(rule.distinct))))
+        found: list[tuple[int, Group, str]] = []
+        for _ in range(_MOST_PAGES):
+            answer = self._rows(timing(condition, names, _MOST_TIMES), start, end) or ()
+            for row in answer:
+                if (at := instant(row.get("@timestamp"))) is not None:
+                    group = tuple(text_of(row.get(field)) for field in rule.by)
+                    found.append((at, group, text_of(row.get(rule.distinct))))
+            if len(answer) < _MOST_TIMES or not found:
+                break
+            start = found[-1][0] + 1
         return found
 
     def _rows(self, ppl: str, start: int, end: int) -> Sequence[dict[str, Any]] | None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 NAME = "rules"
 ORDER_FREE = True
-_CANDIDATES, _TOLD = 30, 2_000
+_CANDIDATES, _MOST_CANDIDATES, _TOLD = 30, 6_000, 2_000
 _KINDS = {
     "serviceName": "service", "user": "user", "user_to_assign_roles_to": "user", "user.id": "user", "host.name": "host",
     "document.id": "document", "key.id": "key", "gen_ai.conversation.id": "session", "gen_ai.tool.name": "tool",
@@ -85,6 +85,7 @@ class Rules:
         self.every_s = config.every_s
         self._state = _State()
         self._watch = Watch(self.rules)
+        self._kept = max(4, min(_CANDIDATES, _MOST_CANDIDATES // max(1, len(self.rules))))
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Remember the records that may count; what they mean is said by `tick`."""
@@ -131,13 +132,13 @@ class Rules:
         seen = self._state.seen.setdefault(rule.id, [])
         enough = rule.threshold == 1 or self._state.gate.may(rule, low, high)
         # While a rule has too little to be told, a sample is enough: making evidence is what costs here.
-        last_ones = places[-(_CANDIDATES if enough else 1 + min(rows.count // 1000, 2)) :]
+        last_ones = places[-(self._kept if enough else 1 + min(rows.count // 1000, 2)) :]
         columns = [_column(rows, (name, *rule.computed.get(name, ())), last_ones) for name in rule.by]
         shown = rows.at(found.field, last_ones)
         for number, row in enumerate(last_ones):
             group = [column[number] for column in columns]
             seen.append(_Seen(proof(rows, row, found.field, text_of(shown[number])), whom.service(row), group))
-        del seen[:-_CANDIDATES]
+        del seen[: -self._kept]
 
     def _asked(self, rule: Rule, first: int, last: int, now_ns: int, ask: Ask) -> Iterator[Finding]:
         if rule.steps and not self._all_heard(rule, first, last):

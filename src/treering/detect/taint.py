@@ -36,6 +36,8 @@ ORDER_FREE = False
 """A trace that was thought to be over may go on: what was told of it then stays told."""
 ATTEMPTED, FOLLOWED = "injection_attempted", "injection_followed"
 _MOST_RUNS, _MOST_BYTES = 2_000, 3 << 20
+_KEPT_NS = 1800 * 10**9
+"""How long a trace that was judged waits for late spans."""
 _WHO = ("user", "session", "service", "agent", "tenant", "trace")
 _ROOTS = frozenset({"invoke_agent", "invoke_workflow"})
 _TECHNIQUES = ("owasp-llm@2026:LLM01", "owasp-agentic@2026:ASI01", "mitre-atlas@2026.09:AML.T0051.001")
@@ -65,12 +67,15 @@ class Taint:
         self._limits = Limits(attempt=config.attempt, together=config.followed)
         self._quiet_ns = int(config.quiet_s * 1e9)
         self._state = _State()
+        self._named: set[int] = set()
+        """The records of the present batch whose names were read."""
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Take in what belongs to traces of agents; returns what had to be judged early for want of room."""
         if not _agent_runs.is_of_agents(rows):
             return ()
         whom = Whom(rows)
+        self._named.clear()
         for index, name, step in _agent_runs.steps(rows):
             run = self._run(rows, whom, index)
             if run is not None:
@@ -90,9 +95,14 @@ class Taint:
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  all is in the state
         """Return findings of the traces that are over or silent."""
         found: list[Finding] = []
+        done: list[str] = []
         for run in self._state.runs.values():
             if not run.is_judged and (run.is_over or now_ns - run.last_ns >= self._quiet_ns):
                 found += self._judged(run)
+            if run.is_judged and not (run.has_orders and now_ns - run.last_ns < _KEPT_NS):
+                done.append(run.trace)
+        for trace in done:
+            del self._state.runs[trace]
         return found
 
     def save(self) -> bytes:
@@ -112,8 +122,10 @@ class Taint:
         self._state.runs[trace] = run
         run.last_ns = max(run.last_ns, _end(rows, index))
         run.is_judged = False
-        known = {kind for kind, _ in run.who}
-        run.who += [(k, name[:200]) for k in _WHO if k not in known and (name := whom.name(k, index))]
+        if index not in self._named:
+            self._named.add(index)
+            known = {kind for kind, _ in run.who}
+            run.who += [(k, name[:200]) for k in _WHO if k not in known and (name := whom.name(k, index))]
         return run
 
     def _ends(self, rows: Rows, whom: Whom, places: set[int]) -> None:
@@ -177,8 +189,8 @@ def _finding(run: Run, rule: str, first: Judgement, chain: Chain) -> Finding:
 
 def _end(rows: Rows, index: int) -> int:
     at_ns = int(rows.times[index])
-    took = rows.value("durationInNanos", index)
-    return at_ns + (int(took) if isinstance(took, int) and 0 < took < 86_400 * 10**9 else 0)
+    took = float(rows.numbers("durationInNanos")[index])
+    return at_ns + (int(took) if 0 < took < 86_400 * 10**9 else 0)
 
 
 def build(config: Config) -> Taint:

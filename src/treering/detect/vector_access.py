@@ -36,7 +36,7 @@ from treering.detect._access import (
 from treering.detect._access_notice import Notice, told
 from treering.detect._entitlements import Entitlement, Entitlements
 from treering.detect._fold import folded
-from treering.detect._principals import Collection, Principal, State, more_than_ever, surprises
+from treering.detect._principals import Collection, Principal, State, is_unusual, more_than_ever, surprises
 from treering.detect._whom import restored
 from treering.model.finding import Entity, Finding
 
@@ -349,7 +349,7 @@ class VectorAccess:
 
     def _awake(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         now = event.at_ns
-        if not who.awake_ns and self._is_unusual(now, who):
+        if not who.awake_ns and is_unusual(self._state, who, now, int(self._config.dormant_days * _DAY_NS)):
             who.awake_ns = now
         if not who.awake_ns or now - who.awake_ns > 60 * _S:
             if who.awake_ns and now - who.last_ns > self._config.dormant_days * 86400 * _S:
@@ -362,29 +362,20 @@ class VectorAccess:
         notice = Notice("dormant_principal", title, key, event.collections, facts, start_ns=who.awake_ns)
         return [told(rows, event, notice)]
 
-    def _is_unusual(self, now: int, who: Principal) -> bool:
-        """Return whether this access ends a silence that others of the same history do not have."""
-        long_ns = self._config.dormant_days * 86400 * _S
-        if who.last_ns:
-            return now - who.last_ns > long_ns
-        if who.named_ns == now:
-            return len(self._state.principals) > 3 and now - self._state.first_ns > long_ns
-        others = sorted(
-            other.first_ns - other.named_ns
-            for other in self._state.principals.values()
-            if other.first_ns and other is not who
-        )
-        if len(others) < 3 or self._state.accesses < 200:
-            return False
-        usual = others[len(others) // 2]
-        return now - who.named_ns > max(20 * _S, 10 * usual)
-
     def _forbidden_change(self, rows: Rows, event: Event, who: Principal) -> Finding:
-        flagged = [name for name, known in who.collections.items() if known.flagged]
-        names = event.collections or tuple(flagged[-1:])
+        names = event.collections or self._likely(event.at_ns, who)
         if not names:
             who.unexplained = [*who.unexplained, event.at_ns][-5:]
         return self._change(rows, event, names)
+
+    def _likely(self, now: int, who: Principal) -> tuple[str, ...]:
+        """Return what a change that names no collection was about, where there is one answer.
+
+        It is what was read last of what was not its own, else the only collection that it was refused lately.
+        """
+        flagged = [name for name, known in who.collections.items() if known.flagged]
+        wanted = [name for name, at in who.wanted.items() if now - at <= self._config.linked_s * _S]
+        return tuple(flagged[-1:] or (wanted if len(wanted) == 1 else ()))
 
     def _change(self, rows: Rows, event: Event, names: tuple[str, ...]) -> Finding:
         what = "deletion" if event.verb == DELETE else "change"

@@ -61,6 +61,10 @@ def _reading(reading: Reading) -> Iterator[str]:
     yield f"in {reading.files:,} of {reading.all_files:,} files{memory}"
     if reading.counted_files:
         yield f"{reading.counted_files:,} files are not read: the index counts {reading.counted_rows:,} rows in them"
+    if reading.decided:
+        which = "one condition" if reading.decided == 1 else f"{reading.decided} conditions"
+        rest = f", in doubt for {reading.doubtful:,} rows" if reading.doubtful else ""
+        yield f"the index decides {which} on texts{rest}"
 
 
 def _sent(one: Sent) -> Iterator[str]:

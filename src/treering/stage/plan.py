@@ -16,7 +16,8 @@ class Reading:
     """What one scan reads of what its streams have: files, rows in them at most, and bytes of the columns needed.
 
     `rows` counts `unflushed` ones, which are in memory and have no bytes. Of `counted_files` the index knows by itself
-    that `counted_rows` of their rows are in the answer.
+    that `counted_rows` of their rows are in the answer. Of `decided` conditions it knows which rows satisfy them, so
+    that texts are read for `doubtful` rows at most.
     """
 
     files: int
@@ -27,6 +28,8 @@ class Reading:
     bytes: int
     counted_files: int = 0
     counted_rows: int = 0
+    decided: int = 0
+    doubtful: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,23 @@ def key_drain(name: str) -> list[Line]:
     return _drained(name, "gen_ai.key.id")
 
 
+def dear_model(name: str) -> list[Line]:
+    """A key that nobody watches asks a dear model a few times an hour all day long."""
+    priced = {"gen_ai.request.model": "gpt-4.1", "gen_ai.provider.name": "openai", "gen_ai.operation.name": "chat"}
+
+    def call(at_s: float, who: str, tokens: int, trace: int, *, hostile: bool = True) -> Line:
+        used = {"gen_ai.usage.input_tokens": tokens, "gen_ai.usage.output_tokens": tokens // 4}
+        about = {**priced, **used, "gen_ai.key.id": f"{name}-{who}"}
+        return Line(at_s, "drill-chat", "chat gpt-4.1", about, trace=trace, hostile=hostile)
+
+    usual = [
+        call((day * 24 + who % 24) * _HOUR, f"key-{who}", 3_000, day * 100 + who, hostile=False)
+        for day in range(4)
+        for who in range(30)
+    ]
+    return usual + [call(96 * _HOUR + n * 300.0, "thief", 20_000, 900 + n) for n in range(280)]
+
+
 def usual_spending(name: str) -> list[Line]:
     """Thirty callers use a little in each of five hours."""
     return _callers(name, "user.id", hostile=True)
@@ -354,7 +371,7 @@ PLAYS: dict[str, Play] = {
     play.__name__: play
     for play in (
         *(scraping, slow_scraping, usual_reading, cross_tenant, probes_then_read, bulk_read, forbidden_deletion),
-        *(tool_loop, growing_context, wallet_drain, key_drain, usual_spending, model_sweep),
+        *(tool_loop, growing_context, wallet_drain, key_drain, dear_model, usual_spending, model_sweep),
         *(mail_followed, page_followed, usual_agent),
         *(usual_writing, document_flood, trigger_phrase, hub_document, feedback_burst, label_flips),
     )

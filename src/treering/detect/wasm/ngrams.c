@@ -5,7 +5,7 @@
  * WebAssembly's linear memory; every text is read in pieces of at most TOKENS tokens, so memory is bounded.
  *
  * Build, here with Zig's clang, which comes as a Python package (ziglang 0.17.1):
- *   python -m ziglang cc -target wasm32-freestanding -O3 -nostdlib -Wall -Wextra -Wl,--no-entry -Wl,--strip-all \
+ *   python -m ziglang cc -target wasm32-freestanding -msimd128 -O3 -nostdlib -Wall -Wextra -Wl,--no-entry -Wl,--strip-all \
  *     -o ngrams.wasm ngrams.c && sha256sum ngrams.c > ngrams.c.sha256
  */
 typedef unsigned char u8;
@@ -35,7 +35,8 @@ enum { WORDS, CHARS, CONCEPTS, SENSES, KINDS };
 
 enum { GAP, LETTER, DIGIT, STOP, BEYOND, ALONE, JOINER };
 typedef struct { u32 start, end, hash; i32 sum; u16 concept, sense; u8 kind, count; } Token;
-typedef struct { u32 text, start, end; i32 sums[KINDS]; u32 counts[KINDS]; } Window;
+#define WIDE 64u /* numbers in the vector of a sense */
+typedef struct { u32 text, start, end; i32 sums[KINDS]; u32 counts[KINDS], senses; i32 meaning[WIDE]; } Window;
 typedef struct { u32 feature, start, end; } Seen;
 typedef struct { u32 hash; u16 concept; u8 whole, length; } Entry;
 typedef struct { u32 hash; u16 sense, length; } Sense;
@@ -54,6 +55,7 @@ static Known *memo;           /* what is known of a word, its place by its hash 
 #define MEMO_BITS 14u
 static Sense *senses;         /* open addressing; length 0 is an empty slot */
 static u32 senses_mask;
+static const i8 *vectors; /* WIDE numbers for each sense, 0 included */
 static Entry *lexicon;       /* open addressing; length 0 is an empty slot */
 static u32 lexicon_mask;
 static u8 *begins;           /* a bit for every hash of a beginning that the lexicon may know */
@@ -116,9 +118,13 @@ EXPORT(learn) void learn(const u8 *text, const u8 *lengths, const u16 *concepts,
     for (u32 i = 0; i < number; text += lengths[i], i++) learn_one(text, lengths[i], concepts[i], wholes[i]);
 }
 
-/* Takes the senses of words: word i has lengths[i] bytes and the sense numbers[i], from 1. */
-EXPORT(make_sense) void make_sense(const u8 *text, const u8 *lengths, const u16 *numbers, u32 number) {
+/* Takes the senses of words: word i has lengths[i] bytes and the sense numbers[i], from 1; and `size` bytes of their
+ * vectors, which are added up over the different senses of a window. */
+EXPORT(make_sense) void make_sense(const u8 *text, const u8 *lengths, const u16 *numbers, u32 number, const i8 *of, u32 size) {
     u32 room = 64;
+    i8 *kept = (i8 *)take(size);
+    for (u32 i = 0; i < size; i++) kept[i] = of[i];
+    vectors = kept;
     while (room < number * 2) room *= 2;
     senses = (Sense *)take(room * sizeof(Sense)), senses_mask = room - 1;
     for (u32 i = 0; i < number; text += lengths[i], i++) {
@@ -303,7 +309,10 @@ static void meanings(u32 first, u32 end) {
     for (u32 i = first; i < end; i++) {
         u32 is = tokens[i].sense, stop = tokens[i].end;
         if (!is) { if (tokens[i].kind == STOP) one = two = 0; continue; }
-        emit(SENSES, is, tokens[i].start, stop);
+        if (emit(SENSES, is, tokens[i].start, stop) && !listed && !shares) {
+            window->senses++;
+            for (u32 d = 0; d < WIDE; d++) window->meaning[d] += vectors[is * WIDE + d];
+        }
         if (one && i + 1 - one <= 3) {
             u32 with = tokens[one - 1].sense * 65536u + is;
             emit(SENSES, pair(with, 0xC0), tokens[one - 1].start, stop);
@@ -379,7 +388,7 @@ EXPORT(score) u32 score(const u8 *data, const u32 *ends, const u8 *heads, u32 nu
             for (u32 first = 0; first < count && written < most; first += step) {
                 u32 end = first + size < count ? first + size : count;
                 window = &out[written++];
-                *window = (Window){i, tokens[first].start, tokens[end - 1].end, {0}, {0}};
+                *window = (Window){i, tokens[first].start, tokens[end - 1].end, {0}, {0}, 0, {0}};
                 judge(text, first, end);
                 if (end == count) break;
             }
@@ -419,7 +428,7 @@ EXPORT(stretches) void stretches(const u8 *data, const u32 *ends, const u8 *head
     for (u32 i = 0; i < number; i++, out += MOST_STRETCHES) {
         head = heads[i];
         u32 length = ends[i + 1] - ends[i], from = 0, count = cut(data + ends[i], length, &from);
-        Window counted = {0, 0, 0, {0}, {0}};
+        Window counted = {0, 0, 0, {0}, {0}, 0, {0}};
         chosen = weights + head * FEATURES, window = &counted;
         judge(data + ends[i], 0, count);
         for (u32 k = 0; k < KINDS; k++)

@@ -38,11 +38,12 @@ DEMAND, LEAF = "demand", "leaf"
 class Demand:
     """A condition over a scan's columns, and by segment file the codes of its rows for each leaf (None: of no use).
 
-    A code is SURE where a row satisfies the leaf, MAYBE where it may, 0 where it does not.
+    A code is SURE where a row satisfies the leaf, MAYBE where it may, 0 where it does not; so many rows are `doubtful`.
     """
 
     sql: exp.Expr
     known: Mapping[str, tuple[Any, ...]]
+    doubtful: int
 
     def state(self, item: Segment) -> tuple[tuple[bool, bool], ...]:
         """Return for each leaf whether some rows of the segment satisfy it, and whether others may."""
@@ -149,5 +150,5 @@ def decided(
         known = {item.file: tuple(lookup.codes(item, each, schema, memory) for each in meanings) for item, _ in pairs}
         left = sum(max(int((held == MAYBE).sum()) for held in codes) for codes in known.values()) if meanings else total
         if left <= WORTH_IT * total:
-            found.append(Demand(sql, known))
+            found.append(Demand(sql, known, left))
     return found

@@ -17,9 +17,9 @@ import msgspec
 import numpy as np
 
 from treering.store.duckdb import postings
+from treering.store.duckdb.cache import Cache
 from treering.store.duckdb.postings import Postings
 from treering.store.duckdb.tokens import LONGEST, Vocabulary, hash_of
-from treering.store.duckdb.unpacked import Unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -242,7 +242,7 @@ def _hits(row: Any) -> Hits:
 class Index:
     """An index file, mapped into memory."""
 
-    def __init__(self, path: Path, cache: Unpacked | None = None) -> None:
+    def __init__(self, path: Path, cache: Cache | None = None) -> None:
         """Open the file; `cache` is shared with others.
 
         Raises `OSError` or `ValueError` when it is not one, `Outdated` when it is an old one.
@@ -264,7 +264,7 @@ class Index:
         self.special = self._section("special", "<u8").reshape(3, words + 1)
         self._table = self._section("table", "<u8").reshape(-1, words + 1)
         self._posts = self._section("posts", f"<u{self.header.width}")
-        self._cache = cache or Unpacked(0)
+        self._cache = cache or Cache(0)
         self._tallies: dict[str, Tally] | None = None
         self._postings: Postings | None = None
         self._plain = "prints" in self.header.sections
@@ -308,7 +308,7 @@ class Index:
         hidden |= _hits(self.special[MIXED])
         if set(text) <= _HEX:
             hidden |= _hits(self.special[HEX])
-        listed = self._cache.get(self, lambda: self._unpacked("listed"))
+        listed = self._cache.get(self, lambda: self._unpacked("listed"), len)
         needle = b"\n" + text if prefix else text
         position = listed.find(needle)
         tokens: list[tuple[str, Hits]] = []

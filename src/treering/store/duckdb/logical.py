@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from treering.model import dateformats
 from treering.model.columns import ID, REST, SEQUENCE, TIME, Kind, logical, of_sender, split
+from treering.query.coerce import data_type
 from treering.query.types import SQL, Type, type_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _null(target: str) -> exp.Expression:
 
 
 def _cast(value: exp.Expression, target: str, *, safe: bool = False) -> exp.Expression:
-    return (exp.TryCast if safe else exp.Cast)(this=value, to=exp.DataType.build(target, dialect="duckdb"))
+    return (exp.TryCast if safe else exp.Cast)(this=value, to=data_type(target))
 
 
 def _call(name: str, *args: exp.Expression) -> exp.Expression:

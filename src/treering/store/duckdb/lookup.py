@@ -11,12 +11,12 @@ import numpy as np
 
 from treering.model.columns import SYSTEM, Kind
 from treering.query.types import MAPPING, Type
+from treering.store.duckdb.cache import Cache
 from treering.store.duckdb.index import ALL_COLUMNS, NOWHERE, Found, Hits, Index, Outdated, Tally, fingerprint
 from treering.store.duckdb.manifest import side
 from treering.store.duckdb.matching import MAYBE, Matcher, Memory
 from treering.store.duckdb.text import fold
 from treering.store.duckdb.tokens import LONGEST
-from treering.store.duckdb.unpacked import Unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Spans = tuple[tuple[int, int], ...]
 _OPEN_FILES = 512
-_MOST_CODES = 512
+_CACHED_BYTES = 96 << 20
 _TEXTS = {Kind.STRING, Kind.JSON}
 # Above this share of blocks a list of ranges costs more than it saves.
 _WORTH_IT = 0.7
@@ -47,9 +47,8 @@ class Lookup:
         self.trouble: dict[str, str] = {}
         self._folder = folder
         self._open: OrderedDict[str, Index] = OrderedDict()
-        self._unpacked = Unpacked()
         # Segments never change, and what a page asks first it asks again for each of its parts.
-        self._codes: OrderedDict[tuple[str, Condition], tuple[StreamSchema, Any]] = OrderedDict()
+        self._cache = Cache(_CACHED_BYTES)
         self._lock = threading.Lock()
 
     def ranges(
@@ -77,19 +76,15 @@ class Lookup:
 
     def codes(self, item: Segment, meaning: Condition, schema: StreamSchema, memory: Memory) -> Any:
         """Return for each row of a segment whether it satisfies a condition: SURE, MAYBE or 0. Not to be changed."""
-        key = item.file, meaning
-        with self._lock:
-            held = self._codes.get(key)
-        if held is None or held[0] is not schema:
-            index = self._index(item)
-            matcher = Matcher(index, item, schema, memory) if index is not None and index.postings.extent else None
-            held = schema, np.full(item.rows, MAYBE, dtype=np.uint8) if matcher is None else matcher.codes(meaning)
-        with self._lock:
-            self._codes[key] = held
-            self._codes.move_to_end(key)
-            while len(self._codes) > _MOST_CODES:
-                self._codes.popitem(last=False)
-        return held[1]
+        # The schema is kept beside the codes, so that its identity stays its own.
+        key = item.file, meaning, id(schema)
+        return self._cache.get(key, lambda: (self._coded(item, meaning, schema, memory), schema), _size)[0]
+
+    def _coded(self, item: Segment, meaning: Condition, schema: StreamSchema, memory: Memory) -> Any:
+        index = self._index(item)
+        if index is None or not index.postings.extent:
+            return np.full(item.rows, MAYBE, dtype=np.uint8)
+        return Matcher(index, item, schema, memory).codes(meaning)
 
     def tally(self, item: Segment, word: str) -> Tally | None:
         """Return in how many rows of the segment `word` stands, where that is known."""
@@ -127,7 +122,7 @@ class Lookup:
                 self._open.move_to_end(item.file)
                 return held
         try:
-            held = Index(self._folder / side(item.file, "tokens"), self._unpacked)
+            held = Index(self._folder / side(item.file, "tokens"), self._cache)
         except Outdated:  # until it is merged
             return None
         except (OSError, ValueError, KeyError) as error:
@@ -139,6 +134,10 @@ class Lookup:
             while len(self._open) > _OPEN_FILES:
                 self._open.popitem(last=False)
         return held
+
+
+def _size(held: tuple[Any, object]) -> int:
+    return int(held[0].nbytes)
 
 
 _NOT_THERE = Tally({}, sole=True)

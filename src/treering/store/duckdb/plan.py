@@ -48,7 +48,7 @@ def plan(
         held = statement.seen(scan, views)
         tables[name] = scanner.table(scan, held)
         found = _reading(cursor, catalog.folder, scanner.reads, held)
-        readings[name] = replace(found, counted_files=len(skipped), counted_rows=total)
+        readings[name] = replace(found, counted_files=len(skipped), counted_rows=total, **scanner.decisions())
     sql = statement.text(query, tables, scanner.settled)
     if measure:
         return Plan("DuckDB", readings, *_measured(cursor, sql))

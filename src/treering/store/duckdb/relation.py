@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from treering.model.columns import ID, REST, SEQUENCE, TIME, Kind, escape, split
 from treering.model.schema import FieldType
+from treering.query.coerce import data_type
 from treering.store.duckdb import logical
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _from_rest(name: str) -> exp.Expression:
 
 
 def _try_cast(value: exp.Expression, kind: str) -> exp.Expression:
-    return exp.TryCast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
+    return exp.TryCast(this=value, to=data_type(kind))
 
 
 def named(name: str) -> exp.Column:
@@ -196,7 +197,7 @@ def named(name: str) -> exp.Column:
 def instant(nanoseconds: int) -> exp.Expression:
     """Return the TIMESTAMP_NS literal of an instant."""
     inside = max(-(2**63) + 2, min(nanoseconds, 2**63 - 2))  # the values beyond mean infinity
-    number = exp.cast(exp.Literal.string(str(inside)), "BIGINT")
+    number = exp.Cast(this=exp.Literal.string(str(inside)), to=data_type("BIGINT"))
     return exp.Anonymous(this="make_timestamp_ns", expressions=[number])
 
 

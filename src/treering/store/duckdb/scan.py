@@ -100,6 +100,10 @@ class Scanner:
         self._demands = deciding.decided(scan, pairs, schema, self._lookup, self._memory)
         return {demand.sql.meta[deciding.DEMAND] for demand in self._demands}
 
+    def decisions(self) -> dict[str, int]:
+        """Return how many conditions indexes decide for the table made last, and of how many rows they are in doubt."""
+        return {"decided": len(self._demands), "doubtful": sum(demand.doubtful for demand in self._demands)}
+
     def _choose(self, scan: Scan, view: StreamView, schema: StreamSchema) -> Chosen:
         inside = [
             item

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from treering.core.errors import UserError
 from treering.model.columns import SEQUENCE
+from treering.query.coerce import data_type
 from treering.stage.store import Limits, Query, ResultColumn
 from treering.store.duckdb import counting, deciding
 from treering.store.duckdb.catalog import matching
@@ -90,7 +91,7 @@ def text(query: Query, tables: Mapping[str, exp.Query], settled: Collection[str]
     for name, column in zip(names, query.columns, strict=True):
         value: exp.Expression = exp.column(name)
         if column.type == "timestamp":
-            value = exp.Anonymous(this="epoch_ns", expressions=[exp.cast(value, "TIMESTAMP_NS", dialect="duckdb")])
+            value = exp.Anonymous(this="epoch_ns", expressions=[exp.Cast(this=value, to=data_type("TIMESTAMP_NS"))])
         chosen.append(exp.alias_(value, name))
     alias = exp.TableAlias(this=exp.to_identifier("answer"), columns=[exp.to_identifier(name) for name in names])
     outer = exp.Select(expressions=chosen)
