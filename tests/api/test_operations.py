@@ -210,6 +210,19 @@ def test_ppl_answers_like_opensearch(server: Server) -> None:
     assert error["error"]["reason"] == "Invalid Query"
 
 
+def test_all_kinds_of_joins_are_a_setting_of_the_cluster(server: Server) -> None:
+    setting = "plugins.calcite.all_join_types.allowed"
+    query = {"query": "source=logs | head 2 | cross join left=a right=b [ source=logs | head 3 ] | stats count() as n"}
+    status, error = server.call("POST", "/_plugins/_ppl", query)
+    assert status == 400
+    assert "cross joins are not allowed" in error["error"]["details"]
+    assert server.post("/api/query", query)["datarows"] == [[6]]
+    server.call("PUT", "/_cluster/settings", {"transient": {setting: "true"}})
+    assert server.post("/_plugins/_ppl", query)["datarows"] == [[6]]
+    server.call("PUT", "/_cluster/settings", {"transient": {setting: None}})
+    assert server.call("POST", "/_plugins/_ppl", query)[0] == 400
+
+
 def test_unknown_fields_of_a_body_are_refused(server: Server) -> None:
     status, answer = server.call("POST", "/api/search", {"query": "", "siez": 3})
     assert status == 400
