@@ -99,6 +99,7 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=300_000)
     options.add_argument("--spans", type=int, default=100_000)
     options.add_argument("--detect", action="store_true", help="let the detectors watch as well")
+    options.add_argument("--sentences", action="store_true", help="spans of sentences instead of random words")
     options.add_argument("--plain", action="store_true", help="without names, prices and templates of our own")
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="treering-benchmark-") as folder:
@@ -121,7 +122,7 @@ def run_treering(folder: Path, arguments: argparse.Namespace) -> None:
             found = len(engine.ppl(text)["datarows"])
             cost = measure(engine, lambda text=text: engine.ppl(text))  # type: ignore[misc]
             print(f"  {name:20} {cost * 1000:8.0f} ms CPU, {found} rows", flush=True)
-        figures = send(engine, "/v1/traces", requests(spans), "application/x-protobuf")
+        figures = send(engine, "/v1/traces", requests(spans, sentences=arguments.sentences), "application/x-protobuf")
         print(f"spans over OTLP: {figures['rows'] / figures['cpu']:,.0f} per CPU second", flush=True)
     finally:
         engine.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from benchmarks.records import MODELS, START_NS, USERS
+from treering.testing.day.bank import bank
 
 PER_REQUEST = 512
 WORDS = (
@@ -17,9 +19,16 @@ WORDS = (
 ).split()
 
 
-def requests(count: int, seed: int = 1, step_ns: int = 1_000_000) -> Iterator[tuple[int, bytes]]:
-    """Yield numbers of spans and serialised `ExportTraceServiceRequest`s; the spans begin `step_ns` apart."""
+def requests(
+    count: int, seed: int = 1, step_ns: int = 1_000_000, *, sentences: bool = False
+) -> Iterator[tuple[int, bytes]]:
+    """Yield numbers of spans and serialised `ExportTraceServiceRequest`s; the spans begin `step_ns` apart.
+
+    Messages are words in random order, or with `sentences` questions and answers of the known day, so many that they
+    are as long.
+    """
     rng = random.Random(seed)
+    said = _sentences() if sentences else None
     for first in range(0, count, PER_REQUEST):
         size = min(PER_REQUEST, count - first)
         request = ExportTraceServiceRequest()
@@ -30,11 +39,11 @@ def requests(count: int, seed: int = 1, step_ns: int = 1_000_000) -> Iterator[tu
         scope = resource.scope_spans.add()
         scope.scope.name = "opentelemetry.instrumentation.openai_v2"
         for index in range(first, first + size):
-            _span(scope.spans.add(), rng, START_NS + index * step_ns)
+            _span(scope.spans.add(), rng, START_NS + index * step_ns, said)
         yield size, request.SerializeToString()
 
 
-def _span(span: Span, rng: random.Random, start_ns: int) -> None:
+def _span(span: Span, rng: random.Random, start_ns: int, said: tuple[list[str], list[str]] | None) -> None:
     model = rng.choice(MODELS)
     span.trace_id, span.span_id, span.parent_span_id = rng.randbytes(16), rng.randbytes(8), rng.randbytes(8)
     span.name, span.kind = f"chat {model}", Span.SPAN_KIND_CLIENT
@@ -49,8 +58,8 @@ def _span(span: Span, rng: random.Random, start_ns: int) -> None:
         "gen_ai.conversation.id": f"conv-{rng.randrange(100_000)}",
         "server.address": "api.openai.example",
         "enduser.id": rng.choice(USERS),
-        "gen_ai.input.messages": _message(rng, "user", 24),
-        "gen_ai.output.messages": _message(rng, "assistant", 40),
+        "gen_ai.input.messages": _message(rng, "user", 24, said and said[0]),
+        "gen_ai.output.messages": _message(rng, "assistant", 40, said and said[1]),
     }
     for key, text in texts.items():
         attribute = span.attributes.add()
@@ -62,6 +71,15 @@ def _span(span: Span, rng: random.Random, start_ns: int) -> None:
     attribute.key, attribute.value.double_value = "gen_ai.request.temperature", 0.7
 
 
-def _message(rng: random.Random, role: str, words: int) -> str:
-    text = " ".join(rng.choices(WORDS, k=words))
-    return f'[{{"role":"{role}","parts":[{{"type":"text","content":"{text}"}}]}}]'
+def _message(rng: random.Random, role: str, words: int, sentences: list[str] | None) -> str:
+    chosen: list[str] = rng.choices(WORDS, k=words) if sentences is None else []
+    while sentences is not None and len(chosen) < words:
+        chosen += rng.choice(sentences).split()
+    text = json.dumps(" ".join(chosen))
+    return f'[{{"role":"{role}","parts":[{{"type":"text","content":{text}}}]}}]'
+
+
+def _sentences() -> tuple[list[str], list[str]]:
+    """Return questions and answers of the known day."""
+    topics = [topic for group in (bank().topics, bank().foreign) for each in group.values() for topic in each]
+    return [ask for topic in topics for ask in topic.ask], [answer for topic in topics for answer in topic.answer]

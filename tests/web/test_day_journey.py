@@ -131,7 +131,7 @@ def test_half_past_ten_who_attacks_and_what_did_it_reach(page: Page) -> None:
         page.wait_for_timeout(100)
     marked = finding.locator("mark").first.inner_text()
     assert len(marked) > 3
-    assert "owasp" in finding.inner_text()
+    assert "OWASP" in finding.inner_text()
     picture(page, "security")
     follow(finding.get_by_role("link", name="trace", exact=True).first)
     page.get_by_test_id("trace").get_by_test_id("span").wait_for()

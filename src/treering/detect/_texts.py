@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -52,6 +52,11 @@ _SENT = (
     "query", "url", "header", "command", "message", "error", "exception", "stack", "config", "env", "payload", "prompt",
     "question",
 )  # fmt: skip
+
+
+_Said: TypeAlias = tuple[str, str, str]
+"""A role, what it says, and the document or tool that it says it for."""
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Text(NamedTuple):
@@ -131,11 +136,23 @@ def only(source: Source, places: Iterable[int]) -> Callable[[Source], Iterable[i
 
 
 class _Read:
-    """The texts of a batch that were read: by source and record, and of a source by what stands there."""
+    """The texts of a batch that were read: by source and record, of a source by what stands there, and by message."""
 
     def __init__(self, _: Rows) -> None:
         self.held: dict[tuple[str, str, int], tuple[Text, ...]] = {}
         self.same: dict[tuple[str, str, str], tuple[Text, ...]] = {}
+        self.said: dict[tuple[str, bytes], tuple[_Said, ...]] = {}
+
+    def items(self, role: str, listed: str) -> list[_Said]:
+        """Return what a list of messages in JSON says; calls of a conversation repeat what was said before."""
+        found: list[_Said] = []
+        for item in _LIST.decode(listed):
+            key = role, bytes(item)
+            said = self.said.get(key)
+            if said is None:
+                said = self.said[key] = tuple(_item(role, msgspec.json.decode(item)))
+            found += said
+        return found
 
 
 def _held(rows: Rows, source: Source, places: Iterable[int]) -> list[tuple[Text, ...]]:
@@ -148,12 +165,14 @@ def _held(rows: Rows, source: Source, places: Iterable[int]) -> list[tuple[Text,
         if not value or not role:
             known.held[*name, place] = ()
         elif isinstance(value, str):
-            said = known.same.get((source.column, role, value))
-            if said is None:
-                said = known.same[source.column, role, value] = tuple(_read(place, role, source.field, value))
-            known.held[*name, place] = tuple(text if text.row == place else text._replace(row=place) for text in said)
+            texts_ = known.same.get((source.column, role, value))
+            if texts_ is None:
+                texts_ = known.same[source.column, role, value] = _read(known, place, role, source.field, value)
+            elif texts_ and texts_[0].row != place:
+                texts_ = tuple(text._replace(row=place) for text in texts_)
+            known.held[*name, place] = texts_
         else:
-            known.held[*name, place] = tuple(_read(place, role, source.field, value))
+            known.held[*name, place] = _read(known, place, role, source.field, value)
     return [known.held[*name, place] for place in places]
 
 
@@ -167,44 +186,57 @@ def _sources(rows: Rows) -> list[Source]:
     return found
 
 
-def _read(index: int, role: str, field: str, value: object) -> Iterator[Text]:
+def _read(known: _Read, index: int, role: str, field: str, value: object) -> tuple[Text, ...]:
+    said: Iterable[_Said] | None = None
     if isinstance(value, str) and value[0] in "[{":
         with suppress(msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            value = msgspec.json.decode(value)
-    if isinstance(value, str):
-        yield from _said(index, role, field, value)
-        return
-    for item in value if isinstance(value, list) else [value]:
-        yield from _item(index, role, field, item)
+            said = known.items(role, value) if value[0] == "[" else _item(role, msgspec.json.decode(value))
+    if said is None:
+        items = value if isinstance(value, list) else (value,)
+        said = (one for item in items for one in _item(role, item))
+    return tuple(Text(index, who, text, field, source) for who, text, source in said)
 
 
-def _item(index: int, role: str, field: str, item: object, depth: int = 0) -> Iterator[Text]:
+def _item(role: str, item: object, depth: int = 0) -> Iterator[_Said]:
     """Read a message, a part of one, or a document."""
     if isinstance(item, str):
-        yield from _said(index, role, field, item)
+        yield from _said(role, item)
     if not isinstance(item, dict) or depth > _DEPTH:
         return
     named = item.get("role")
     role = _ROLES.get(named, role) if isinstance(named, str) else role
     if item.get("type") in _CALLS:
-        yield from _call(index, field, item)
+        yield from _call(item)
         return
     inner = item.get("parts", item.get("content", item.get("text", item.get("message"))))
     if isinstance(inner, str):
         source = item.get("id", item.get("name", ""))
-        yield from _said(index, role, field, inner, source if isinstance(source, str) else "")
+        yield from _said(role, inner, source if isinstance(source, str) else "")
     elif isinstance(inner, list | dict):
         for part in inner if isinstance(inner, list) else [inner]:
-            yield from _item(index, role, field, part, depth + 1)
+            plain = _plain(part)
+            if plain and (role != USER or "</" not in plain):  # what nearly all parts are
+                if not plain.isspace():
+                    yield role, plain[:MAX_TEXT], ""
+            else:
+                yield from _item(role, part, depth + 1)
     elif role in (TOOL, ASSISTANT) and item:
-        yield from _said(index, role, field, _json(item))
+        yield from _said(role, _json(item))
 
 
-def _call(index: int, field: str, item: dict[str, Any]) -> Iterator[Text]:
+def _plain(part: object) -> str:
+    """Return the text of a part that is nothing else, an empty text for any other."""
+    if isinstance(part, dict) and len(part) == 2 and part.get("type") == "text":
+        text = part.get("content")
+        return text if isinstance(text, str) else ""
+    return ""
+
+
+def _call(item: dict[str, Any]) -> Iterator[_Said]:
     key, role = _CALLS[item["type"]]
     inner, source = item.get(key, item.get("result")), item.get("name")
     text = inner if isinstance(inner, str) else _json(inner) if inner else ""
-    yield from _said(index, role, field, text, source if isinstance(source, str) else "")
+    yield from _said(role, text, source if isinstance(source, str) else "")
 
 
 def _json(value: object) -> str:
@@ -214,18 +246,18 @@ def _json(value: object) -> str:
         return ""
 
 
-def _said(index: int, role: str, field: str, text: str, source: str = "") -> Iterator[Text]:
+def _said(role: str, text: str, source: str = "") -> Iterator[_Said]:
     text = text[:MAX_TEXT]
     if role == USER and "</" in text:
         left = []
         at = 0
         for named, start, low, high, end in _tagged(text):
-            yield Text(index, DOCUMENT, text[low:high], field, named)
+            yield DOCUMENT, text[low:high], named
             left.append(text[at:start])
             at = end
         text = "\n".join((*left, text[at:])) if left else text
     if text and not text.isspace():
-        yield Text(index, role, text, field, source)
+        yield role, text, source
 
 
 def _tagged(text: str) -> Iterator[tuple[str, int, int, int, int]]:

@@ -11,6 +11,7 @@ before there was history, for which a budget of `spend` is the answer.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -37,6 +38,7 @@ _CALLERS = (
     ("key", ("attributes.gen_ai.key.id", "attributes.api.key.id", "attributes.litellm.key")),
 )
 _MOST = 8_000
+_SPARE = 1_000
 
 
 class Drain(BaseConfig, frozen=True):
@@ -110,21 +112,22 @@ class Wallet:
             spent = np.bincount(inverse, costs[places][::-1])
             first = np.full(groups.size, np.iinfo(np.int64).max)
             np.minimum.at(first, inverse, rows.times[places][::-1])
-            counts = np.bincount(inverse)
-            for at, mark in enumerate(groups.tolist()):
+            counts, oldest = np.bincount(inverse), int(numbers.min())
+            each = zip(groups.tolist(), spent.tolist(), counts.tolist(), first.tolist(), last.tolist(), strict=True)
+            for mark, usd, calls, first_ns, place in each:
                 name = names[mark % len(names)]
-                held = self._sum(f"{period}\0{kind}\0{name}", period, mark // len(names) + int(numbers.min()))
+                held = self._sum(f"{period}\0{kind}\0{name}", period, mark // len(names) + oldest)
                 if held is None:
                     continue
-                held.usd += float(spent[at])
-                held.calls += int(counts[at])
-                held.first_ns = held.first_ns or int(first[at])
+                held.usd += usd
+                held.calls += calls
+                held.first_ns = held.first_ns or first_ns
                 hourly = self._state.sums.get(f"hour\0{kind}\0{name}")
                 if period == "day" and hourly is not None and hourly.told:
                     held.told = held.usd  # its hour has been told
                 elif self._is_dear(held, period, least):
                     held.told = held.usd
-                    row = int(places[places.size - 1 - last[at]])
+                    row = int(places[places.size - 1 - place])
                     yield self._finding(rows, whom, row, (kind, name), period, held)
 
     def _sum(self, name: str, period: str, number: int) -> Cost | None:
@@ -132,8 +135,9 @@ class Wallet:
         sums = self._state.sums
         held = sums.pop(name, None) or Cost(number)
         sums[name] = held
-        if len(sums) > _MOST:
-            del sums[next(iter(sums))]
+        if len(sums) > _MOST + _SPARE:  # many at once: each look for the oldest passes over all that went before it
+            for oldest in list(islice(sums, _SPARE)):
+                del sums[oldest]
         if number > held.period:
             if not held.told:  # a drain is not what is usual
                 length = next(length for one, length, _ in _PERIODS if one == period)

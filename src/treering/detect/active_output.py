@@ -41,20 +41,36 @@ ORDER_FREE = False
 """What a service usually answers depends on what it answered before."""
 _OUTPUT = "attributes.gen_ai.output.messages"
 _MOST_SERVICES, _MOST_TEXT = 1_000, 20_000
+_GAP = r"(?:[\s\u00a0\u2000-\u200a\u3000]|\\[nrtf])"
 _HINT = re.compile(
-    r"[<`|$]|--|\\u003c|/dev/|\b(?:drop|delete|union|insert|update|rm|chmod|powershell|nc|eval|or) ", re.IGNORECASE
+    rf"<|`|\\u003c|javascript:|data:text/html|/dev/|\\/dev|\$\(|drop{_GAP}+(?:table|database)|delete{_GAP}+from|"
+    rf"union{_GAP}+(?:all{_GAP}+)?select|insert{_GAP}+into|update{_GAP}+\w+{_GAP}+set|(?:'|u0027){_GAP}{{0,2}}or{_GAP}|"
+    rf";{_GAP}*--|rm{_GAP}+-|chmod{_GAP}+\+|nc{_GAP}+-e|eval{_GAP}*\(|powershell|\|{_GAP}*(?:sudo|ba|z|da|sh)",
+    re.IGNORECASE | re.ASCII,
 )
+"""What is in the JSON of every answer in which a kind is found, and little else."""
 _SIGNS = Words(
-    ["<", "`", "|", "$", "--", "\\u003c", "/dev/", "\\/dev"]
-    + [
-        f"{before}{word} "
-        for word in "drop delete union insert update rm chmod powershell nc eval or".split()
-        for before in " -/\\"
+    [
+        "<",
+        "`",
+        "|",
+        "$ ",
+        "--",
+        "\\u003c",
+        "javascript",
+        "data text/html",
+        "/dev/",
+        "\\/dev",
+        "u0027",
+        "eval",
+        "powershell",
     ]
+    + [f"{word}{after}" for word in "drop delete union insert update rm chmod nc".split() for after in " \\"]
+    + ["'or", "' or", "'  or", *(f"\\{escape}or" for escape in "nrtf")]
 )
 """Marks, and words as `_READ_AS` leaves them; one is in every answer in which `_HINT` finds something."""
 _READ_AS = bytes(
-    ord(chr(byte).lower()) if byte < 128 and (chr(byte).isalnum() or chr(byte) in "_<`|$-/\\") else ord(" ")
+    ord(chr(byte).lower()) if byte < 128 and (chr(byte).isalnum() or chr(byte) in "_<`|$-/\\'") else ord(" ")
     for byte in range(256)
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
@@ -117,15 +133,15 @@ class ActiveOutput:
         if not rows.has(_OUTPUT):
             return ()
         whom, places = Whom(rows), np.flatnonzero(rows.present(_OUTPUT))
-        hinted, found = _hinted(rows), list[Finding]()
+        said, found = _said(rows, places), list[Finding]()
         services, names = _services(rows)
         for part in split(services[places]):
             usual = self._usual(names[services[places[part[0]]]])
             before = usual.answers
             for number, row in enumerate(places[part].tolist(), 1):
-                if row in hinted:
+                if row in said:
                     usual.answers = before + number
-                    found += self._judged(rows, whom, row, usual)
+                    found += self._judged(rows, whom, said[row], usual)
             usual.answers = before + len(part)
         return folded(found)
 
@@ -141,11 +157,7 @@ class ActiveOutput:
         """Go on from `state`; raises `ValueError`."""
         self._state = restored(state, _State)
 
-    def _judged(self, rows: Rows, whom: Whom, row: int, usual: _Usual) -> Iterator[Finding]:
-        value = rows.value(_OUTPUT, row)
-        if isinstance(value, str) and not _HINT.search(value[2:]):
-            return
-        said = [t for t in texts(rows, every((row,))) if t.field == _OUTPUT and t.role == ASSISTANT and not t.source]
+    def _judged(self, rows: Rows, whom: Whom, said: Sequence[Text], usual: _Usual) -> Iterator[Finding]:
         marked = any(_CODE.search(text.text) for text in said)
         writes_code = usual.code > self._config.share * usual.answers
         usual.code += marked or any(_KINDS[kind].search(text.text) for text in said for kind in ("sql", "shell"))
@@ -153,7 +165,7 @@ class ActiveOutput:
             plain = _CODE.sub(lambda code: " " * len(code[0]), text.text[:_MOST_TEXT])
             for kind, pattern in _KINDS.items():
                 match = pattern.search(plain)
-                if match and (kind == "script" or self._is_odd(rows, row, usual, writes_code=writes_code)):
+                if match and (kind == "script" or self._is_odd(rows, text.row, usual, writes_code=writes_code)):
                     yield _finding(rows, whom, text, kind, match.span())
 
     def _is_odd(self, rows: Rows, row: int, usual: _Usual, *, writes_code: bool) -> bool:
@@ -170,6 +182,20 @@ class ActiveOutput:
         if len(services) > _MOST_SERVICES:
             del services[next(iter(services))]
         return usual
+
+
+def _said(rows: Rows, places: NDArray[np.int64]) -> dict[int, list[Text]]:
+    """Return what answers with a hint say, by record."""
+    hinted = _hinted(rows)
+    chosen = [row for row in places.tolist() if row in hinted]
+    values = rows.at(_OUTPUT, chosen) if chosen else ()
+    pairs = zip(chosen, values, strict=True)
+    read = [row for row, value in pairs if not isinstance(value, str) or _HINT.search(value[2:])]
+    said: dict[int, list[Text]] = {}
+    for text in texts(rows, lambda source: read if source.column == _OUTPUT else ()) if read else ():
+        if text.role == ASSISTANT and not text.source:
+            said.setdefault(text.row, []).append(text)
+    return said
 
 
 def _hinted(rows: Rows) -> Collection[int]:

@@ -106,17 +106,18 @@ class ContextLeaks:
         self._state = restored(state, _State)
 
     def _judged(self, rows: Rows, whom: Whom, told: list[Text], answers: list[Text]) -> Iterator[Finding]:
-        instructions = _instructed("\n".join(text.text for text in told))
-        if len(instructions.runs) < _SHORTEST - _RUN + 1:
+        instructions = _runs("\n".join(text.text for text in told))
+        if len(instructions) < _SHORTEST - _RUN + 1:
             return
         for answer in answers:
-            if len(instructions.words.intersection(_WORD.findall(answer.text.casefold()))) < _RUN:
+            words = [word.casefold() for word in _WORD.findall(answer.text)]
+            if instructions.isdisjoint(zip(*(words[at:] for at in range(_RUN)), strict=False)):
                 continue
-            leak = _leak(answer.text, instructions.runs)
+            leak = _leak(answer.text, instructions)
             if leak is None or (leak.share < self._share and leak.longest < self._longest):
                 continue
             asked = _by_record(rows, [answer.row], (_INPUT,), USER).get(answer.row, ())
-            leak = _leak(answer.text, instructions.runs - _instructed("\n".join(text.text for text in asked)).runs)
+            leak = _leak(answer.text, instructions - _runs("\n".join(text.text for text in asked)))
             if leak is None or (leak.share < self._share and leak.longest < self._longest):
                 continue
             key = digest(f"{whom.session(answer.row) or whom.trace(answer.row)}\0{answer.text}")
@@ -134,17 +135,10 @@ def _by_record(rows: Rows, places: Sequence[int], columns: Sequence[str], role: 
     return found
 
 
-class _Instructed(NamedTuple):
-    """The words of a text and its runs."""
-
-    words: frozenset[str]
-    runs: frozenset[tuple[str, ...]]
-
-
 @lru_cache(256)
-def _instructed(text: str) -> _Instructed:
-    found = _words(text)
-    return _Instructed(frozenset(found.words), frozenset(found.runs()))
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    """Return the runs of five words of instructions."""
+    return frozenset(_words(text).runs())
 
 
 def _words(text: str) -> _Words:
