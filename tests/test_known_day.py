@@ -19,9 +19,9 @@ from treering.testing.day.outcome import LEAST_F1, MINUTE, MOST_FALSE, MOST_FALS
 if TYPE_CHECKING:
     from treering.testing.day.truth import Incident
 
-# A few days of a hundred miss an aim (docs/known-day.md says how many): after one that does, another is drawn, which
-# has to meet them all. What breaks detection breaks both.
-MOST_DAYS = 2
+# A few days of a hundred miss an aim (docs/known-day.md says how many): after one that does, another is drawn; one of
+# three has to meet them all. What breaks detection breaks all.
+MOST_DAYS = 3
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2700)]
 KINDS = [
     "training_failure", "crash_loop", "latency_regression", "provider_errors", "prompt_injection", "indirect_injection",

@@ -51,7 +51,7 @@ class Config(BaseConfig, frozen=True):
     refit_s: Annotated[float, Meta(gt=0, description="seconds between two fits")] = 3600.0
     trees: Annotated[int, Meta(ge=10, le=500, description="trees of the forest")] = 100
     share: Annotated[float, Meta(gt=0, lt=0.5, description="share of the usual calls that are as odd")] = 0.05
-    margin: Annotated[float, Meta(gt=1, description="times beyond the usual range that one value must be")] = 2.0
+    margin: Annotated[float, Meta(gt=1, description="times beyond the usual range that one value must be")] = 3.0
 
 
 class _State(msgspec.Struct):
