@@ -19,11 +19,12 @@ import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._grouped import Names, split
 from treering.detect._lines import Words, texts_of
 from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, every, texts
-from treering.detect._whom import FIELDS, Whom, day, proof, restored
+from treering.detect._whom import FIELDS, Whom, day, proof
 from treering.model.columns import Kind
 from treering.model.finding import Finding, Severity
 from treering.stage.detector import Example
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "active_output"
 ORDER_FREE = False
@@ -118,11 +118,10 @@ class _State(msgspec.Struct):
     services: dict[str, _Usual] = {}
 
 
-class ActiveOutput:
+class ActiveOutput(AsRead[_State]):
     """Reads answers that hold a sign of code."""
 
     streams = frozenset({"spans", "logs"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Start without knowing any service."""
@@ -144,18 +143,6 @@ class ActiveOutput:
                     found += self._judged(rows, whom, said[row], usual)
             usual.answers = before + len(part)
         return folded(found)
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  told as they are read
-        """Return nothing: answers are told as they come."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return what services usually answer."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _judged(self, rows: Rows, whom: Whom, said: Sequence[Text], usual: _Usual) -> Iterator[Finding]:
         marked = any(_CODE.search(text.text) for text in said)

@@ -26,9 +26,10 @@ from ahocorasick_rs import AhoCorasick
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, is_sent, only, sources, texts
-from treering.detect._whom import Whom, proof, restored
+from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.parse.textview import View, decoded, plain, straightened
 from treering.stage.detector import Example
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "canaries"
 ORDER_FREE = False
@@ -146,11 +146,10 @@ def _views(text: str) -> Iterator[View]:
         yield straightened(view, spelling)
 
 
-class Canaries:
+class Canaries(AsRead[_State]):
     """Reads what comes out of models, tools and services."""
 
     streams = frozenset({"spans", "logs"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Look at the file with the first batch, and again whenever it has changed."""
@@ -167,18 +166,6 @@ class Canaries:
             return ()
         whom = Whom(rows)
         return folded(self._finding(rows, whom, met) for met in self._met(rows))
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
-        """Return nothing: all is said when it is seen."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return who met which canary first."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _look(self) -> None:
         """Read the planted canaries where the file is another one than before; one that is not there holds none."""

@@ -17,11 +17,12 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._prompt_scan import digest
 from treering.detect._screen import SAID_SYSTEM, screened
 from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, texts
-from treering.detect._whom import Whom, day, proof, restored
+from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Finding, Severity
 from treering.stage.detector import Example
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "context_leaks"
 ORDER_FREE = False
@@ -70,11 +70,10 @@ class _Leak(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
 
-class ContextLeaks:
+class ContextLeaks(AsRead[_State]):
     """Compares answers with the instructions of their own call."""
 
     streams = frozenset({"spans", "logs"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Take the limits."""
@@ -92,18 +91,6 @@ class ContextLeaks:
         answers = _by_record(rows, list(told), (_OUTPUT,), ASSISTANT)
         whom = Whom(rows)
         return folded(found for row in sorted(answers) for found in self._judged(rows, whom, told[row], answers[row]))
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  told as they are read
-        """Return nothing: answers are told as they come."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return what was told."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _judged(self, rows: Rows, whom: Whom, told: list[Text], answers: list[Text]) -> Iterator[Finding]:
         instructions = _runs("\n".join(text.text for text in told))

@@ -21,10 +21,11 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._order_words import words
 from treering.detect._values import leaves
-from treering.detect._whom import Whom, day, proof, restored
+from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "exfiltration"
 ORDER_FREE = False
@@ -89,11 +89,10 @@ _TELLS = {
 }
 
 
-class Exfiltration:
+class Exfiltration(AsRead[_State]):
     """Looks at what tools are given."""
 
     streams = frozenset({"spans", "logs"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Start without knowing any agent."""
@@ -110,18 +109,6 @@ class Exfiltration:
             if len(text) >= _SHORTEST:
                 found += [_finding(rows, whom, row, text, out) for out in self._leaving(rows, whom, row, text)]
         return folded(found)
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  told as they are read
-        """Return nothing: calls are told as they come."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return the agents' destinations."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _leaving(self, rows: Rows, whom: Whom, row: int, text: str) -> list[_Out]:
         agent = self._agent(f"{whom.service(row)}\0{whom.name('agent', row)}", int(rows.times[row]))

@@ -25,10 +25,11 @@ import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._asked import BETWEEN, HOUR_NS, INPUT, Asked
 from treering.detect._fold import folded
 from treering.detect._history import Distribution
-from treering.detect._whom import Whom, proof, restored
+from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Evidence, Finding, Severity
 from treering.stage.detector import Example
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "extraction"
 ORDER_FREE = False
@@ -94,11 +94,10 @@ class _State(msgspec.Struct):
     probabilities: float = 0.0
 
 
-class Extraction:
+class Extraction(AsRead[_State]):
     """Follows who calls models."""
 
     streams = frozenset({"spans"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Start without history."""
@@ -149,18 +148,6 @@ class Extraction:
             return held is None
         held.calls += calls
         return True
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
-        """Return nothing: a sweep is told as it is read."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return the principals and what is usual."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _call(self, rows: Rows, whom: Whom, asked: Asked, place: int, name: str) -> Finding | None:
         at_ns = int(rows.times[place])

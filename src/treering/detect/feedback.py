@@ -17,9 +17,10 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._history import Distribution
-from treering.detect._whom import Whom, proof, restored
+from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Evidence, Finding, Severity
 from treering.stage.detector import Example
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "feedback"
 ORDER_FREE = False
@@ -80,11 +80,10 @@ class _State(msgspec.Struct):
     turned: float = 0.0
 
 
-class Feedback:
+class Feedback(AsRead[_State]):
     """Follows who gives scores."""
 
     streams = frozenset({"logs", "spans"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Start without history."""
@@ -98,18 +97,6 @@ class Feedback:
         whom = Whom(rows)
         places = [row for row, name in enumerate(rows.texts(_NAME_FIELD)) if name]
         return folded(finding for row in places for finding in self._score(rows, whom, row))
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
-        """Return nothing: all is said when it is seen."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return accounts, items and what is usual."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _score(self, rows: Rows, whom: Whom, row: int) -> Iterator[Finding]:
         name = whom.name("user", row) or whom.session(row) or whom.name("address", row)

@@ -17,10 +17,11 @@ from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect import _answers, _logged, _prompt_scan, _second_look
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._heard import Heard
 from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, every, firsts, only, sources, texts
-from treering.detect._whom import Whom, day, proof, restored
+from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from treering.detect._prompt_scan import Hidden, Verdict
     from treering.detect._second_look import SecondLook
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "prompts"
 T = TypeVar("T")
@@ -125,11 +125,10 @@ class _State(msgspec.Struct):
     instructions: dict[str, str] = {}
 
 
-class Prompts:
+class Prompts(AsRead[_State]):
     """Reads every text of AI telemetry."""
 
     streams = frozenset({"spans", "logs"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Compile the phrases. Raises `UserError` naming a file or rule that is wrong."""
@@ -188,18 +187,6 @@ class Prompts:
 
     def _is_alarm(self, verdict: Verdict) -> bool:
         return verdict.score >= self._threshold or _second_look.MODEL in verdict.rules
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
-        """Return nothing: all is said when it is seen."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return what is remembered."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _suspicious(self, rows: Rows, whom: Whom, text: Text, verdict: Verdict) -> Finding | None:
         if text.role == USER and (planted := self._from_document(text, verdict)):

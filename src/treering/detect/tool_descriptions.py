@@ -18,11 +18,12 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._order_words import words
 from treering.detect._prompt_scan import digest
 from treering.detect._values import holds, strict
-from treering.detect._whom import Whom, day, proof, restored
+from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "tool_descriptions"
 ORDER_FREE = False
@@ -96,11 +96,10 @@ class _Signs(NamedTuple):
     matched: list[str]
 
 
-class ToolDescriptions:
+class ToolDescriptions(AsRead[_State]):
     """Remembers how each tool of each agent is described."""
 
     streams = frozenset({"spans", "logs"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Start without any tool."""
@@ -115,18 +114,6 @@ class ToolDescriptions:
         for owner, described in self._described(rows, whom):
             found += self._judged(rows, whom, owner, described)
         return folded(found)
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  told as they are read
-        """Return nothing: descriptions are told as they are read."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return the known wordings."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _described(self, rows: Rows, whom: Whom) -> Iterator[tuple[str, _Described]]:
         """Yield the descriptions of a batch that were not read before, with whose tool each is."""

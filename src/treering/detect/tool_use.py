@@ -17,11 +17,12 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._order_words import words
 from treering.detect._prompt_scan import digest
 from treering.detect._values import parts
-from treering.detect._whom import Whom, proof, restored
+from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "tool_use"
 ORDER_FREE = False
@@ -76,11 +76,10 @@ class _State(msgspec.Struct):
     """The tool that last read something of others in a trace, if it was the last one."""
 
 
-class ToolUse:
+class ToolUse(AsRead[_State]):
     """Learns each agent's habits."""
 
     streams = frozenset({"spans", "logs"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Start without knowing any agent."""
@@ -97,18 +96,6 @@ class ToolUse:
             if isinstance(tool, str) and tool and rows.value(_OPERATION, row) in ("execute_tool", None):
                 found += self._ran(rows, whom, row, tool[:200])
         return folded(found)
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  told as they are read
-        """Return nothing: runs are told as they come."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return the agents' habits."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _ran(self, rows: Rows, whom: Whom, row: int, name: str) -> Iterator[Finding]:
         at_ns, agent = int(rows.times[row]), self._agent(whom, rows, row)

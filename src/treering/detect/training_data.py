@@ -20,9 +20,10 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
+from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._run import is_finite
-from treering.detect._whom import Whom, proof, restored
+from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Evidence, Finding, Severity
 from treering.stage.detector import Example
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from treering.model.rows import Rows
-    from treering.stage.detector import Ask
 
 NAME = "training_data"
 ORDER_FREE = False
@@ -71,11 +71,10 @@ class _State(msgspec.Struct):
     runs: dict[str, _Run] = {}
 
 
-class TrainingData:
+class TrainingData(AsRead[_State]):
     """Follows runs whose logs name the part of the data."""
 
     streams = frozenset({"logs", "spans"})
-    every_s = 0.0
 
     def __init__(self, config: Config) -> None:
         """Start without history."""
@@ -95,18 +94,6 @@ class TrainingData:
             if part is not None and part != "" and is_finite(loss):
                 found.append(self._loss(rows, whom, row, str(part)[:100], loss))
         return folded(finding for finding in found if finding is not None)
-
-    def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
-        """Return nothing: all is said when it is seen."""
-        return ()
-
-    def save(self) -> bytes:
-        """Return the runs."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`; raises `ValueError`."""
-        self._state = restored(state, _State)
 
     def _loss(self, rows: Rows, whom: Whom, row: int, name: str, loss: float) -> Finding | None:
         run, at_ns = self._run(whom.service(row)), int(rows.times[row])
