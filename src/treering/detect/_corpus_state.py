@@ -7,6 +7,7 @@ from zlib import crc32
 
 import msgspec
 
+from treering.detect._recent import recent
 from treering.model.finding import Evidence
 
 if TYPE_CHECKING:
@@ -166,8 +167,4 @@ class State(msgspec.Struct):
 
     def of(self, name: str, at_ns: int) -> Collection:
         """Return the collection called `name`."""
-        held = self.collections.pop(name, None) or Collection(at_ns)
-        self.collections[name] = held
-        while len(self.collections) > MOST_COLLECTIONS:
-            del self.collections[next(iter(self.collections))]
-        return held
+        return recent(self.collections, name, MOST_COLLECTIONS, Collection, at_ns)

@@ -23,6 +23,7 @@ from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._grouped import Names, split
 from treering.detect._lines import Words, texts_of
+from treering.detect._recent import recent
 from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, every, texts
 from treering.detect._whom import FIELDS, Whom, day, proof
 from treering.model.columns import Kind
@@ -163,12 +164,7 @@ class ActiveOutput(AsRead[_State]):
         return not any(_ABOUT_CODE.search(text.text[:_MOST_TEXT]) for text in given)
 
     def _usual(self, service: str) -> _Usual:
-        services = self._state.services
-        usual = services.pop(service, None) or _Usual()
-        services[service] = usual
-        if len(services) > _MOST_SERVICES:
-            del services[next(iter(services))]
-        return usual
+        return recent(self._state.services, service, _MOST_SERVICES, _Usual)
 
 
 def _said(rows: Rows, places: NDArray[np.int64]) -> dict[int, list[Text]]:

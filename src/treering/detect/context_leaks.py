@@ -20,6 +20,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._prompt_scan import digest
+from treering.detect._recent import remember
 from treering.detect._screen import SAID_SYSTEM, screened
 from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, texts
 from treering.detect._whom import Whom, day, proof
@@ -109,7 +110,7 @@ class ContextLeaks(AsRead[_State]):
                 continue
             key = digest(f"{whom.session(answer.row) or whom.trace(answer.row)}\0{answer.text}")
             if key not in self._state.told:
-                _remember(self._state.told, key, _MOST_TOLD)
+                remember(self._state.told, key, None, _MOST_TOLD)
                 yield _finding(rows, whom, answer, leak)
 
 
@@ -155,12 +156,6 @@ def _stretches(places: Sequence[int]) -> list[tuple[int, int]]:
         else:
             found.append((place, place))
     return found
-
-
-def _remember(known: dict[str, None], key: str, limit: int) -> None:
-    known[key] = None
-    if len(known) > limit:
-        del known[next(iter(known))]
 
 
 def _finding(rows: Rows, whom: Whom, answer: Text, leak: _Leak) -> Finding:

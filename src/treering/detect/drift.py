@@ -22,6 +22,7 @@ from treering.detect import _statistics as statistics
 from treering.detect._evidence import evidence, named
 from treering.detect._features import FIELDS, NUMERIC, OPERATION, features
 from treering.detect._grouped import split
+from treering.detect._recent import recent
 from treering.detect._reference import MINUTE_NS, Feature, Shift, categorical, numeric
 from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
@@ -161,11 +162,7 @@ class Drift:
 
     def _group(self, service: str, scope: str, name: str) -> Group:
         key = (service, scope, name)
-        group = self._groups.pop(key, None) or Group(service, scope, name)
-        self._groups[key] = group
-        if len(self._groups) > _MOST_GROUPS:
-            del self._groups[next(iter(self._groups))]
-        return group
+        return recent(self._groups, key, _MOST_GROUPS, Group, *key)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  the batches say it all
         """Compare every minute that has passed with what was before."""

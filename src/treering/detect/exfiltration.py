@@ -24,6 +24,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._order_words import words
+from treering.detect._recent import recent
 from treering.detect._values import leaves
 from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Entity, Finding, Severity
@@ -133,12 +134,8 @@ class Exfiltration(AsRead[_State]):
         return learnt and len(agent.places) <= config.most
 
     def _agent(self, name: str, at_ns: int) -> _Agent:
-        agents = self._state.agents
-        agent = agents.pop(name, None) or _Agent(at_ns)
-        agents[name] = agent
+        agent = recent(self._state.agents, name, _MOST_AGENTS, _Agent, at_ns)
         agent.since_ns = min(agent.since_ns, at_ns)
-        if len(agents) > _MOST_AGENTS:
-            del agents[next(iter(agents))]
         return agent
 
 

@@ -29,6 +29,7 @@ from treering.detect._as_read import AsRead
 from treering.detect._asked import BETWEEN, HOUR_NS, INPUT, Asked
 from treering.detect._fold import folded
 from treering.detect._history import Distribution
+from treering.detect._recent import recent
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Evidence, Finding, Severity
 from treering.stage.detector import Example
@@ -172,11 +173,7 @@ class Extraction(AsRead[_State]):
 
     def _principal(self, name: str, hour: int) -> _Hour | None:
         """Return the hour of a principal, a new one when it is over; None for a call of an hour that is over."""
-        known = self._state.principals
-        held = known.pop(name, None) or _Hour(hour)
-        known[name] = held
-        if len(known) > _MOST:
-            del known[next(iter(known))]
+        held = recent(self._state.principals, name, _MOST, _Hour, hour)
         if hour > held.hour:
             if not held.told:  # a sweep is not what is usual
                 self._state.usual.add([float(held.calls)], held.hour * HOUR_NS)

@@ -20,6 +20,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._history import Distribution
+from treering.detect._recent import recent, remember
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Evidence, Finding, Severity
 from treering.stage.detector import Example
@@ -116,11 +117,7 @@ class Feedback(AsRead[_State]):
 
     def _account(self, name: str, hour: int) -> _Account | None:
         """Return an account in its present hour; None for a score of an hour that is over."""
-        known = self._state.accounts
-        held = known.pop(name, None) or _Account(hour)
-        known[name] = held
-        if len(known) > _MOST_ACCOUNTS:
-            del known[next(iter(known))]
+        held = recent(self._state.accounts, name, _MOST_ACCOUNTS, _Account, hour)
         if hour > held.hour:
             if not held.told:
                 self._state.usual.add([float(held.scores)], held.hour * _HOUR_NS)
@@ -174,10 +171,9 @@ class Feedback(AsRead[_State]):
         if good is None or not item:
             return
         state, mark = self._state, f"{rows.text(_NAME_FIELD, row)}\0{item}"[:300]
-        before = state.items.pop(mark, None)
-        state.items[mark] = before if before is not None and before[1] != name else (good, name)
-        if len(state.items) > _MOST_ITEMS:
-            del state.items[next(iter(state.items))]
+        before = state.items.get(mark)
+        told = before if before is not None and before[1] != name else (good, name)
+        remember(state.items, mark, told, _MOST_ITEMS)
         if before is None:
             return
         turned = before[0] != good

@@ -22,6 +22,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._flags import Flags, wilson
 from treering.detect._fold import folded
+from treering.detect._recent import recent
 from treering.detect._screen import TAG, places, screened
 from treering.detect._support import Rarity, Support, content, is_refusal, language, support, words
 from treering.detect._texts import ASSISTANT, DOCUMENT, USER, Text, sources, texts
@@ -247,12 +248,7 @@ class Groundedness:
         return [self._finding(rows, whom, row, group.scores, source, proofs, rule="retrieval_scores_dropped", low=low)]
 
     def _group(self, service: str, source: str) -> _Group:
-        groups, name = self._state.groups, f"{service}\0{source}"
-        group = groups.pop(name, None) or _Group()
-        groups[name] = group
-        if len(groups) > _GROUPS:
-            del groups[next(iter(groups))]
-        return group
+        return recent(self._state.groups, f"{service}\0{source}", _GROUPS, _Group)
 
     def _finding(
         self,

@@ -38,6 +38,7 @@ from treering.detect._corpus_state import (
     reference,
 )
 from treering.detect._fold import folded
+from treering.detect._recent import remember
 from treering.detect._sketch import alike, bands, runs, sketch, words
 from treering.detect._whom import Whom, day, proof, restored
 from treering.model.finding import Entity, Finding, Severity
@@ -336,9 +337,7 @@ class Poisoning:
             mark = f"{whom.actor(row)}\0{_prompt_scan.digest(text)}"
             if verdict is None or verdict.score < self._config.threshold or mark in self._state.told:
                 continue
-            self._state.told[mark] = None
-            if len(self._state.told) > _MOST_TOLD:
-                del self._state.told[next(iter(self._state.told))]
+            remember(self._state.told, mark, None, _MOST_TOLD)
             item = Shown(row, "", "", text, "", "", "", _ARGUMENTS)
             title = f"{whom.actor(row)} has instructions written into a memory"
             key = (whom.actor(row), day(int(rows.times[row])))

@@ -20,6 +20,7 @@ from treering.detect import _answers, _logged, _prompt_scan, _second_look
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._heard import Heard
+from treering.detect._recent import remember
 from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, every, firsts, only, sources, texts
 from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Entity, Finding, Severity
@@ -201,9 +202,9 @@ class Prompts(AsRead[_State]):
             key = (who, day(int(rows.times[text.row])))
             return self._finding(rows, whom, text, verdict.category, key, verdict)
         source = text.source or digest
-        _remember(self._state.planted, source, text.text[:4000], _PLANTED)
+        remember(self._state.planted, source, text.text[:4000], _PLANTED)
         for host in _answers.hosts(text.text):
-            _remember(self._state.hosts, host, source, _PLANTED)
+            remember(self._state.hosts, host, source, _PLANTED)
         return self._finding(rows, whom, text, "indirect_injection", (text.role, source), verdict)
 
     def _from_document(self, text: Text, verdict: Verdict) -> str:
@@ -223,7 +224,7 @@ class Prompts(AsRead[_State]):
                     said = [text.text for text in texts(rows, only(source, (place,))) if text.role == SYSTEM]
                     newest |= {service: said[-1][:8000]} if said else {}
             for service in reversed(newest):
-                _remember(self._state.instructions, service, newest[service], _PLANTED)
+                remember(self._state.instructions, service, newest[service], _PLANTED)
 
     def _answers(self, rows: Rows, whom: Whom, flags: Heard) -> list[Finding | None]:
         """Look at the answers that have a link, and at those of services whose instructions are known."""
@@ -268,7 +269,7 @@ class Prompts(AsRead[_State]):
     def _is_told(self, key: str) -> bool:
         key = _prompt_scan.digest(key)
         known = key in self._state.told
-        _remember(self._state.told, key, None, _REMEMBERED)
+        remember(self._state.told, key, None, _REMEMBERED)
         return known
 
     def _finding(
@@ -327,13 +328,6 @@ def _limits(config: Config) -> tuple[float, float] | None:
     if config.budget == "off":
         return None
     return _second_look.calibration(config.calibration).limits(config.budget, config.document_budget)
-
-
-def _remember(known: dict[str, T], key: str, value: T, limit: int) -> None:
-    known.pop(key, None)
-    known[key] = value
-    while len(known) > limit:
-        del known[next(iter(known))]
 
 
 def build(config: Config) -> Prompts:

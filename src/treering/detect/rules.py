@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import UserError
+from treering.detect._recent import remember
 from treering.detect._rule_files import Rule, load
 from treering.detect._rule_gate import Gate
 from treering.detect._rule_watch import Found, Watch, different, text_of
@@ -170,10 +171,10 @@ class Rules:
         before = self._state.told.get(f"{name}\0{bucket}", 0)
         if hits <= before:
             return None
-        _keep(self._state.told, f"{name}\0{bucket}", hits)
+        remember(self._state.told, f"{name}\0{bucket}", hits, _TOLD)
         begun, ended = self._state.episodes.get(name, (bucket, bucket))
         begun = begun if bucket - ended <= rule.window_ns and bucket >= begun else bucket
-        _keep(self._state.episodes, name, (begun, max(bucket + rule.window_ns, ended)))
+        remember(self._state.episodes, name, (begun, max(bucket + rule.window_ns, ended)), _TOLD)
         seen = self._state.seen.get(rule.id, [])
         proofs = [item for item in seen if low <= item.proof.time_ns <= high and _same(item.group, group)]
         proofs = proofs or [item for item in seen if low <= item.proof.time_ns <= high]
@@ -213,13 +214,6 @@ def _same(own: Sequence[str], group: Sequence[str]) -> bool:
 def _kind(field: str) -> str:
     name = field.removeprefix("resource.").removeprefix("attributes.")
     return _KINDS.get(name, name.rpartition(".")[2])
-
-
-def _keep(known: dict[str, Any], key: str, value: object) -> None:
-    known.pop(key, None)
-    known[key] = value
-    while len(known) > _TOLD:
-        del known[next(iter(known))]
 
 
 def build(config: Config) -> Rules:

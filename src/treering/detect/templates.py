@@ -19,6 +19,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect import _statistics as statistics
 from treering.detect._evidence import HOST, evidence, named
 from treering.detect._lines import LONGEST
+from treering.detect._recent import recent
 from treering.detect._shapes import shapes
 from treering.model.finding import Evidence, Finding, Severity
 from treering.stage.detector import Example
@@ -140,11 +141,7 @@ class Templates:
         kind.counts = {number: count for number, count in kind.counts.items() if number >= oldest}
 
     def _service(self, name: str, at_ns: int) -> Service:
-        held = self._services.pop(name, None) or Service(at_ns, at_ns)
-        self._services[name] = held
-        if len(self._services) > _MOST_SERVICES:
-            del self._services[next(iter(self._services))]
-        return held
+        return recent(self._services, name, _MOST_SERVICES, Service, at_ns, at_ns)
 
     def _new(self, kind: Kind, service: Service, at_ns: int) -> Iterable[Finding]:
         known_ns = kind.first_ns - service.first_ns

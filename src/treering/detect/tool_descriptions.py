@@ -22,6 +22,7 @@ from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._order_words import words
 from treering.detect._prompt_scan import digest
+from treering.detect._recent import recent, remember
 from treering.detect._values import holds, strict
 from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Entity, Finding, Severity
@@ -132,18 +133,13 @@ class ToolDescriptions(AsRead[_State]):
         name = digest(text)
         if name in self._state.read:
             return False
-        self._state.read[name] = None
-        if len(self._state.read) > _MOST_READ:
-            del self._state.read[next(iter(self._state.read))]
+        remember(self._state.read, name, None, _MOST_READ)
         return True
 
     def _judged(self, rows: Rows, whom: Whom, owner: str, described: _Described) -> Iterator[Finding]:
         at_ns, key = int(rows.times[described.row]), f"{owner}\0{described.name}"
         wording, tools = digest(described.text), self._state.tools
-        known = tools.pop(key, None) or _Known(at_ns, [])
-        tools[key] = known
-        if len(tools) > _MOST_TOOLS:
-            del tools[next(iter(tools))]
+        known = recent(tools, key, _MOST_TOOLS, _Known, at_ns, [])
         if wording in known.wordings:
             return
         was_settled = bool(known.wordings) and at_ns - known.since_ns >= self._settled_ns

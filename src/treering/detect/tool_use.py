@@ -21,6 +21,7 @@ from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._order_words import words
 from treering.detect._prompt_scan import digest
+from treering.detect._recent import recent, remember
 from treering.detect._values import parts
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
@@ -129,18 +130,13 @@ class ToolUse(AsRead[_State]):
         outside = self._state.outside
         before = outside.pop(trace, "") if trace else ""
         if trace and words().of_tool(name)[1] and not _OUTSIDE.isdisjoint(parts(name)):
-            outside[trace] = name
-            if len(outside) > _MOST_TRACES:
-                del outside[next(iter(outside))]
+            remember(outside, trace, name, _MOST_TRACES)
         return before
 
     def _agent(self, whom: Whom, rows: Rows, row: int) -> _Agent:
-        agents, name = self._state.agents, f"{whom.service(row)}\0{whom.name('agent', row)}"
-        agent = agents.pop(name, None) or _Agent(int(rows.times[row]))
-        agents[name] = agent
-        agent.since_ns = min(agent.since_ns, int(rows.times[row]))
-        if len(agents) > _MOST_AGENTS:
-            del agents[next(iter(agents))]
+        at_ns, name = int(rows.times[row]), f"{whom.service(row)}\0{whom.name('agent', row)}"
+        agent = recent(self._state.agents, name, _MOST_AGENTS, _Agent, at_ns)
+        agent.since_ns = min(agent.since_ns, at_ns)
         return agent
 
 

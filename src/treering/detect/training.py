@@ -18,6 +18,7 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._episodes import Episodes
 from treering.detect._evidence import HOST, entities, evidence, named
 from treering.detect._lines import holding, line
+from treering.detect._recent import recent
 from treering.detect._run import Run, is_finite
 from treering.model.finding import Finding, Severity
 from treering.stage.detector import Example
@@ -96,11 +97,7 @@ class Training:
     def _run(self, rows: Rows, index: int) -> Run:
         columns = ("serviceName", HOST, "attributes.log.file.name")
         name = "\0".join(rows.texts(column)[index] or "" for column in columns)
-        run = self._runs.pop(name, None) or Run()
-        self._runs[name] = run
-        if len(self._runs) > _MOST_RUNS:
-            del self._runs[next(iter(self._runs))]
-        return run
+        return recent(self._runs, name, _MOST_RUNS, Run)
 
     def _words(self, rows: Rows, index: int) -> Iterable[Finding]:
         text, at_ns = line(rows, index), int(rows.times[index])

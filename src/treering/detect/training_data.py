@@ -22,6 +22,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
+from treering.detect._recent import recent
 from treering.detect._run import is_finite
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Evidence, Finding, Severity
@@ -96,11 +97,9 @@ class TrainingData(AsRead[_State]):
         return folded(finding for finding in found if finding is not None)
 
     def _loss(self, rows: Rows, whom: Whom, row: int, name: str, loss: float) -> Finding | None:
-        run, at_ns = self._run(whom.service(row)), int(rows.times[row])
-        part = run.parts.pop(name, None) or _Part(at_ns)
-        run.parts[name] = part
-        if len(run.parts) > _MOST_PARTS:
-            del run.parts[next(iter(run.parts))]
+        at_ns = int(rows.times[row])
+        run = recent(self._state.runs, whom.service(row), _MOST_RUNS, _Run)
+        part = recent(run.parts, name, _MOST_PARTS, _Part, at_ns)
         others = [value for other, value in run.losses if other != name]
         run.losses = [*run.losses[1 - _KEPT :], (name, loss)]
         if len(others) < _LATELY:
@@ -117,14 +116,6 @@ class TrainingData(AsRead[_State]):
             return None
         part.told = True
         return self._finding(rows, whom, row, name, part, {"loss": loss, "difference": away, "usual": usual})
-
-    def _run(self, name: str) -> _Run:
-        known = self._state.runs
-        held = known.pop(name, None) or _Run()
-        known[name] = held
-        if len(known) > _MOST_RUNS:
-            del known[next(iter(known))]
-        return held
 
     def _finding(self, rows: Rows, whom: Whom, row: int, name: str, part: _Part, facts: dict[str, Any]) -> Finding:
         at_ns, where = int(rows.times[row]), "above" if facts["difference"] > 0 else "below"

@@ -37,6 +37,7 @@ from treering.detect._access_notice import Notice, told
 from treering.detect._entitlements import Entitlement, Entitlements
 from treering.detect._fold import folded
 from treering.detect._principals import Collection, Principal, State, is_unusual, more_than_ever, surprises
+from treering.detect._recent import recent
 from treering.detect._whom import restored
 from treering.model.finding import Entity, Finding
 
@@ -191,11 +192,7 @@ class VectorAccess:
 
     def _principal(self, event: Event) -> Principal:
         known, most = (self._state.traced, _MOST_TRACED) if event.traced else (self._state.principals, _MOST_PRINCIPALS)
-        who = known.pop(event.principal, None) or Principal(event.at_ns)
-        known[event.principal] = who
-        if len(known) > most:
-            del known[next(iter(known))]
-        return who
+        return recent(known, event.principal, most, Principal, event.at_ns)
 
     def _denied(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         window_ns = int(self._config.window_s * _S)
