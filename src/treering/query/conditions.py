@@ -22,7 +22,7 @@ from treering.query.lucene import (
 )
 from treering.query.minimum import least_of
 from treering.query.required import required
-from treering.query.syntax import Between, Binary, Call, In, IsNull, Literal, Name, Node, Relevance, Unary
+from treering.query.syntax import TURNED, Between, Binary, Call, In, IsNull, Literal, Name, Node, Relevance, Unary
 from treering.query.types import Type
 from treering.stage.condition import (
     ANY,
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.relation import Column, Relation
 
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _PRESENCE = {"isnotnull": False, "ispresent": False, "isnull": True}
 
 
@@ -170,7 +169,7 @@ class _Reader:
         if sign == "regexp":
             return self._regexp(left, right)
         if not isinstance(left, Name):
-            sign, left, right = _TURNED.get(sign, sign), right, left
+            sign, left, right = TURNED.get(sign, sign), right, left
         column, value = self._field(left), None
         if column is not None:
             value = self._literal(right, column)
@@ -263,7 +262,7 @@ class _Reader:
             case Range():
                 return either(self._known(each, self._range(query, each)) for each in lowering.columns(query.field))
             case Words():
-                return self._of_columns(query, lowering, apart=not _of_one_word(query))
+                return self._of_columns(query, lowering, apart=not query.stands_anywhere())
             case Wildcard():
                 return self._of_columns(query, lowering, apart=query.pattern.strip("*") == "")
             case _:
@@ -359,10 +358,6 @@ class _Reader:
         if bounds == [None, None]:
             return TRUE
         return Within(column.stored, bounds[0], bounds[1], query.low_included, query.high_included)
-
-
-def _of_one_word(query: Words) -> bool:
-    return len(query.words()) == 1 or (query.operator == "or" and not query.quoted and not query.least)
 
 
 def _one_of(column: Column, values: Sequence[Value]) -> Condition:

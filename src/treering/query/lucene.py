@@ -77,6 +77,10 @@ class Words:
         """Return the words to look for in texts."""
         return analyzer.words(self.text) if self.terms is None else list(self.terms)
 
+    def stands_anywhere(self) -> bool:
+        """Whether it makes no difference in which of several texts the words stand."""
+        return len(self.words()) == 1 or (self.operator == "or" and not self.quoted and not self.least)
+
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
@@ -148,7 +152,7 @@ class Lowering:
             case Range():
                 return any_of([self._range(query, column) for column in self.columns(query.field)])
             case Words():
-                return self._of_columns(query, self._words, together=_of_one_word(query))
+                return self._of_columns(query, self._words, together=query.stands_anywhere())
             case Wildcard():
                 return self._of_columns(query, self._wildcard, together=query.pattern.strip("*") != "")
 
@@ -297,11 +301,6 @@ class Lowering:
             raw = whole_text(column) if column.type is Type.STRING else column_value(column).sql
             bounds.append(node[above, included](this=raw, expression=coerce.operand(limit)))
         return all_of(bounds)
-
-
-def _of_one_word(query: Words) -> bool:
-    """Whether it makes no difference in which of several texts the words stand."""
-    return len(query.words()) == 1 or (query.operator == "or" and not query.quoted and not query.least)
 
 
 def _meaning(test: exp.Expression, condition: Condition) -> exp.Expression:

@@ -15,7 +15,7 @@ from treering.model import times
 from treering.query import conditions, instants, naming, relevance
 from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
 from treering.query.required import required
-from treering.query.syntax import Between, Binary, Call, In, Literal, Name, Node, Relevance
+from treering.query.syntax import TURNED, Between, Binary, Call, In, Literal, Name, Node, Relevance
 from treering.query.types import Type
 from treering.stage.condition import Meaning
 from treering.stage.store import Tokens
@@ -127,7 +127,7 @@ def _bound(relation: Relation, source: Source, node: Node, now_ns: int) -> None:
         return
     sign, left, right = node.op, node.left, node.right
     if _is_stamp(right):
-        sign, left, right = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(sign, sign), right, left
+        sign, left, right = TURNED[sign], right, left
     moment = _instant(right, now_ns) if _is_stamp(left) else None
     if moment is None:
         return

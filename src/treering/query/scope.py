@@ -12,8 +12,10 @@ from treering.core import registry
 from treering.core.errors import UserError
 from treering.query import coerce, operators
 from treering.query.function import Function, Lambda, Typed
+from treering.query.logic import any_of
 from treering.query.relation import Column
 from treering.query.syntax import (
+    TURNED,
     Between,
     Binary,
     Call,
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
     from treering.query.relation import Relation
 
 _FUNCTIONS = "treering.query.functions"
-# Signs of comparisons, and what they become when the sides change places.
-_TURNED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @functools.cache
@@ -200,12 +200,12 @@ class Scope:
         """A comparison of a field that holds lists with a constant holds when it does for one of its items."""
         from treering.query import listed
 
-        if node.op not in _TURNED:
+        if node.op not in TURNED:
             return None
         if isinstance(node.left, Name) and node.left.name not in self.bound:
             return listed.any_item(node.op, node.left, right, self.relation, self.compiler)
         if isinstance(node.right, Name) and node.right.name not in self.bound:
-            return listed.any_item(_TURNED[node.op], node.right, left, self.relation, self.compiler)
+            return listed.any_item(TURNED[node.op], node.right, left, self.relation, self.compiler)
         return None
 
     def _membership(self, node: In | Between) -> Typed:
@@ -238,8 +238,7 @@ class Scope:
         known = [test.sql for test in tests if test is not None]
         if not known or len(known) < len(tests):
             return None
-        either = functools.reduce(lambda a, b: exp.Or(this=a, expression=b), known)
-        return Typed(exp.Paren(this=either), Type.BOOLEAN)
+        return Typed(any_of(known), Type.BOOLEAN)
 
     def _case(self, node: Case) -> Typed:
         conditions = [self.condition(condition, "case") for condition, _ in node.branches]

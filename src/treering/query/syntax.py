@@ -75,6 +75,10 @@ class Binary(Node):
     right: Node
 
 
+TURNED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""Signs of comparisons, and what they become when the sides change places."""
+
+
 @dataclass(frozen=True, slots=True)
 class In(Node):
     """`operand [not] in (items)`."""

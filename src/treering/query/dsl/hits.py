@@ -13,6 +13,7 @@ from treering.query import coerce, pushdown
 from treering.query.dsl.instants import MILLISECOND, formatted
 from treering.query.dsl.leaves import constant
 from treering.query.dsl.relations import matching
+from treering.query.logic import any_of
 from treering.query.relation import Order, aliased, nested
 from treering.query.types import SQL, Type
 from treering.stage.store import ResultColumn
@@ -206,4 +207,4 @@ def _beyond(keys: Sequence[_Key], after: Sequence[Any]) -> exp.Expression:
     for index, (key, value) in enumerate(zip(keys, after, strict=True)):
         before = [keys[at].same(after[at]) for at in range(index)]
         parts.append(functools.reduce(lambda a, b: exp.And(this=a, expression=b), [*before, key.after(value)]))
-    return exp.Paren(this=functools.reduce(lambda a, b: exp.Or(this=a, expression=b), parts))
+    return any_of(parts)
