@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -36,11 +35,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[
             cells[1].stylize(styles[number])
         made.add_row(*cells)
     console().print(made)
-
-
-def as_json(value: Any) -> None:
-    """Print a value as JSON."""
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
 def listed(rules: Sequence[Rule]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlencode
@@ -10,6 +9,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from treering.cli._options import Config, Data, Report
+from treering.cli._screen import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def listing(form: Form = Report.TEXT, data: Data = None, config: Config = None) 
 
     answer = _get("/api/alerts", data, config)
     if form is Report.JSON:
-        _json(answer)
+        as_json(answer)
         return
     rows = [
         ("silenced" if a["silenced"] else a["status"], a["severity"], a["starts"][:19], a["rule"], a["summary"])
@@ -54,7 +54,7 @@ def deliveries(
     """List who was told what, who is still to be told, and what failed."""
     answer = _get(f"/api/alerts/deliveries?{urlencode({'state': state, 'limit': count})}", data, config)
     if form is Report.JSON:
-        _json(answer)
+        as_json(answer)
         return
     rows = [
         (d["created"][:19], d["state"], d["receiver"], str(len(d["alerts"])), str(d["attempts"]), d["error"], d["id"])
@@ -82,7 +82,7 @@ def silence(
     with _connection.connected(_connection.settings(config, data)) as client:
         if receiver:
             path = f"/api/alerts/receivers/{quote(receiver, safe='')}/silences"
-            _json(client.get(path)["silences"])
+            as_json(client.get(path)["silences"])
             return
         if expire:
             found = [client.post(f"/api/alerts/silences/{quote(expire, safe='')}/expire", {})]
@@ -128,12 +128,6 @@ def _get(path: str, data: Path | None, config: Path | None) -> Any:
 
     with _connection.connected(_connection.settings(config, data)) as client:
         return client.get(path)
-
-
-def _json(answer: Any) -> None:
-    import msgspec
-
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 
 from treering.cli import _examined
 from treering.cli._options import Report
+from treering.cli._screen import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,6 @@ def analyze(
 
     Example: treering analyze server.log --format json
     """
-    import msgspec
 
     from treering.app.examination import examine
     from treering.core.clock import SystemClock
@@ -39,7 +38,7 @@ def analyze(
         report = examine(names, SystemClock().now_ns, progress).report()
     report["seconds"] = round(time.monotonic() - began, 3)
     if form is Report.JSON:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        as_json(report)
     else:
         _examined.show(report)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from treering.cli._options import Config, Data, Report
+from treering.cli._screen import as_json
 
 if TYPE_CHECKING:
     from treering.app.canaries import Canaries
@@ -44,7 +44,7 @@ def new(
     finally:
         book.close()
     if form is Report.JSON:
-        _json({"id": made.id, "label": label, "kind": kind, "token": made.text, "plant": made.plant})
+        as_json({"id": made.id, "label": label, "kind": kind, "token": made.text, "plant": made.plant})
         return
     sys.stdout.write(f"{made.plant}\n")
     console(stderr=True).print(f"canary {made.id}: plant the line above; it is not shown again", style="dim")
@@ -65,7 +65,7 @@ def listing(form: Form = Report.TEXT, data: Data = None, config: Config = None) 
     finally:
         book.close()
     if form is Report.JSON:
-        _json([item._asdict() for item in found])
+        as_json([item._asdict() for item in found])
         return
     table = Table(show_edge=False, header_style="bold")
     for head in ("id", "kind", "label", "planted", "retired"):
@@ -96,7 +96,3 @@ def _book(data: Data, config: Config) -> Canaries:
     from treering.cli import _connection
 
     return Canaries(_connection.settings(config, data).directory)
-
-
-def _json(value: object) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")

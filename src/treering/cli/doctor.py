@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from treering.cli._options import Config, Data, Report
+from treering.cli._screen import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,6 @@ def doctor(
 
     Example: treering doctor --data treering-data
     """
-    import msgspec
 
     from treering.cli import _connection
     from treering.cli._screen import EXIT_FINDINGS, console, safe
@@ -38,7 +37,7 @@ def doctor(
     if form is Report.JSON:
         found = [{"check": name, "ok": ok, "detail": detail} for name, ok, detail in checks]
         body = {"version": status["version"], "served": served, "checks": found, "store": status["store"]}
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(body)) + b"\n")
+        as_json(body)
     else:
         screen = console()
         by = "a running server" if served else "this command"

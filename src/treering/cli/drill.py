@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from treering.cli._options import Config, Data, Report
+from treering.cli._screen import as_json
 from treering.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def drill(  # noqa: PLR0913  the options of a command
     settings = _connection.settings(config, data)
     result = _simulated(settings, chosen) if simulate else _rehearsed(_target(settings, target), chosen, wait)
     if form is Report.JSON:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+        as_json(result)
     else:
         _show(result)
     if result.rate < fail_under:
@@ -131,7 +130,7 @@ def _list(techniques: Sequence[Technique], form: Report) -> None:
 
     if form is Report.JSON:
         shown = [{"technique": one.name, "title": one.title, "cases": _count([one])} for one in techniques]
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(shown), indent=2) + b"\n")
+        as_json(shown)
         return
     rows = [(one.name, str(_count([one])), one.title) for one in techniques]
     console().print(_table(("technique", "cases", "what"), rows))

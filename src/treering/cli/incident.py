@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from treering.cli._options import Config, Data, Report
+from treering.cli._screen import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,7 @@ def listing(
     asked = urlencode({"state": state, "kind": kind})
     answer = _get(f"/api/incidents?{asked}", data, config)
     if form is Report.JSON:
-        _json(answer)
+        as_json(answer)
         return
     from rich.table import Table
     from rich.text import Text
@@ -67,7 +68,7 @@ def show(identifier: Id, form: Form = Report.TEXT, data: Data = None, config: Co
     """
     answer = _get(_path(identifier), data, config)
     if form is Report.JSON:
-        _json(answer)
+        as_json(answer)
     else:
         _print(answer)
 
@@ -170,12 +171,6 @@ def _change(identifier: str, body: Mapping[str, Any], data: Path | None, config:
         answer = client.post(_path(identifier), body)
     owner = f", {answer['owner']}" if answer["owner"] else ""
     console(stderr=True).print(safe(f"{answer['id']} {answer['state']}{owner}: {answer['title']}"))
-
-
-def _json(answer: Any) -> None:
-    import msgspec
-
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
 
 
 def _print(answer: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -10,6 +9,7 @@ from urllib.parse import quote
 import typer
 
 from treering.cli._options import Config, Data, Report
+from treering.cli._screen import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ def listing(form: Form = Report.TEXT, data: Data = None, config: Config = None) 
 
     answer = _call("GET", "/api/playbooks", None, data, config)
     if form is Report.JSON:
-        _json(answer)
+        as_json(answer)
         return
     for item in answer["playbooks"]:
         console().print(safe(f"{item['playbook']:<16} {item['title']}  ({', '.join(item['kinds'])})"))
@@ -50,7 +50,7 @@ def show(
 
     answer = _call("GET", f"/api/playbooks/{quote(name, safe='')}", None, data, config)
     if form is Report.JSON:
-        _json(answer)
+        as_json(answer)
         return
     screen = console()
     screen.print(safe(answer["title"]), style="bold")
@@ -79,7 +79,7 @@ def run(
     path = f"/api/incidents/{quote(incident, safe='')}/playbook"
     answer = _call("POST", path, {"playbook": name, "step": step}, data, config)
     if form is Report.JSON:
-        _json(answer)
+        as_json(answer)
         return
     console().print(safe(f"{answer['title']} for {answer['incident']}"), style="bold")
     for item in answer["steps"]:
@@ -114,12 +114,6 @@ def _call(method: str, path: str, body: Mapping[str, Any] | None, data: Path | N
 
     with _connection.connected(_connection.settings(config, data)) as client:
         return client.get(path) if method == "GET" else client.post(path, body or {})
-
-
-def _json(answer: Any) -> None:
-    import msgspec
-
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
 
 
 def _heading(step: Mapping[str, Any]) -> None:

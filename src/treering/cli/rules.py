@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from treering.cli._options import Config, Data, Report
+from treering.cli._screen import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ def listing(
 
     found = meant(chosen(_settings(config, None), files, None), technique, logsource)
     if form is Report.JSON:
-        _rules_shown.as_json([msgspec.to_builtins(rule) for rule in found])
+        as_json([msgspec.to_builtins(rule) for rule in found])
     else:
         _rules_shown.listed(found)
 
@@ -91,7 +92,7 @@ def cases(ids: Ids = None, files: Files = None, form: Form = Report.TEXT, config
     with progress("testing", len(found)) as told:
         failed = check(found, told)
     if form is Report.JSON:
-        _rules_shown.as_json({"rules": len(found), "failed": [msgspec.to_builtins(item) for item in failed]})
+        as_json({"rules": len(found), "failed": [msgspec.to_builtins(item) for item in failed]})
     else:
         _rules_shown.tested(found, failed)
     if failed:
@@ -131,7 +132,7 @@ def backtest(
         with _connection.connected(settings) as client:
             results, days = _replayed(found, asking(client), between_ns)
     if form is Report.JSON:
-        _rules_shown.as_json([msgspec.to_builtins(result) for result in results])
+        as_json([msgspec.to_builtins(result) for result in results])
     else:
         _rules_shown.replayed(results, days)
 
@@ -182,7 +183,7 @@ def importing(
     known = {Path(path).resolve() for path in settings.rules.paths}
     hint = "" if folder.resolve() in known else f'they count once [rules] has paths = ["{folder}"] in treering.toml'
     if form is Report.JSON:
-        _rules_shown.as_json(msgspec.to_builtins(report))
+        as_json(msgspec.to_builtins(report))
     else:
         _rules_shown.imported(report, dry=dry_run, hint=hint)
     if not report.rules:
@@ -205,7 +206,7 @@ def coverage(
 
     found = rule_coverage.coverage(chosen(_settings(config, None), files, None))
     if form is Map.JSON:
-        _rules_shown.as_json([msgspec.to_builtins(technique) for technique in found])
+        as_json([msgspec.to_builtins(technique) for technique in found])
     elif form is Map.MARKDOWN:
         sys.stdout.write(rule_coverage.markdown(found))
     else:
