@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from treering.detect._grouped import Grouped
+from treering.detect._texts import as_json
 from treering.model.columns import Kind
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Asked:
         """Return what is asked: the content of the newest message, at most 2,000 characters."""
         value = self._inputs[place]
         if not isinstance(value, str):
-            value = _json(value) if value else ""
+            value = as_json(value) if value else ""
         found = next((part for mark in _CONTENT if (part := value.rpartition(mark)[2]) != value), value)
         return found.strip(' "}]')[:2000]
 
@@ -102,10 +102,3 @@ def _distinct(rows: Rows, field: str) -> tuple[NDArray[np.int32], list[str]]:
     known: dict[str, int] = {}
     found = (-1 if value is None else known.setdefault(str(value), len(known)) for value in rows.values(field))
     return np.fromiter(found, dtype=np.int32, count=rows.count), list(known)
-
-
-def _json(value: object) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, RecursionError):
-        return ""

@@ -221,7 +221,7 @@ def _item(role: str, item: object, depth: int = 0) -> Iterator[_Said]:
             else:
                 yield from _item(role, part, depth + 1)
     elif role in (TOOL, ASSISTANT) and item:
-        yield from _said(role, _json(item))
+        yield from _said(role, as_json(item))
 
 
 def _plain(part: object) -> str:
@@ -235,11 +235,12 @@ def _plain(part: object) -> str:
 def _call(item: dict[str, Any]) -> Iterator[_Said]:
     key, role = _CALLS[item["type"]]
     inner, source = item.get(key, item.get("result")), item.get("name")
-    text = inner if isinstance(inner, str) else _json(inner) if inner else ""
+    text = inner if isinstance(inner, str) else as_json(inner) if inner else ""
     yield from _said(role, text, source if isinstance(source, str) else "")
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """Return a value as JSON, an empty text for one that JSON has no form for."""
     try:
         return msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):

@@ -40,6 +40,7 @@ from treering.detect._corpus_state import (
 from treering.detect._fold import folded
 from treering.detect._recent import remember
 from treering.detect._sketch import alike, bands, runs, sketch, words
+from treering.detect._texts import as_json
 from treering.detect._whom import Whom, day, proof, restored
 from treering.model.finding import Entity, Finding, Severity
 
@@ -332,7 +333,7 @@ class Poisoning:
             if not tool or not _MEMORY.search(tool):
                 continue
             value = rows.values(_ARGUMENTS)[row]
-            text = value if isinstance(value, str) else _json(value)
+            text = value if isinstance(value, str) else as_json(value) if value else ""
             verdict = self._scanner.verdicts([("user", text[:20_000])])[0] if text else None
             mark = f"{whom.actor(row)}\0{_prompt_scan.digest(text)}"
             if verdict is None or verdict.score < self._config.threshold or mark in self._state.told:
@@ -362,13 +363,6 @@ class Poisoning:
 def _overlap(one: Sequence[int], other: Sequence[int]) -> float:
     """Return which share of the words of the shorter question the other one has too."""
     return len(set(one) & set(other)) / min(len(one), len(other))
-
-
-def _json(value: object) -> str:
-    try:
-        return msgspec.json.encode(value).decode() if value else ""
-    except (TypeError, ValueError, RecursionError):
-        return ""
 
 
 def build(config: Config) -> Poisoning:

@@ -23,6 +23,7 @@ from treering.detect._fold import folded
 from treering.detect._order_words import words
 from treering.detect._prompt_scan import digest
 from treering.detect._recent import recent, remember
+from treering.detect._texts import as_json
 from treering.detect._values import holds, strict
 from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Entity, Finding, Severity
@@ -124,7 +125,7 @@ class ToolDescriptions(AsRead[_State]):
             for row in rows.present(field).nonzero()[0].tolist():
                 owner = whom.name("agent", row) or whom.service(row)
                 value = rows.value(field, row)
-                text = value if isinstance(value, str) else _encoded(value)
+                text = value if isinstance(value, str) else as_json(value)
                 tool = rows.value(_TOOL, row) if field == _DESCRIPTION else ""
                 if self._is_new(f"{owner}\0{tool}\0{text}"):
                     yield from ((owner, each) for each in _definitions(row, field, str(tool or ""), text))
@@ -241,20 +242,13 @@ def _said_inside(value: Any, depth: int) -> Iterator[str]:
             yield from _said_inside(inner, depth + 1)
 
 
-def _encoded(value: Any) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError, RecursionError):
-        return ""
-
-
 def build(config: Config) -> ToolDescriptions:
     """Return the detector."""
     return ToolDescriptions(config)
 
 
 def _call(minute: int, description: str) -> dict[str, Any]:
-    tools = _encoded([{"type": "function", "name": "add", "description": description}])
+    tools = as_json([{"type": "function", "name": "add", "description": description}])
     attributes = {"gen_ai.operation.name": "chat", "gen_ai.agent.name": "desk", "gen_ai.tool.definitions": tools}
     return {"@timestamp": 1_795_000_000_000_000_000 + minute * _MINUTE, "serviceName": "desk", "attributes": attributes}
 

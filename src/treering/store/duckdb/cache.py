@@ -30,10 +30,11 @@ class Cache:
                 known: T = held[0]
                 return known
         found = make()
+        weight = size(found)
         with self._lock:
             if key not in self._held:
-                self._held[key] = found, size(found)
-                self._size += size(found)
+                self._held[key] = found, weight
+                self._size += weight
             while self._size > self._most and self._held:
                 self._size -= self._held.popitem(last=False)[1][1]
         return found
