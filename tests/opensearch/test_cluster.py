@@ -72,6 +72,7 @@ def test_a_node_is_killed_under_ingest(nodes: list[node.Node]) -> None:
         for sender in senders:
             sender.start()
         _wait(senders, 100)
+        _copied(nodes[0])
         nodes[1].kill()
         before = {sender: len(sender.acknowledged) for sender in senders}
         _wait(senders, 200, before)
@@ -87,7 +88,15 @@ def test_a_node_is_killed_under_ingest(nodes: list[node.Node]) -> None:
     finally:
         for sender in senders:
             sender.enough.set()
+        for sender in senders:
+            sender.join(90)
         store.close()
+
+
+def _copied(asked: node.Node) -> None:
+    """Wait until each shard has its replica: what only one node holds is gone with it, and no writer can help that."""
+    status, told = asked.call("GET", "/_cluster/health?wait_for_status=green&timeout=100s", seconds=120)
+    assert (status, told["status"]) == (200, "green"), told
 
 
 def _wait(senders: list[Sender], rows: int, before: dict[Sender, int] | None = None) -> None:

@@ -30,6 +30,8 @@ _KEPT_CONNECTIONS = 8
 _LONGEST_PATH = 3000
 _SNIFF_S = 60.0
 
+# A generator of its own: that of the module belongs to the program around us, which may have seeded it.
+SPREAD = random.Random()  # noqa: S311  spreads retries, hides nothing
 
 NO_PARAMS: dict[str, str | bool] = {}
 # Indexes may come and go under a search.
@@ -131,7 +133,7 @@ class Cluster:
             pause = max(pause, wait_s)
             if time.monotonic() + pause > until:
                 raise found
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  spreads retries, hides nothing
+            time.sleep(pause * SPREAD.uniform(0.5, 1.0))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def _round(

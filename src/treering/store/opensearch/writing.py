@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.core.errors import Permanent, Retryable
-from treering.store.opensearch.cluster import AGAIN, Refused
+from treering.store.opensearch.cluster import AGAIN, SPREAD, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,7 +64,7 @@ class Writer:
             if again and time.monotonic() + pause > until:
                 raise Retryable(f"OpenSearch did not take {len(again)} records: {reason}", retry_after_s=2)
             if again and len(again) == len(left):
-                time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  spreads retries, hides nothing
+                time.sleep(pause * SPREAD.uniform(0.5, 1.0))
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
             left = again
 
