@@ -291,7 +291,7 @@ static void secret(const Out *out, const u8 *text, u32 size, u32 end, u32 slow, 
     if (out->check & SIGN && is_contact(text, size, end, json)) flags |= SECRET;
     if (out->check & (NEAR | FAR)) {
         u32 start = end - out->length;
-        if (end < out->length || start < slow || (begins_word(text, start) && ends_word(text, size, start, end))) {
+        if (end < out->length || start <= slow || (begins_word(text, start) && ends_word(text, size, start, end))) {
             if (out->check & FAR) wanted |= FAR;
             if (out->check & NEAR && is_number_near(text, size, end)) flags |= SECRET;
         }
