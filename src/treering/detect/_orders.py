@@ -170,7 +170,9 @@ def _standing(before: str, *, is_new: bool, is_capital: bool) -> float:
     if not before or before[-1] in _BOUNDARY:
         is_listed = before[-1:] in ("-", "*", "–") and before[:-1].rstrip(" ")[-1:] in ("", "\n")
         return 0.6 if before.endswith((",", "-", "/")) and not is_listed else 1.0
-    last = before.rsplit(maxsplit=1)[-1]
+    *earlier, last = before.rsplit(maxsplit=1)
+    if last.casefold() == "to" and (not earlier or earlier[0].rstrip()[-1:] in _BOUNDARY):
+        return 0.0  # "To see it, …": what it is for comes first, the order after it
     if last.casefold().strip(".,:;!\"'") in words().leads:
         return 0.6
     if is_new:

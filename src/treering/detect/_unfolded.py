@@ -22,6 +22,8 @@ _QUOTED = re.compile(
 )
 _PRINTED = re.compile(r"[\[({]{1,3}'")
 _TEXTS = re.compile(r"""'((?:[^'\\]|\\.){0,20000})'|"((?:[^"\\]|\\.){0,20000})\"""", re.DOTALL)
+_ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+_CODES = 0x110000
 """A value as Python prints it, and the texts in it."""
 
 
@@ -51,8 +53,14 @@ def _unfold(quoted: str) -> str:
 def _plain(text: str) -> str:
     """Return a scalar of YAML without escapes."""
     if "\\" in text:
+        text = _ESCAPED.sub(_unescaped, text)
         text = text.replace("\\n", "\n").replace('\\"', '"').replace("\\ ", " ")
     return text.strip().replace("''", "'")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = int(match[1] or match[2] or match[3], 16)
+    return chr(code) if code < _CODES and not 0xD800 <= code < 0xE000 else match[0]
 
 
 def _strings(value: Any, depth: int) -> Iterator[str]:
