@@ -9,6 +9,8 @@ rows have, their number is told.
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from treering.store.duckdb.postings import Postings
 from treering.store.duckdb.tokens import LONGEST, Vocabulary, hash_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MAGIC = b"treering tokens2"
@@ -37,7 +40,7 @@ _HEX = frozenset(b"0123456789abcdef")
 _COUNTED_SHARE, _MOST_COUNTED = 4096, 8192
 _BITS = 64
 # Tokens with a part that are told one by one.
-_FEW_FOUND, _MOST_FOUND = 16, 128
+_MOST_FOUND = 128
 _MIX = 0x6A09E667F3BCC909
 
 
@@ -84,21 +87,22 @@ class Content:
     postings: Postings
 
 
-LONG, HEX, MIXED = range(3)
+KINDS = LONG, HEX, MIXED, DIGITS = range(4)
 
 
 def content(vocabulary: Vocabulary) -> Content:
     """Return the index of a segment's vocabulary."""
     found = vocabulary.found
     tokens, masks = found.tokens(), found.masks()
-    special = np.zeros((3, found.words + 1), dtype=np.uint64)
+    special = np.zeros((len(KINDS), found.words + 1), dtype=np.uint64)
     special[LONG] = found.longer()
     lengths, digits = tokens["length"], tokens["digits"]
     hexes = tokens["hexes"] == lengths
     listed = np.ones(len(tokens), dtype=bool)
     budget = _IDENTIFIER_BYTES_PER_ROW * int(vocabulary.rows.sum())
     for kind, chosen in (
-        (HEX, hexes & (lengths >= _HEX_IDENTIFIER) & (digits > 0)),
+        (HEX, hexes & (lengths >= _HEX_IDENTIFIER) & (digits > 0) & (digits < lengths)),
+        (DIGITS, (digits == lengths) & (lengths >= _HEX_IDENTIFIER)),
         (MIXED, ~hexes & (lengths >= _IDENTIFIER) & (digits > 2)),
     ):
         if int(lengths[chosen].sum(dtype=np.int64)) > budget:
@@ -219,16 +223,17 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Tokens with a part and where each may be; `hidden` is where others may be that are not told one by one."""
+    """Tokens with a part and where each may be; where `hidden` says, others may be that are not told one by one."""
 
-    hidden: Hits
+    hidden: tuple[Hits, ...]
     tokens: list[tuple[str, Hits]]
 
-    def hits(self) -> Hits:
-        """Return where any of them may be."""
-        found = self.hidden
-        for _, hits in self.tokens:
-            found |= hits
+    def hits(self, columns: int) -> Hits:
+        """Return where any of them may be in some of the columns."""
+        found = NOWHERE
+        for hits in (*self.hidden, *(hits for _, hits in self.tokens)):
+            if hits.columns & columns:
+                found |= hits
         return found
 
 
@@ -261,7 +266,9 @@ class Index:
         self.rows = self._section("rows", "<i8")
         self.full = (1 << self.header.blocks) - 1
         words = self.header.words
-        self.special = self._section("special", "<u8").reshape(3, words + 1)
+        special = self._section("special", "<u8").reshape(-1, words + 1)
+        # Files of before numbers were a kind of their own have them among the hexadecimal ones.
+        self.special = special if len(special) > DIGITS else np.concatenate((special, special[HEX : HEX + 1]))
         self._table = self._section("table", "<u8").reshape(-1, words + 1)
         self._posts = self._section("posts", f"<u{self.header.width}")
         self._cache = cache or Cache(0)
@@ -304,31 +311,47 @@ class Index:
 
     def found(self, text: bytes, *, prefix: bool) -> Found:
         """Return where a token that contains `text`, or begins with it, may be."""
-        hidden = NOWHERE if prefix else _hits(self.special[LONG])
-        hidden |= _hits(self.special[MIXED])
-        if set(text) <= _HEX:
-            hidden |= _hits(self.special[HEX])
-        listed = self._cache.get(self, lambda: self._unpacked("listed"), len)
-        needle = b"\n" + text if prefix else text
-        position = listed.find(needle)
+        kinds = ([] if prefix else [LONG]) + [MIXED, *([HEX] if set(text) <= _HEX else [])]
+        kinds += [DIGITS] if text.isdigit() else []
+        return self._found(b"\n" + text if prefix else text, kinds)
+
+    def formed(self, form: bytes) -> Found:
+        """Return where a token may be that has a form: each `#` in it stands for one or more digits."""
+        first, *others = parts = form.split(b"#")
+        needle = b"\n" + first if len(first) >= max(map(len, others), default=0) else max(others, key=len)
+        texts = b"".join(parts)
+        kinds = [LONG, DIGITS if texts.isdigit() else HEX if set(texts) <= _HEX else MIXED]
+        return self._found(needle, kinds, re.compile(b"[0-9]+".join(map(re.escape, parts))))
+
+    def _found(self, needle: bytes, kinds: Sequence[int], form: re.Pattern[bytes] | None = None) -> Found:
+        """Return the listed tokens of a form with `needle`, and the places of those `kinds` that are not listed."""
+        hidden = [hits for kind in kinds if (hits := _hits(self.special[kind])).blocks]
+        covered = functools.reduce(lambda blocks, hits: blocks | hits.blocks, hidden, 0)
         tokens: list[tuple[str, Hits]] = []
-        if position < 0:
-            return Found(hidden, tokens)
-        posts = np.frombuffer(self._unpacked("listed_posts"), dtype=f"<u{self.header.width}")
-        place, counted = -1, 0
+        others, counted, place = NOWHERE, 0, -1
+        listed, posts = self._listed("listed"), None
+        position = listed.find(needle)
         while position >= 0:
-            if hidden.blocks == self.full and len(tokens) >= _FEW_FOUND:
-                return Found(Hits(self.full, ALL_COLUMNS), tokens)
-            begin, end = listed.rfind(b"\n", 0, position + prefix) + 1, listed.find(b"\n", position + prefix)
-            place += listed.count(b"\n", counted, begin)
-            counted = begin
-            hits = self._sets(int(posts[place]))
-            if len(tokens) < _MOST_FOUND:
-                tokens.append((listed[begin:end].decode("utf-8", "replace"), hits))
-            else:
-                hidden |= hits
+            inside = position + needle.startswith(b"\n")
+            begin, end = listed.rfind(b"\n", 0, inside) + 1, listed.find(b"\n", inside)
+            if form is None or form.fullmatch(listed, begin, end):
+                if posts is None:
+                    posts = np.frombuffer(self._listed("listed_posts"), dtype=f"<u{self.header.width}")
+                place += listed.count(b"\n", counted, begin)
+                counted = begin
+                hits = self._sets(int(posts[place]))
+                if len(tokens) < _MOST_FOUND:
+                    tokens.append((listed[begin:end].decode("utf-8", "replace"), hits))
+                elif covered | others.blocks == self.full:
+                    others = Hits(self.full, ALL_COLUMNS)
+                    break
+                else:
+                    others |= hits
             position = listed.find(needle, end)
-        return Found(hidden, tokens)
+        return Found((*hidden, others) if others.blocks else tuple(hidden), tokens)
+
+    def _listed(self, name: str) -> bytes:
+        return self._cache.get((self, name), lambda: self._unpacked(name), len)
 
     def tally(self, word: str) -> Tally | None:
         """Return in how many rows `word` stands, where that is known."""

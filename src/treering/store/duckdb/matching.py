@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -218,11 +219,9 @@ class Matcher:
         key = self._index, text, prefix
         if (others := self._memory.get(key)) is None:
             others = self._memory[key] = self._index.found(text.encode(), prefix=prefix)
-        blocks = others.hidden.blocks if self._in(column, others.hidden) else 0
-        for token, hits in others.tokens:
-            if token not in known and self._in(column, hits):
-                blocks |= hits.blocks
-        return found | self._inside(blocks)
+        blocks = [hits for hits in others.hidden if self._in(column, hits)]
+        blocks += [hits for token, hits in others.tokens if token not in known and self._in(column, hits)]
+        return found | self._inside(functools.reduce(lambda held, hits: held | hits.blocks, blocks, 0))
 
     # Forms
 

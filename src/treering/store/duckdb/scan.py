@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 # Beyond this many pieces, one reader that unites by name is faster to plan than one SELECT for each.
 _MOST_PIECES = 24
 _MOST_RANGES = 256
+# Beyond this many ranges in one piece, one for each few files is faster.
+_MANY_RANGES, _MOST_CUTS = 12, 48
+
+
+Pair = tuple[Segment, "Spans | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Chosen:
     """What a scan reads of one stream: segments with the `_seq` ranges that can match (None: all), runs."""
 
     view: StreamView
-    segments: tuple[tuple[Segment, tuple[tuple[int, int], ...] | None], ...]
+    segments: tuple[Pair, ...]
     runs: tuple[Run, ...]
 
 
@@ -138,6 +143,7 @@ class Scanner:
         ]
         if len(pieces) > _MOST_PIECES:
             pieces = [list(chosen.segments)]
+        pieces = [smaller for piece in pieces for smaller in _cut(piece)]
         parts = []
         for piece in pieces:
             items = [item for item, _ in piece]
@@ -285,7 +291,15 @@ def _alive(view: StreamView, items: Sequence[Segment]) -> list[exp.Expr]:
     return [relation.alive(dead)] if dead else []
 
 
-def _spans(pairs: Sequence[tuple[Segment, tuple[tuple[int, int], ...] | None]]) -> list[exp.Expr]:
+def _cut(piece: list[Pair]) -> list[list[Pair]]:
+    """Cut a piece whose rows lie in many ranges: each file is asked for all of them, and no longer skips row groups."""
+    if sum(len(spans or ()) for _, spans in piece) <= _MANY_RANGES:
+        return [piece]
+    size = -(-len(piece) // _MOST_CUTS)
+    return [piece[start : start + size] for start in range(0, len(piece), size)]
+
+
+def _spans(pairs: Sequence[Pair]) -> list[exp.Expr]:
     """Return the condition on `_seq` that keeps the ranges of every segment, if there is one worth stating."""
     if all(spans is None for _, spans in pairs):
         return []
