@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from treering.parse.textview import View
 
-_INVISIBLE = re.compile("[\u00ad\u200b\u200c\u2060-\u2064\ufeff\U000e0020-\U000e007f\ufe00-\ufe0e\U000e0100-\U000e01ef]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b\u200c\u2060-\u2064\ufeff\U000e0020-\U000e007f\ufe00-\ufe0e\U000e0100-\U000e01ef]"
+)
 _MIXED = re.compile("[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z]|[\uff21-\uff5a]{3}|[\U0001d400-\U0001d7ff]{3}")
 _FEWEST = 6
 _RUNS = re.compile(r"(?:&#[xX]?[0-9A-Fa-f]{2,6};){6}|(?:%[0-9A-Fa-f]{2}){8}|(?:\\[ux][0-9A-Fa-f]{2,4}){6}")

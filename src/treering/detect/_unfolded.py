@@ -35,7 +35,9 @@ def unfolded(result: str) -> list[str]:
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             pass  # then it is a text that only begins like JSON
     result = result[:MOST_TEXT]
-    if _PRINTED.match(result) and (printed := [_plain(m[1] if m[2] is None else m[2]) for m in _TEXTS.finditer(result)]):
+    if _PRINTED.match(result) and (
+        printed := [_plain(m[1] if m[2] is None else m[2]) for m in _TEXTS.finditer(result)]
+    ):
         return [text.replace("\\'", "'") for text in printed if text]
     keys = len(_KEY.findall(result)) if _KEY.match(result) else 0
     if keys < _KEYS or 2 * keys < result.count("\n"):

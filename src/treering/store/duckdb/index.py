@@ -20,6 +20,7 @@ import numpy as np
 
 from treering.store.duckdb import postings
 from treering.store.duckdb.cache import Cache
+from treering.store.duckdb.hits import ALL_COLUMNS, BITS, NOWHERE, Found, Hits
 from treering.store.duckdb.postings import Postings
 from treering.store.duckdb.tokens import LONGEST, Vocabulary, hash_of
 
@@ -38,7 +39,6 @@ _IDENTIFIER_BYTES_PER_ROW = 6
 _HEX = frozenset(b"0123456789abcdef")
 # Counts that are kept: of words in this share of the rows, and so many of the most frequent ones.
 _COUNTED_SHARE, _MOST_COUNTED = 4096, 8192
-_BITS = 64
 # Tokens with a part that are told one by one.
 _MOST_FOUND = 128
 _MIX = 0x6A09E667F3BCC909
@@ -146,7 +146,7 @@ def pack(held: Content) -> bytes:
     """Return the bytes of an index file."""
     blocks, words = len(held.rows), held.special.shape[1] - 1
     table, posts, listed_posts = _postings(held, blocks)
-    width = np.uint16 if blocks * _BITS + len(table) < 1 << 16 else np.uint32
+    width = np.uint16 if blocks * BITS + len(table) < 1 << 16 else np.uint32
     sections: dict[str, bytes] = {
         "first_seqs": held.first_seqs.astype("<i8").tobytes(),
         "rows": held.rows.astype("<i8").tobytes(),
@@ -186,10 +186,10 @@ def _postings(held: Content, blocks: int) -> tuple[Any, Any, Any]:
     for word in range(both.shape[1] - 1):
         bits = both[:, word]
         here = single & (bits != 0)
-        posts[here] = _BITS * (_BITS * word + _place(bits[here])) + _place(columns[here])
+        posts[here] = BITS * (BITS * word + _place(bits[here])) + _place(columns[here])
     several = both[~single]
     first, back = _alike(several)
-    posts[~single] = _BITS * blocks + back
+    posts[~single] = BITS * blocks + back
     return several[first], posts[: len(held.masks)], posts[len(held.masks) :]
 
 
@@ -207,37 +207,6 @@ def _alike(sets: Any) -> tuple[Any, Any]:
         key ^= key >> np.uint64(29)
     _, first, back = np.unique(key, return_index=True, return_inverse=True)
     return first, back.reshape(-1)
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """Where a token may be: blocks as bits, and columns as bits of `tokens.bit_of`."""
-
-    blocks: int
-    columns: int
-
-    def __or__(self, other: Hits) -> Hits:
-        """Return where either may be."""
-        return Hits(self.blocks | other.blocks, self.columns | other.columns)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Tokens with a part and where each may be; where `hidden` says, others may be that are not told one by one."""
-
-    hidden: tuple[Hits, ...]
-    tokens: list[tuple[str, Hits]]
-
-    def hits(self, columns: int) -> Hits:
-        """Return where any of them may be in some of the columns."""
-        found = NOWHERE
-        for hits in (*self.hidden, *(hits for _, hits in self.tokens)):
-            if hits.columns & columns:
-                found |= hits
-        return found
-
-
-NOWHERE, ALL_COLUMNS = Hits(0, 0), (1 << _BITS) - 1
 
 
 def _hits(row: Any) -> Hits:
@@ -288,10 +257,10 @@ class Index:
         return self._data[offset : offset + length].view(kind)
 
     def _sets(self, post: int) -> Hits:
-        block, column = divmod(post, _BITS)
+        block, column = divmod(post, BITS)
         if block < self.header.blocks:
             return Hits(1 << block, 1 << column)
-        return _hits(self._table[post - self.header.blocks * _BITS])
+        return _hits(self._table[post - self.header.blocks * BITS])
 
     def token(self, print_: int) -> Hits:
         """Return where the token with this fingerprint may be."""
@@ -391,8 +360,8 @@ class Index:
 
     def _masks(self, posts: Any) -> Any:
         blocks, words = self.header.blocks, self.header.words
-        places = np.arange(blocks * _BITS)
-        block, column = places // _BITS, places % _BITS
+        places = np.arange(blocks * BITS)
+        block, column = places // BITS, places % BITS
         single = np.zeros((len(places), words + 1), dtype=np.uint64)
         single[places, block >> 6] = np.uint64(1) << (block & 63).astype(np.uint64)
         single[places, words] = np.uint64(1) << column.astype(np.uint64)

@@ -13,7 +13,8 @@ import numpy as np
 from treering.model.columns import REST, SYSTEM, Kind
 from treering.query.types import MAPPING, Type
 from treering.store.duckdb.cache import Cache
-from treering.store.duckdb.index import ALL_COLUMNS, NOWHERE, Found, Hits, Index, Outdated, Tally, fingerprint
+from treering.store.duckdb.hits import ALL_COLUMNS, NOWHERE, Found, Hits
+from treering.store.duckdb.index import Index, Outdated, Tally, fingerprint
 from treering.store.duckdb.manifest import side
 from treering.store.duckdb.matching import MAYBE, Matcher, Memory
 from treering.store.duckdb.text import fold
@@ -50,7 +51,7 @@ class Lookup:
         self._folder = folder
         self._open: OrderedDict[str, Index] = OrderedDict()
         # Segments never change, and what a page asks first it asks again for each of its parts.
-        self._cache = Cache(_CACHED_BYTES)
+        self.cache = Cache(_CACHED_BYTES)
         self._lock = threading.Lock()
 
     def ranges(
@@ -80,7 +81,7 @@ class Lookup:
         """Return for each row of a segment whether it satisfies a condition: SURE, MAYBE or 0. Not to be changed."""
         # The schema is kept beside the codes, so that its identity stays its own.
         key = item.file, meaning, id(schema)
-        return self._cache.get(key, lambda: (self._coded(item, meaning, schema, memory), schema), _size)[0]
+        return self.cache.get(key, lambda: (self._coded(item, meaning, schema, memory), schema), _size)[0]
 
     def _coded(self, item: Segment, meaning: Condition, schema: StreamSchema, memory: Memory) -> Any:
         index = self._index(item)
@@ -124,7 +125,7 @@ class Lookup:
                 self._open.move_to_end(item.file)
                 return held
         try:
-            held = Index(self._folder / side(item.file, "tokens"), self._cache)
+            held = Index(self._folder / side(item.file, "tokens"), self.cache)
         except Outdated:  # until it is merged
             return None
         except (OSError, ValueError, KeyError) as error:

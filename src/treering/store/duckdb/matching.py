@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from treering.model.schema import FieldType, StreamSchema
     from treering.stage.condition import Condition
-    from treering.store.duckdb.index import Found, Hits, Index
+    from treering.store.duckdb.hits import Found, Hits
+    from treering.store.duckdb.index import Index
     from treering.store.duckdb.manifest import Segment
     from treering.store.duckdb.postings import Posting, Values
 
@@ -52,7 +53,7 @@ class Rows:
         return Rows(sure, (self.sure | self.maybe) & (other.sure | other.maybe) & ~sure)
 
 
-Memory = dict[tuple["Index", str, bool], "Found"]
+Memory = dict[tuple["Index", str, "str | bool"], "Found"]
 
 
 class Matcher:
