@@ -15,7 +15,6 @@ from treering.query.coerce import data_type
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-Copy = Callable[[exp.Expr], exp.Expr] if TYPE_CHECKING else None
 # The fields that the rows of a table do not have what is looked for in, kept with the table's SELECT.
 ABSENT = "absent"
 
@@ -25,7 +24,7 @@ def of(name: str, table: exp.Query) -> dict[str, str]:
     return {f"{name}.{field}": field for field in table.meta.get(ABSENT, ())}
 
 
-def without(node: exp.Expr, columns: Collection[str], copy: Copy) -> exp.Expr | None:
+def without(node: exp.Expr, columns: Collection[str], copy: Callable[[exp.Expr], exp.Expr]) -> exp.Expr | None:
     """Return what a node is without tests of `columns`, None when that makes no difference to the node itself.
 
     Parts that stay are copied by `copy`.
