@@ -39,6 +39,8 @@ def without(node: exp.Expr, columns: Collection[str], copy: Callable[[exp.Expr],
         return exp.false()
     if isinstance(node, exp.Anonymous) and node.name == "concat_ws":
         parts = [part for part in node.expressions if not _is_one(part, columns)]
+        if len(parts) == 1:  # the separator
+            return exp.Literal.string("")
         if len(parts) < len(node.expressions):
             return exp.Anonymous(this="concat_ws", expressions=list(map(copy, parts)))
     return None
