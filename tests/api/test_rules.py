@@ -99,6 +99,13 @@ def test_coverage_names_what_finds_a_technique(server: Server) -> None:
     assert "our-word" not in found["owasp-llm@2026:LLM07"]["rules"]
 
 
+def test_techniques_have_the_names_that_people_use(server: Server) -> None:
+    names = server.get("/api/techniques")["names"]
+    assert names["owasp-llm@2026:LLM01"] == "Prompt Injection"
+    assert names["owasp-llm@2025:LLM10"] == names["owasp-llm@2026:LLM06"] == "Unbounded Consumption"
+    assert names["AML.TA0011"] == "Impact"
+
+
 def test_a_drill_leaves_its_result(server: Server) -> None:
     assert server.get("/api/drills") == {"drills": []}
     done = treering("drill", "--technique", "jailbreak", "--technique", "harmless", "--data", server.data)

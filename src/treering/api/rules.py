@@ -8,7 +8,7 @@ import msgspec
 
 from treering.api.answers import body
 from treering.app.config import seconds
-from treering.app.rule_coverage import edition_2025
+from treering.app.rule_coverage import edition_2025, names
 from treering.core.errors import UserError
 from treering.model.times import format_ns
 
@@ -60,6 +60,11 @@ async def coverage(service: Service, _request: Request) -> dict[str, Any]:
     return {"techniques": [_technique(one) for one in await service.call(lambda: desk.coverage)]}
 
 
+async def called(_service: Service, _request: Request) -> dict[str, Any]:
+    """Return what people call techniques and tactics, by id."""
+    return {"names": names()}
+
+
 def _rule(rule: Rule, desk: RuleDesk) -> dict[str, Any]:
     tests = rule.tests
     return {
@@ -92,6 +97,7 @@ def _desk(service: Service) -> RuleDesk:
 OPERATIONS = (
     ("GET", "/api/rules", listed),
     ("GET", "/api/rules/coverage", coverage),
+    ("GET", "/api/techniques", called),
     ("POST", "/api/rules/{id}/test", test),
     ("POST", "/api/rules/{id}/backtest", backtest),
 )

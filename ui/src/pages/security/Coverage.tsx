@@ -3,7 +3,7 @@ import { useState } from "react";
 import { set } from "../../address/address";
 import { Broken, Waiting } from "../../parts/State";
 import { Table } from "../../parts/Table";
-import { brief } from "../../parts/Techniques";
+import { brief } from "../../parts/brief";
 import { shown } from "../../parts/Text";
 import { useCoverage } from "../../server/rules";
 import type { Technique } from "../../server/rules";

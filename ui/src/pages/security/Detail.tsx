@@ -5,7 +5,7 @@ import { CopyButton } from "../../parts/CopyButton";
 import { Entities, Severity } from "../../parts/Entities";
 import { Excerpts } from "../../parts/Excerpts";
 import { Link } from "../../parts/Link";
-import { Techniques } from "../../parts/Techniques";
+import { Techniques, useNames } from "../../parts/Techniques";
 import { shown } from "../../parts/Text";
 import { asText } from "../../records/paths";
 import type { Finding, FindingState } from "../../server/findings";
@@ -54,7 +54,7 @@ export function Detail({ finding, failure, onState }: Props) {
         <Pair name="noticed">{exact(finding.time)}</Pair>
         {finding.count > 1 && <Pair name="seen">{finding.count.toLocaleString("en")} times</Pair>}
         {finding.score !== null && <Pair name="score">{Number(finding.score.toPrecision(3))}</Pair>}
-        {finding.tactic && <Pair name="tactic">{shown(finding.tactic)}</Pair>}
+        {finding.tactic && <Pair name="tactic"><Tactic id={finding.tactic} /></Pair>}
         {finding.techniques.length > 0 && <Pair name="techniques"><span className="chips"><Techniques names={finding.techniques} /></span></Pair>}
         {Object.entries(finding.facts).filter(([, value]) => !isDistribution(value) && !isHollow(value)).map(([name, value]) => <Pair key={name} name={shown(name.replace(/_/g, " "))}><Fact value={value} /></Pair>)}
         {finding.comment && <Pair name="comment">{shown(finding.comment)}</Pair>}
@@ -72,6 +72,11 @@ function PartOf({ id }: { id: string }) {
   const incident = useIncidentOf(id).data;
   if (!incident) return null;
   return <p data-testid="part-of">Part of the incident <Link path="/incidents" to={{ more: { incident: incident.id, state: "all" } }}>{shown(incident.title.slice(0, 200))}</Link> <span className="chip">{shown(incident.state)}</span></p>;
+}
+
+function Tactic({ id }: { id: string }) {
+  const name = useNames()[id];
+  return <>{name && `${name} `}<span className={name ? "quiet" : ""}>{shown(id)}</span></>;
 }
 
 /** What the author of a rule says to whoever reads its finding. */
