@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { brief } from "./Techniques";
+import { brief } from "./brief";
 
 test("a technique is shown without the edition of its framework", () => {
   expect(brief("owasp-llm@2026:LLM01")).toBe("OWASP LLM01");
