@@ -24,6 +24,9 @@ _RUNS = re.compile(r"(?:&#[xX]?[0-9A-Fa-f]{2,6};){6}|(?:%[0-9A-Fa-f]{2}){8}|(?:\
 _ORDINARY = frozenset({"entities", "percent", "escapes"})
 _SPACED = re.compile(r"(?<!\w)\w(?: {1,3}\w(?!\w)){7}")
 _SWAPPED = re.compile(r"[A-Za-z][013457@$][A-Za-z]")
+_WITH_DIGITS = re.compile(r"[^\s\d]*[a-z](?:[^\s]*)|[^\s]*\d(?=[a-z])[^\s]*")
+_DIGITS = [str.maketrans("0134578", f"o{one}eastb") for one in "il"]
+"""What digits stand for within words."""
 _WORD = re.compile(r"[^\W\d_]{3,}|\S*[A-Za-z][013457@$][A-Za-z]\S*")
 _MOST = 20_000
 
@@ -39,8 +42,9 @@ def readings(text: str) -> Iterator[str]:
     if _SPACED.search(text):
         yield straightened(view, "spaced").text
     if _is_swapped(text):
-        for spelling in ("leet", "leet-l"):
-            yield f"{straightened(view, spelling).text} {text}"  # what has digits of its own stands in it too
+        for digits in _DIGITS:
+            read = _WITH_DIGITS.sub(lambda word, digits=digits: word[0].translate(digits), view.text)  # type: ignore[misc]
+            yield f"{read} {text}"  # what has digits of its own stands in it too
 
 
 def _hides(text: str) -> bool:
@@ -57,6 +61,6 @@ def _decoded(view: View, *, many: bool) -> Iterator[str]:
 
 
 def _is_swapped(text: str) -> bool:
-    """Return whether digits stand for letters in a third of the words, as they do in no other text."""
+    """Return whether digits stand for letters in a fifth of the words, as they do in no other text."""
     found = len(_SWAPPED.findall(text))
-    return found >= _FEWEST and 3 * found >= len(_WORD.findall(text))
+    return found >= _FEWEST and 5 * found >= len(_WORD.findall(text))
