@@ -23,11 +23,10 @@ _FEWEST = 6
 _RUNS = re.compile(r"(?:&#[xX]?[0-9A-Fa-f]{2,6};){6}|(?:%[0-9A-Fa-f]{2}){8}|(?:\\[ux][0-9A-Fa-f]{2,4}){6}")
 _ORDINARY = frozenset({"entities", "percent", "escapes"})
 _SPACED = re.compile(r"(?<!\w)\w(?: {1,3}\w(?!\w)){7}")
-_SWAPPED = re.compile(r"[A-Za-z][013457@$][A-Za-z]")
+_SWAPPED = re.compile(r"[A-Za-z][013457@$]{1,3}(?=[A-Za-z])|(?<!\S)[013457]{1,2}[a-z]{2}")
 _WITH_DIGITS = re.compile(r"[^\s\d]*[a-z](?:[^\s]*)|[^\s]*\d(?=[a-z])[^\s]*")
 _DIGITS = [str.maketrans("0134578", f"o{one}eastb") for one in "il"]
 """What digits stand for within words."""
-_WORD = re.compile(r"[^\W\d_]{3,}|\S*[A-Za-z][013457@$][A-Za-z]\S*")
 _MOST = 20_000
 
 
@@ -61,6 +60,6 @@ def _decoded(view: View, *, many: bool) -> Iterator[str]:
 
 
 def _is_swapped(text: str) -> bool:
-    """Return whether digits stand for letters in a fifth of the words, as they do in no other text."""
-    found = len(_SWAPPED.findall(text))
-    return found >= _FEWEST and 5 * found >= len(_WORD.findall(text))
+    """Return whether digits stand for letters in a third of the words from the first to the last, as they do in no other text."""
+    found = [match.span() for match in _SWAPPED.finditer(text)]
+    return len(found) >= _FEWEST and 3 * len(found) >= len(text[found[0][0] : found[-1][1]].split())

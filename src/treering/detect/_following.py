@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 _ECHO, _SHORTEST, _LONG = 40, 16, 60
 _MOST_VALUES, _LITERAL, _THING = 5.0, 2.5, 0.8
 _PRESSING, _PHRASE, _DIGITS, _ALIKE = 0.5, 3, 4, 4
-_UNASKED = 0.8
+_UNASKED, _SURPRISE, _SOME = 1.0, 1.5, 1.5
+_THOUSANDS = re.compile(r"(?<=\d)[,'](?=\d{3}\b)")
 _PAYS = frozenset({"pay"})
 _EFFECTS = frozenset({"send", "post", "pay", "delete", "cancel", "book", "update", "admit"})
 _FOR_ME = re.compile(r"\b(?:give|show|tell|send|get|find|let|make|write|read) (?:me|us|sure)\b")
 _TO = re.compile(r"\b(?:send|forward|e?mail|post|share|write|message|invite|pay|transfer)\b.{1,60}\b(?:to|with)\b")
+_NEEDS = re.compile(r"\b(?:needs?|wants?|like|wish|should|fix|solve|help|ensure)\b")
 _TELLS = re.compile(r"\b(?:ask|tell|let .{1,40} know|write|reach|call)\b")
 _SENDING = frozenset({"send", "post", "admit", "pay"})
 """Where a person says to whom, sending somewhere else is not what they asked for."""
@@ -90,7 +92,9 @@ class _Task:
         self.nouns = {each for each in self.stems if not words().actions(each) and len(each) > _ALIKE}
         if _TELLS.search(self.text):
             self.actions.add("send")
-        self.wanted = words().asked(asked) - words().reads - (_SENDING if _TO.search(self.text) else frozenset())
+        effects = words().asked(asked) - words().reads
+        self.only_asks = not effects and not self.delegates and not _NEEDS.search(self.text)
+        self.wanted = effects - (_SENDING if _TO.search(self.text) else frozenset())
 
     def means(self, source: Step, told: _Told, near: str) -> float:
         """Return how surely the person asked for what a text says, or named the text and asked for what an order says.
@@ -119,6 +123,8 @@ class _Told:
 
     def __init__(self, order: Order) -> None:
         self.order, self.text = order, folded(order.text)
+        if _THOUSANDS.search(self.text):
+            self.text += "\n" + _THOUSANDS.sub("", self.text)  # arguments have plain numbers
         self.stems = stems(order.text)
         self.actions = order.actions
         self.values = strict(order.sentence)
@@ -142,6 +148,7 @@ class _Done:
         if self.is_command:
             command = max((value for _, value in leaves(step.arguments)), key=len, default="")
             self.actions, self.looks = words().of_command(command)
+        self.effects = self.actions if self.is_command else words().actions(words().verb(step.name))
         self.things = _things(step.name)
         self.is_named = len(self.name) > 3 and any(mark in self.name for mark in "_-.")
 
@@ -251,15 +258,21 @@ def _fit(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> Ac
     fit = carried - asked + min(2 * _THING, _THING * len(new)) + 0.2 * len(known)
     fit += (_LITERAL if named else 0.0) + (1.0 if told.actions & done.actions else 0.0)
     is_strong = any(_is_telling(value) for value in values)
-    wanted = bool(done.actions & task.actions) and (not done.things or bool(done.things & task.stems))
+    wanted = bool((done.effects or done.actions) & task.actions) and (not done.things or bool(done.things & task.stems))
     if (wanted or (done.looks and done.things <= task.stems)) and not is_strong:
         fit -= 2.0 if not named else 3.0
-    elif not done.looks and not done.actions & task.actions:
-        is_same = bool(told.actions & done.actions & _EFFECTS) and bool(values)
-        fit += (_UNASKED if is_strong and not done.things & task.stems else 0.0) + (_UNASKED if is_same else 0.0)
+    elif _is_unasked(done, task):
+        is_same = bool(told.actions & done.effects & _EFFECTS) and bool(values or new or (known and task.only_asks))
+        fit += _UNASKED * (is_strong + is_same if task.only_asks or not known else is_same)
+        fit += _SURPRISE if task.only_asks and fit >= _SOME else 0.0
     if told.values and not is_strong and not done.looks:
         fit -= 0.8
     return Act(done.step, round(fit, 2), tuple(values), done.looks)
+
+
+def _is_unasked(done: _Done, task: _Task) -> bool:
+    """Return whether a step changes or sends something of a kind that the person did not speak of."""
+    return not done.looks and not done.effects & task.actions
 
 
 def _compared(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> tuple[float, float, list[str]]:

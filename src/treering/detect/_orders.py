@@ -92,8 +92,11 @@ def orders(result: str, *, may_be_hostile: bool = False) -> list[Order]:
 
 def _disguised(text: str) -> Iterator[Order]:
     """Yield the orders that only those find who decode a text: they are not for people."""
+    plain = text.casefold()
     for reading in readings(text):
         for order in _orders(reading):
+            if order.sentence.casefold() in plain:
+                continue
             cues = (*order.cues, "disguised")
             yield msgspec.structs.replace(order, cues=cues, score=round(order.score + _DISGUISED, 2))
 
