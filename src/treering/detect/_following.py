@@ -109,7 +109,7 @@ class _Task:
         same = told.actions & self.wanted
         if named:
             return (1.0 if any(map(is_strict, named)) else 0.5) if same else 0.0
-        return 1.0 if _PAYS <= same and stems(near) & self.nouns else 0.0
+        return 1.0 if same >= _PAYS and stems(near) & self.nouns else 0.0
 
 
 def _is_alike(one: str, other: str) -> bool:

@@ -27,7 +27,9 @@ MOST_ORDERS = 8
 _BEFORE, _SENTENCE, _BELONGS, _NEAR, _MOST_STARTS = 500, 400, 600, 260, 200
 _BOUNDARY, _NO_START = ".!?:;\n>-–—#|]})*,/", "@/$-"
 _HOSTILE, _BY_PHRASES, _DISGUISED = 0.7, 3.5, 2.5
-_END = re.compile(r"(?<!\b[A-Z])(?<!\bDr)(?<!\bM[rs])(?<!\bMrs)(?<!\bSt)(?<!\bNo)[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$")
+_END = re.compile(
+    r"(?<!\b[A-Z])(?<!\bDr)(?<!\bM[rs])(?<!\bMrs)(?<!\bSt)(?<!\bNo)[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$"
+)
 _NEXT_WORD = re.compile(r"\s+[\"'“`*_(\[<$]{0,3}([\w$/@.'-]+)")
 _HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
 _QUOTATION = re.compile(r"'[^'\n]{3,200}'|\"[^\"\n]{3,200}\"|“[^”\n]{3,200}”")
