@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_PATIENCE_S = 900.0
+
+
 def watch(directory: Path, seed: int) -> Outcome:
     """Play the day of `seed` through the protocols into a running server and return what it noticed."""
     logs = directory / "logs"
@@ -29,8 +32,11 @@ def watch(directory: Path, seed: int) -> Outcome:
         arguments = (day, server.url, server.grpc.address, str(logs))
         sender = multiprocessing.get_context("spawn").Process(target=play, args=arguments)
         sender.start()
-        sender.join(600)
-        assert sender.exitcode == 0
+        try:
+            sender.join(_PATIENCE_S)
+            assert sender.exitcode == 0, "the day is not sent in time" if sender.is_alive() else sender.exitcode
+        finally:
+            sender.kill()
         _settled(server)
         findings = [from_record(record) for record in server.records("findings")]
         incidents = [case.incident for case in server.pipeline.incidents.book.cases()]
@@ -52,7 +58,7 @@ def _settled(server: Server) -> None:
     """Wait until nothing has come and nothing is to be watched for ten seconds."""
     detection = server.pipeline.detection
     assert detection is not None
-    until, newest, since = time.monotonic() + 600, -1, time.monotonic()
+    until, newest, since = time.monotonic() + _PATIENCE_S, -1, time.monotonic()
     while time.monotonic() < until:
         if (now := server.store.newest_seq()) != newest or not detection.settled():
             newest, since = now, time.monotonic()

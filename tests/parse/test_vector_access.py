@@ -270,6 +270,22 @@ def test_one_form_for_all(line: Row, expected: Row) -> None:
     assert found(line) == expected
 
 
+@pytest.mark.parametrize(
+    ("outcome", "result"),
+    [
+        ({"error_code": "PERMISSION_DENIED", "reason": "no"}, "denied"),
+        ({"error_code": "UNAUTHENTICATED"}, "denied"),
+        ({}, "denied"),
+        ({"error_code": "NOT_FOUND", "reason": "Index docs not found"}, None),
+        ({"error_code": "", "reason": "Bad request: dimension 7"}, None),
+    ],
+)
+def test_what_fails_for_another_reason_is_no_refusal(outcome: Row, result: str | None) -> None:
+    event = {"action": "delete", "resource_type": "index", "outcome": {"result": "failure", **outcome}}
+    line = {"actor": {"principal_id": "p1"}, "event": {"time": "2024-10-21T20:51:53.697Z", **event}}
+    assert found(line).get("treering.access.result") == result
+
+
 def test_newer_refusals_name_their_resource() -> None:
     line = weaviate(level="error", msg="authorization denied", resource="[Domain: data, Collection: Pay]", perm="R")
     del line["permissions"]

@@ -3,8 +3,8 @@
 An enricher over `logs`. Weaviate's RBAC lines and refusals (usecases/auth/authorization/rbac), Qdrant's audit log
 (lib/storage/src/audit.rs) and Pinecone's audit events (docs.pinecone.io, "Security overview") keep what they say.
 Beside it, in columns of our own, stands the same in OpenTelemetry's `db.*`, `user.id` and `client.address`, with
-`treering.access.result` (`allowed`, `denied`), `.kind` (`data`, `schema`, `role`, `backup`, `cluster`), `.target` (who
-was given or lost a role), `.role` and `.collections` (where there are several).
+`treering.access.result` (`allowed`, `denied`; none of what failed otherwise), `.kind` (`data`, `schema`, `role`,
+`backup`, `cluster`), `.target` (who was given or lost a role), `.role` and `.collections` (where there are several).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _ALLOWED, _DENIED = "allowed", "denied"
 _PART = re.compile(r"([A-Z][A-Za-z ]*?): ([^,\]]*)")
 _NOT_GRANTED = re.compile(r'"results":"(?!success")')
 _REFUSED = re.compile(r"user '([^']{1,256})' has insufficient permissions to (\w+)")
+_NOT_PERMITTED = re.compile(r"permi|forbidden|denied|unauth|not auth|\b40[13]\b", re.IGNORECASE)
 _DOMAINS = {
     "data": "data", "collections": "schema", "schema": "schema", "tenants": "schema", "aliases": "schema",
     "replicate": "cluster", "nodes": "cluster", "cluster": "cluster", "backups": "backup", "roles": "role",
@@ -178,9 +179,15 @@ def pinecone(row: Mapping[str, Any]) -> Access | None:
         SYSTEM: "pinecone", USER: row.get("principal") or row.get("principal_id"),
         OPERATION: _verb(str(row.get("action")).lower()),
         COLLECTION: row.get("index") or named, NAMESPACE: row.get("namespace"), KIND: kind,
-        RESULT: _ALLOWED if row.get("result") == "success" else _DENIED,
+        RESULT: _ALLOWED if row.get("result") == "success" else _DENIED if _is_refusal(row) else None,
         TARGET: row.get("name") if kind == "role" else None,
     }  # fmt: skip
+
+
+def _is_refusal(row: Mapping[str, Any]) -> bool:
+    """Whether what failed was not permitted, rather than not there or malformed; what gives no reason may have been."""
+    why = f"{row.get('error_code') or ''} {row.get('reason') or ''}".strip()
+    return not why or _NOT_PERMITTED.search(why) is not None
 
 
 def _verb(method: str) -> str:
@@ -276,6 +283,7 @@ _SYSTEMS: tuple[tuple[frozenset[str], Mapping[str, str], Callable[[Mapping[str, 
         _columns(
             type="event/resource_type:s", action="event/action:s", name="event/resource_name:s",
             principal="actor/principal_name:s", principal_id="actor/principal_id:s", result="event/outcome/result:s",
+            error_code="event/outcome/error_code:s", reason="event/outcome/reason:s",
             namespace="event/parameters/namespace:s", index="event/parameters/index_name:s",
         ),
         pinecone,
