@@ -147,6 +147,20 @@ def test_scores_that_drop() -> None:
     assert finding.rule == "retrieval_scores_dropped"
 
 
+@pytest.mark.parametrize(("askers", "told"), [(2, 0), (8, 1)])
+def test_scores_that_are_low_for_few_of_many_who_ask(askers: int, told: int) -> None:
+    """Odd questions of a few people are no broken index: that is one for everybody."""
+
+    def found(n: int, best: float, user: str) -> dict[str, Any]:
+        documents = encode([{"id": "a", "score": best, "content": "x"}])
+        more = {"gen_ai.retrieval.documents": documents, "gen_ai.data_source.id": "Handbook"}
+        return call(second=n, user=user, **more)
+
+    spans = [found(n, 0.8 + (n % 7) / 100, f"u-{n % 20}") for n in range(60)]
+    low = [found(61 + n, 0.35, f"u-{n % askers}") for n in range(12)]
+    assert len(feed(built(groundedness), [*spans, *low])) == told
+
+
 def test_refusals_and_other_languages_are_not_judged() -> None:
     german = "Das Wetter ist in der Stadt heute nicht gut und die Leute gehen mit dem Schirm auf die Strasse."
     spans = [answered(n, RIGHT if n < 40 else ("The documents don't mention that.", german)[n % 2]) for n in range(60)]

@@ -22,7 +22,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._flags import Flags, wilson
 from treering.detect._fold import folded
-from treering.detect._recent import recent
+from treering.detect._recent import recent, remember
 from treering.detect._screen import TAG, places, screened
 from treering.detect._support import Rarity, Support, content, is_refusal, language, support, words
 from treering.detect._texts import ASSISTANT, DOCUMENT, USER, Text, sources, texts
@@ -45,6 +45,7 @@ _DOCUMENTS = 6_000
 _MINUTE = 60 * 10**9
 _SENTENCES, _ASKED = 2_000, 12
 _MOST_SCORES = 0.75
+_ASKERS, _MOST_ASKERS = 5, 50
 """Scores have dropped when most are low: people who ask for what there is no document are no fault of the index."""
 _TECHNIQUES = ("owasp-llm@2026:LLM07",)
 _SOURCE = "attributes.gen_ai.data_source.id"
@@ -73,6 +74,8 @@ class _Group(msgspec.Struct):
     answers: Flags = msgspec.field(default_factory=Flags)
     scores: Flags = msgspec.field(default_factory=Flags)
     usual: list[float] = []
+    askers: dict[str, int] = {}
+    """Who asks → when a low score of theirs counted last."""
     worst: list[tuple[float, Evidence]] = []
     minute: int = 0
     judged: int = 0
@@ -239,13 +242,25 @@ class Groundedness:
         flag = low is not None and best < low
         if not group.scores.open:
             group.usual = [*group.usual, best][-200:]
-        if low is None:
+        if low is None or self._repeated(group, whom, row, at_ns, flag=flag):
             return []
         quiet_ns = int(self._config.quiet_s * 1e9)
         if not group.scores.add(at_ns, flag=flag, level=self._config.level, quiet_ns=quiet_ns, more=_MOST_SCORES):
             return []
         proofs = [(best, proof(rows, row, _FOUND, str(rows.values(_FOUND)[row])))]
         return [self._finding(rows, whom, row, group.scores, source, proofs, rule="retrieval_scores_dropped", low=low)]
+
+    def _repeated(self, group: _Group, whom: Whom, row: int, at_ns: int, *, flag: bool) -> bool:
+        """Whether a low score is of somebody whose low score counts already: what is broken is so for many askers."""
+        who = whom.name("user", row) or whom.session(row)
+        if not who:
+            return False
+        last = group.askers.get(who, 0)
+        one_of_many = len(group.askers) >= _ASKERS and not group.scores.open
+        if flag and one_of_many and group.scores.sum > 0 and last >= group.scores.since_ns:
+            return True
+        remember(group.askers, who, at_ns if flag else last, _MOST_ASKERS)
+        return False
 
     def _group(self, service: str, source: str) -> _Group:
         return recent(self._state.groups, f"{service}\0{source}", _GROUPS, _Group)
