@@ -55,7 +55,7 @@ def coverage(rules: Sequence[Rule]) -> list[Technique]:
     Runs the detectors' examples, about a second.
     """
     claims = [*_of_rules(rules), *_of_detectors(), *_of_drills()]
-    known = {name: Technique(name, shown) for name, shown in _named()}
+    known = {name: Technique(name, shown) for name, shown in named()}
     for claim in claims:
         found = known.setdefault(claim.technique, Technique(claim.technique, ""))
         places = {"rule": found.rules, "detector": found.detectors, "drill": found.drills}[claim.kind]
@@ -133,14 +133,28 @@ def edition_2025(technique: str) -> str:
     return renamed.get(name, "") if framework == _LLM else ""
 
 
-def _named() -> Iterator[tuple[str, str]]:
+def names() -> dict[str, str]:
+    """Return what people call techniques and tactics, by id; ATLAS's techniques by their tactics."""
+    renamed = {f"owasp-llm@2025:{old}": f"{_LLM}:{new}" for old, new in _taxonomy()["owasp-llm@2025 as 2026"].items()}
+    found = dict(named())
+    tactics = {tactic["id"]: tactic["name"] for tactic in _atlas()["tactics"]}
+    return {**found, **{old: found[new] for old, new in renamed.items() if new in found}, **tactics}
+
+
+def named() -> Iterator[tuple[str, str]]:
+    """Yield the ids of OWASP's lists and of ATLAS's techniques, with their names (ATLAS: those of their tactics)."""
     owasp = _taxonomy()
     for framework in (_LLM, _AGENTIC):
         yield from ((f"{framework}:{name}", shown) for name, shown in owasp[framework].items())
-    atlas = msgspec.json.decode((resources.files("treering.content") / "taxonomies/atlas_tactics.json").read_bytes())
+    atlas = _atlas()
     tactics = {tactic["id"]: tactic["name"] for tactic in atlas["tactics"]}
     for name, tactic in sorted(atlas["techniques"].items()):
         yield f"{_ATLAS}:{name}", tactics[tactic]
+
+
+@cache
+def _atlas() -> Any:
+    return msgspec.json.decode((resources.files("treering.content") / "taxonomies/atlas_tactics.json").read_bytes())
 
 
 @cache
