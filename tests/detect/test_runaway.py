@@ -93,7 +93,8 @@ def test_a_key_from_many_addresses_is_one_key() -> None:
             AT + 6 * DAY + 11 * HOUR + n * 10**9,
             f"x{n % 50}",
             0.3,
-            **{"gen_ai.key.id": "k-7", "client.address": f"203.0.113.{n % 50}"},
+            900,
+            **dict[str, Any]({"gen_ai.key.id": "k-7", "client.address": f"203.0.113.{n % 50}"}),
         )
         for n in range(200)
     ]
@@ -117,7 +118,7 @@ def test_two_agents_that_answer_each_other_with_a_growing_context() -> None:
             "ann",
             tokens=500 + 400 * n,
             trace="b" * 32,
-            **{"gen_ai.agent.name": ("writer", "critic")[n % 2]},
+            **dict[str, Any]({"gen_ai.agent.name": ("writer", "critic")[n % 2]}),
         )
         for n in range(60)
     ]
