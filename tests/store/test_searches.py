@@ -200,18 +200,9 @@ def test_an_index_of_an_earlier_form_is_passed_over(tmp_path: Path) -> None:
 def test_fields_without_the_word_are_not_missed(small_blocks: None, tmp_path: Path, text: str) -> None:
     """Where a search's table is read twice, joined to the content of calls, or asked the other way round."""
     call = {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
-    names = ["told", "told me", "other", "told"]
-    spans = [
-        {
-            "name": name,
-            "traceId": "1",
-            "spanId": str(n),
-            "kind": "client",
-            "attributes": call,
-            "@timestamp": START_NS + n,
-        }
-        for n, name in enumerate(names)
-    ]
+    names = ["told", "told me", "other", "told", *["other"] * 40]
+    same = {"traceId": "1", "kind": "client", "attributes": call}
+    spans = [{**same, "name": name, "spanId": str(n), "@timestamp": START_NS + n} for n, name in enumerate(names)]
     event = {"eventName": "gen_ai.choice", "traceId": "1", "body": {"index": 0, "message": {"content": "yes"}}}
     events = [{**event, "spanId": "0", "attributes": {"gen_ai.system": "openai"}, "@timestamp": START_NS}]
     step = Normaliser()
