@@ -28,7 +28,7 @@ _CODES = 0x110000
 
 
 def unfolded(result: str) -> list[str]:
-    """Return the texts in a tool's result, read as JSON, as YAML with folded lines, as Python prints values, or as it is."""
+    """Return the texts in a tool's result, read as JSON, as YAML, as Python prints values, or as it is."""
     if result[:1] in ("[", "{", '"') and len(result) <= _MOST_JSON:
         try:
             return _bounded(_strings(msgspec.json.decode(result), 0))
