@@ -11,9 +11,13 @@ from treering.stage.store import Limits
 from treering.store.duckdb import DuckdbStore
 
 NOW_NS = 1_800_000_000 * 10**9
-MAPPING = {"properties": {"ip": {"type": "ip"}, "team": {"type": "keyword"}, "on": {"type": "boolean"}}}
+MAPPING = {
+    "properties": {
+        "ip": {"type": "ip"}, "team": {"type": "keyword"}, "on": {"type": "boolean"}, "word": {"type": "text"},
+    }
+}  # fmt: skip
 ROWS = [
-    {"team": "north", "n": 4, "ip": "10.0.0.9", "on": True},
+    {"team": "north", "n": 4, "ip": "10.0.0.9", "on": True, "word": "a red fox"},
     {"team": "south", "n": None, "ip": "10.0.0.10", "on": None},
     {"team": "east", "n": 7, "ip": "9.1.1.1", "on": False},
     {"team": "north", "n": 1, "ip": "10.0.0.2", "on": True},
@@ -48,6 +52,13 @@ CASES = {
     "head 1 | fields team | parse team 'n.*'": [["north"]],
     "head 2 | where isnull(n) | fields n | addcoltotals": [[None], [None]],
     "stats median(team) as m": [[None]],
+    "where match(team, 'north', minimum_should_match=2) | stats count()": [[2]],
+    "where match(word, 'red fox', minimum_should_match=3) | stats count()": [[0]],
+    "where match(word, 'red fox', minimum_should_match=2) | stats count()": [[1]],
+    # Lists that are not there.
+    "head 1 | eval x = json_extract('bad', 'a', 'b'), y = json_extract('bad', 'a') | fields x, y": [
+        ["[null,null]", None],
+    ],
     # What the index aggregates has zeros and empty lists for nothing; what the engine does has nulls.
     "where n > 99 | stats sum(n), p50(n), avg(n), count(n)": [[0, 0, None, 0]],
     "where n > 99 | stats list(n), values(n), sum(n)": [[None, None, None]],
@@ -135,3 +146,11 @@ def test_refuses(store: DuckdbStore, text: str) -> None:
 def test_what_a_value_cannot_be_asked_is_refused(store: DuckdbStore, text: str) -> None:
     with pytest.raises(UserError):
         answer(store, text)
+
+
+def test_a_date_beyond_what_nanoseconds_count_is_null_and_stops_nothing() -> None:
+    store = DuckdbStore()
+    store.create("years", {"properties": {"y": {"type": "date", "format": "yyyy"}}})
+    store.append([batch("years", [{"y": "3021"}, {"y": "1999"}], received_ns=1)])
+    compiled = ppl.compile("source=years | eventstats count() as n", schema=store.schema, now_ns=NOW_NS)
+    assert ppl.render(store.run(compiled, Limits()))["datarows"] == [[None, 2], ["1999-01-01", 2]]
