@@ -129,7 +129,8 @@ def test_every_attacker_and_every_leak_is_found(outcome: Outcome) -> None:
     one = happened(outcome, "prompt_injection")
     found = outcome.by(one, "prompts")
     assert {user for finding in found for user in finding.values("user")} >= set(one.entities["user"])
-    leaks = {trace for f in found if f.rule == "instructions_leaked" for trace in f.values("trace")}
+    told = outcome.by(one, "context_leaks")
+    leaks = {trace for f in told if f.rule == "context_disclosed" for trace in f.values("trace")}
     assert leaks <= set(one.entities["leaked_in_trace"])
     assert leaks
 

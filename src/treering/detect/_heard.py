@@ -9,12 +9,9 @@ import numpy as np
 from treering.detect import _screen as flag
 from treering.detect._prompt_scan import Hidden
 from treering.detect._screen import places, screened
-from treering.detect._texts import DOCUMENT, SYSTEM, TOOL, USER
-from treering.detect._whom import FIELDS
+from treering.detect._texts import DOCUMENT, TOOL, USER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from numpy.typing import NDArray
 
     from treering.detect._texts import Source
@@ -51,22 +48,9 @@ class Heard:
         bits = int(self._flags(source)[row])
         return Hidden(odd=bits & flag.ODD > 0, leet=bits & flag.LEETED > 0)
 
-    def instructions(self, source: Source) -> list[int]:
-        """Return the records in which the system may speak."""
-        return places(self._by(source, SYSTEM) | self._has(self._flags(source), flag.SAID_SYSTEM))
-
     def links(self, source: Source) -> list[int]:
         """Return the records whose answer has a link."""
         return places(self._has(self._flags(source), flag.LINK)) if "output" in source.field else []
-
-    def answers(self, source: Source, services: Collection[str]) -> list[int]:
-        """Return the records with an answer of one of `services`."""
-        if "output" not in source.field or not services:
-            return []
-        named = next((name for name in FIELDS["service"] if self._rows.has(name)), "")
-        codes, names = self._rows.codes(named)
-        known = np.array([name in services for name in names] + ["" in services])
-        return places(known[codes] & self._rows.present(source.column))
 
     def _flags(self, source: Source) -> flag.Flags:
         return screened(self._rows).flags(source.column, self._files)

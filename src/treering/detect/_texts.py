@@ -114,15 +114,23 @@ def texts(rows: Rows, wanted: Callable[[Source], Iterable[int]] | None = None) -
     ]
 
 
-def firsts(rows: Rows, places: Iterable[int]) -> dict[int, str]:
-    """Return the first text of each of these records, mostly its instructions; those without a text are left out."""
-    found: dict[int, str] = {}
-    left = sorted(places)
-    for source in sources(rows):
-        for text in texts(rows, only(source, left)):
-            found.setdefault(text.row, text.text)
-        left = [place for place in left if place not in found]
-    return found
+def instructing(rows: Rows, column: str, places: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield what the system says in messages of the records at `places`, for those in which it says something.
+
+    The other messages are not read; what several records have in common is read once.
+    """
+    read: dict[tuple[bytes, ...], str] = {}
+    for place, value in zip(places, rows.at(column, places) if places else (), strict=True):
+        try:
+            items = _LIST.decode(value) if isinstance(value, str) else [msgspec.Raw(msgspec.json.encode(value))]
+        except (msgspec.DecodeError, TypeError, ValueError, RecursionError):
+            continue
+        chosen = tuple(raw for raw in map(bytes, items) if b'"system"' in raw or b'"developer"' in raw)
+        if chosen not in read:
+            said = (one for raw in chosen for one in _item(USER, msgspec.json.decode(raw)))
+            read[chosen] = "\n".join(text for role, text, _ in said if role == SYSTEM)
+        if read[chosen]:
+            yield place, read[chosen]
 
 
 def every(places: Sequence[int]) -> Callable[[Source], Iterable[int]]:

@@ -3,7 +3,8 @@
 A memory outlives the conversation: an order that gets into it is read again with every later task (ATLAS AML.T0080,
 OWASP Agentic ASI06). Looked at are runs of tools whose names speak of memory, and operations that create or update
 memories. A preference of a person ("always answer in French") is none; an order is told of where it speaks to a model,
-ends other instructions, wants secrecy, or has something sent somewhere from now on.
+ends other instructions, wants secrecy, or has something sent somewhere from now on; so is what the phrases of `prompts`
+know, in other languages and disguised.
 
 Misses: memories that a service writes itself without a span; orders in plain words ("buy at Roomly"), those in other
 languages than English without a known phrase. Where they came from is told by `taint` if it is in the same trace.
@@ -19,8 +20,9 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._fold import folded
 from treering.detect._orders import Order, orders
-from treering.detect._prompt_scan import digest
-from treering.detect._screen import OTHER, screened
+from treering.detect._prompt_scan import Verdict, digest, scanner
+from treering.detect._screen import LEETED, ODD, OTHER, USER, screened
+from treering.detect._texts import as_json
 from treering.detect._values import leaves, parts, strict
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
@@ -41,6 +43,7 @@ _MEMORY = frozenset({"memory", "memories", "remember", "memorize", "memorise", "
 _READS = frozenset(
     {"get", "read", "search", "list", "find", "recall", "query", "delete", "fetch", "forget", "retrieve"}
 )
+_MOST_TEXT = 20_000
 _STANDING = re.compile(
     r"\b(?:from now on|always|every time|whenever|in (?:the )?future|each time|for all|permanently|going forward)\b",
     re.IGNORECASE,
@@ -53,6 +56,7 @@ class Config(BaseConfig, frozen=True):
     """How much like an order a memory has to read."""
 
     orders: Annotated[float, Meta(gt=0, description="score of an order from which a memory is told of")] = 2.6
+    threshold: Annotated[float, Meta(gt=0, le=1, description="score of phrases from which a memory is told of")] = 0.6
 
 
 class MemoryWrites:
@@ -62,8 +66,8 @@ class MemoryWrites:
     every_s = 0.0
 
     def __init__(self, config: Config) -> None:
-        """Take the score."""
-        self._limit = config.orders
+        """Take the scores."""
+        self._config, self._scanner = config, scanner()
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return a finding for each memory that carries orders."""
@@ -92,14 +96,21 @@ class MemoryWrites:
             operation = rows.value(_OPERATION, row) if rows.has(_OPERATION) else None
             if not (tools[row] >= 0 and writing[tools[row]]) and operation not in list(_OPERATIONS):
                 continue
-            hostile = bool(screened(rows).flags(_ARGUMENTS)[row] & OTHER)
-            text = rows.value(_ARGUMENTS, row)
-            given = leaves(text) if isinstance(text, str) else [("", str(text)[:2_000])]
-            worst = max(
-                (o for _, leaf in given for o in orders(leaf, may_be_hostile=hostile)), key=_weight, default=None
-            )
-            if worst is not None and _weight(worst) >= self._limit:
-                yield _finding(rows, whom, row, text if isinstance(text, str) else str(text), worst)
+            value = rows.value(_ARGUMENTS, row)
+            text = value if isinstance(value, str) else as_json(value)
+            yield from self._judged(rows, whom, row, text)
+
+    def _judged(self, rows: Rows, whom: Whom, row: int, text: str) -> Iterator[Finding]:
+        """Tell what is put into a memory by its orders, else by its phrases."""
+        bits = int(screened(rows).flags(_ARGUMENTS)[row])
+        found = (one for _, leaf in leaves(text) for one in orders(leaf, may_be_hostile=bool(bits & OTHER)))
+        worst = max(found, key=_weight, default=None)
+        if worst is not None and _weight(worst) >= self._config.orders:
+            yield _ordered(rows, whom, row, text, worst)
+        elif bits & (USER | OTHER | ODD | LEETED):
+            verdict = self._scanner.verdicts([("user", text[:_MOST_TEXT])])[0]
+            if verdict is not None and verdict.score >= self._config.threshold:
+                yield _phrased(rows, whom, row, text, verdict)
 
 
 def _writes(tool: str) -> bool:
@@ -116,26 +127,41 @@ def _weight(order: Order) -> float:
     return order.score + (1.5 if sends and _STANDING.search(order.text) else 0.0)
 
 
-def _finding(rows: Rows, whom: Whom, row: int, text: str, order: Order) -> Finding:
-    at_ns, said = int(rows.times[row]), " ".join(order.sentence.split())
+def _ordered(rows: Rows, whom: Whom, row: int, text: str, order: Order) -> Finding:
+    said = " ".join(order.sentence.split())
     at = text.find(order.sentence[:30])
     spans = ((at, min(len(text), at + len(order.sentence))),) if at >= 0 else ()
+    facts = {"order": said[:300], "signs": list(order.cues)}
+    return _finding(rows, whom, row, text, (f"a memory gives orders: {said[:120]}", _weight(order) / 8, spans, facts))
+
+
+def _phrased(rows: Rows, whom: Whom, row: int, text: str, verdict: Verdict) -> Finding:
+    facts = {"phrases": list(verdict.rules), "signs": list(verdict.kinds)}
+    title = f"{whom.actor(row)} has instructions written into a memory"
+    return _finding(rows, whom, row, text, (title, verdict.score, verdict.spans, facts))
+
+
+def _finding(
+    rows: Rows, whom: Whom, row: int, text: str, told: tuple[str, float, tuple[tuple[int, int], ...], dict[str, Any]]
+) -> Finding:
+    title, score, spans, facts = told
+    at_ns = int(rows.times[row])
     entities = dict.fromkeys((Entity("memory", digest(text)), *whom.entities(row)))
     return Finding(
         NAME,
         "memory_with_orders",
-        f"a memory gives orders: {said[:120]}",
+        title,
         Severity.HIGH,
         (whom.actor(row), digest(text)),
         at_ns,
         at_ns,
         at_ns,
-        round(min(1.0, _weight(order) / 8), 3),
+        round(min(1.0, score), 3),
         tuple(entities),
         (proof(rows, row, _ARGUMENTS, text, spans),),
         _TECHNIQUES,
         "AML.TA0006",
-        {"order": said[:300], "signs": list(order.cues)},
+        facts,
     )
 
 

@@ -1,4 +1,4 @@
-"""Poisoned corpora and memories: floods of like documents, hubs, triggers, hidden text, sudden sources, planted memory.
+"""Poisoned corpora: floods of like documents, hubs, triggers, hidden text, sudden sources.
 
 A collection is first learnt: until it has been asked 200 questions over an hour, or shown 40 documents as writes, what
 it holds is usual, and where a quarter of what is retrieved has never been seen before it stays so: then the corpus is
@@ -6,8 +6,8 @@ larger than what can be remembered. After that a document that was not there is 
 new documents (MinHash, Broder 1997) in a collection that has few of them; a hub is a new document that is retrieved for
 very different questions far more often than any other (Radovanović, Nanopoulos and Ivanović, Hubs in space, JMLR 2010);
 a trigger is a run of words with one that no earlier document has, shared by new documents that are otherwise different;
-a sudden source is new, brings many documents and is retrieved at once. Hidden text and memory are read by the phrases
-of `prompts`.
+a sudden source is new, brings many documents and is retrieved at once. Hidden text is read by the phrases of `prompts`;
+what is put into a memory is told by `memory_writes`.
 
 Misses: a single document that reads like any other (only what it causes shows), floods that are slower than a day,
 triggers made of usual words, writes whose content is not in the telemetry.
@@ -38,10 +38,8 @@ from treering.detect._corpus_state import (
     reference,
 )
 from treering.detect._fold import folded
-from treering.detect._recent import remember
 from treering.detect._sketch import alike, bands, runs, sketch, words
-from treering.detect._texts import as_json
-from treering.detect._whom import Whom, day, proof, restored
+from treering.detect._whom import Whom, proof, restored
 from treering.model.finding import Entity, Finding, Severity
 
 if TYPE_CHECKING:
@@ -71,15 +69,12 @@ _ORDERED = re.compile(
     r".{0,200}?\b(?:do not|don't|must|always|never|instead|ignore|disregard|tell|reply|instruct|recommend|say|send)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_ARGUMENTS = "attributes.gen_ai.tool.call.arguments"
-_MEMORY = re.compile(r"memor|remember", re.IGNORECASE)
 _SAID = {
     "document_flood": (Severity.HIGH, "AML.T0070"),
     "hub_document": (Severity.HIGH, "AML.T0070"),
     "trigger_phrase": (Severity.MEDIUM, "AML.T0071"),
     "hidden_text": (Severity.HIGH, "AML.T0066"),
     "sudden_source": (Severity.MEDIUM, "AML.T0070"),
-    "memory_instruction": (Severity.HIGH, "AML.T0080"),
 }
 """Rule → severity and ATLAS technique."""
 
@@ -94,7 +89,7 @@ class Config(BaseConfig, frozen=True):
     times: Annotated[float, Meta(gt=1, description="times the share of questions of nearly all others")] = 3.0
     trigger: Annotated[int, Meta(ge=3, description="new documents that share a rare run of words")] = 5
     source: Annotated[int, Meta(ge=3, description="documents that a sudden source brings within a day")] = 10
-    threshold: Annotated[float, Meta(gt=0, le=1, description="score from which memory or hidden text is told")] = 0.6
+    threshold: Annotated[float, Meta(gt=0, le=1, description="score from which hidden text is told")] = 0.6
 
 
 class _Said(NamedTuple):
@@ -124,7 +119,7 @@ class Poisoning:
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return what the documents and memories of a batch show."""
         whom = Whom(rows)
-        found = list(self._memories(rows, whom))
+        found = list[Finding]()
         row = -1
         for item in shown(rows):
             known = self._state.of(item.collection, int(rows.times[item.row]))
@@ -323,28 +318,6 @@ class Poisoning:
         title = f"{name}, a new document, is retrieved for {different} very different questions"
         key = (item.collection, name)
         yield self._finding(rows, whom, item, _Said("hub_document", title, key, facts, asked.shown, held.first_ns))
-
-    def _memories(self, rows: Rows, whom: Whom) -> Iterator[Finding]:
-        """Read what is written into a memory for instructions."""
-        if not rows.has("attributes.gen_ai.tool.name") or not rows.has(_ARGUMENTS):
-            return
-        tools = rows.texts("attributes.gen_ai.tool.name")
-        for row, tool in enumerate(tools):
-            if not tool or not _MEMORY.search(tool):
-                continue
-            value = rows.values(_ARGUMENTS)[row]
-            text = value if isinstance(value, str) else as_json(value) if value else ""
-            verdict = self._scanner.verdicts([("user", text[:20_000])])[0] if text else None
-            mark = f"{whom.actor(row)}\0{_prompt_scan.digest(text)}"
-            if verdict is None or verdict.score < self._config.threshold or mark in self._state.told:
-                continue
-            remember(self._state.told, mark, None, _MOST_TOLD)
-            item = Shown(row, "", "", text, "", "", "", _ARGUMENTS)
-            title = f"{whom.actor(row)} has instructions written into a memory"
-            key = (whom.actor(row), day(int(rows.times[row])))
-            facts = {"phrases": list(verdict.rules), "tool": tool}
-            evidence = (proof(rows, row, _ARGUMENTS, text, verdict.spans),)
-            yield self._finding(rows, whom, item, _Said("memory_instruction", title, key, facts, evidence=evidence))
 
     def _finding(self, rows: Rows, whom: Whom, item: Shown, said: _Said) -> Finding:
         severity, technique = _SAID[said.rule]

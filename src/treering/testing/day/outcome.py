@@ -30,7 +30,7 @@ SPEAK_OF: Mapping[str, frozenset[str]] = {
         "latency_regression": "latency throughput rules outliers drift",
         "provider_errors": "errors latency throughput templates rules outliers",
         "prompt_injection": "prompts taint canaries context_leaks exfiltration active_output secrets rules",
-        "indirect_injection": "prompts taint canaries poisoning exfiltration active_output secrets rules",
+        "indirect_injection": "prompts taint canaries poisoning memory_writes exfiltration active_output secrets rules",
         "drift": "drift tokens latency cost throughput outliers rules",
         "spend_loop": "spend tokens cost throughput latency outliers drift rules",
         "hallucination": "groundedness drift templates rules latency tokens cost outliers throughput",
