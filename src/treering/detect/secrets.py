@@ -22,7 +22,8 @@ from treering.detect._direction import TO_TOOL, direction
 from treering.detect._fold import folded
 from treering.detect._screen import SECRET, places, screened
 from treering.detect._secret_kinds import KINDS
-from treering.detect._texts import ASSISTANT, is_sent, texts
+from treering.detect._texts import ASSISTANT, is_sent, sources
+from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, proof
 from treering.model.finding import MAX_EXCERPT, Entity, Finding, Severity
 from treering.stage.detector import Example
@@ -61,15 +62,13 @@ class Config(BaseConfig, frozen=True):
     ] = ()
 
 
-_CLEAN = 50_000  # texts remembered to be without a secret
-
-
 class _Place(NamedTuple):
     row: int
     role: str
     field: str
     text: str
     source: str = ""
+    key: int = 0
 
 
 class _Hit(NamedTuple):
@@ -89,23 +88,24 @@ class Secrets:
         self._kinds = [kind for kind in KINDS if kind.rule not in config.leave_out]
         literals = [(literal, number) for number, kind in enumerate(self._kinds) for literal in kind.literals]
         self._owners = [number for _, number in literals]
-        self._clean: dict[int, None] = {}
+        self._harmless = Harmless()
         self._search = ahocorasick_rs.AhoCorasick([literal for literal, _ in literals])
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return one finding for each secret and service of the batch."""
-        read = [place for place in _places(rows) if place.role == "log" or hash(place.text) not in self._clean]
-        if not read:
-            return ()
-        found = self._hits([place.text for place in read])
-        said = (hash(place.text) for number, place in enumerate(read) if place.role != "log" and number not in found)
-        self._clean.update(dict.fromkeys(said))
-        while len(self._clean) > _CLEAN:
-            del self._clean[next(iter(self._clean))]
-        whom = Whom(rows)
-        return folded(
-            finding for number, hits in found.items() for finding in _findings(rows, whom, read[number], hits)
-        )
+        sent, said, owners = list(_sent(rows)), *self._said(rows)
+        found = self._hits([*(place.text for place in sent), *(place.text for place in said)])
+        hostile = {said[number - len(sent)].key for number in found if number >= len(sent)}
+        self._harmless.add(key for key in owners if key not in hostile)
+        whom, told = Whom(rows), list[Finding]()
+        for number, hits in found.items():
+            if number < len(sent):
+                told += _findings(rows, whom, sent[number], hits)
+            else:
+                place = said[number - len(sent)]
+                for row, field in owners[place.key]:
+                    told += _findings(rows, whom, place._replace(row=row, field=field), hits)
+        return folded(told)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
         """Return nothing: all is said when it is seen."""
@@ -119,6 +119,18 @@ class Secrets:
         """Accept a state; raises `ValueError` for another one than `save` returns."""
         if state != b"{}":
             raise ValueError("not a state of this detector")
+
+    def _said(self, rows: Rows) -> tuple[list[_Place], dict[int, list[tuple[int, str]]]]:
+        """Return what is said in messages not read before that may hold a secret, once; and records and fields of each
+        message."""
+        held, owners = messages(rows), dict[int, list[tuple[int, str]]]()
+        for source in sources(rows):
+            chosen = places(screened(rows).flags(source.column) & SECRET > 0)
+            for row, key in held.unread(source, chosen, self._harmless):
+                owners.setdefault(key, []).append((row, source.field))
+        bits = held.flags(owners)
+        read = [(key, one) for key in owners if bits[key] & SECRET for one in held.read(key)]
+        return [_Place(-1, role, "", text, name, key) for key, (role, text, name) in read], owners
 
     def _hits(self, found: Sequence[str]) -> dict[int, list[_Hit]]:
         starts, at = [], 0
@@ -149,11 +161,9 @@ class Secrets:
         return high if high == len(text) else place + _LONGEST
 
 
-def _places(rows: Rows) -> Iterator[_Place]:
-    """Yield what may hold a secret: what was said, the bodies, and attributes that often hold what was sent."""
+def _sent(rows: Rows) -> Iterator[_Place]:
+    """Yield bodies, and attributes that often hold what was sent, in which there may be a secret."""
     flags = screened(rows).flags
-    for text in texts(rows, lambda source: places(flags(source.column) & SECRET > 0)):
-        yield _Place(text.row, text.role, text.field, text.text, text.source)
     for name in filter(is_sent, rows.names):
         held = places(flags(name) & SECRET > 0)
         for row, value in zip(held, rows.at(name, held), strict=True):
