@@ -21,7 +21,7 @@ from treering.detect._texts import LIST, Said, read_item, read_value
 from treering.model.buffers import Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from treering.detect._texts import Source
     from treering.model.rows import Rows
@@ -55,17 +55,22 @@ class Messages:
         self._said: dict[int, tuple[Said, ...]] = {}
         self._flags: dict[tuple[str, ...], dict[int, int]] = {}
 
-    def unread(self, source: Source, places: Sequence[int], harmless: Harmless) -> list[tuple[int, int]]:
-        """Return record and digest of each message of the records at `places` that is not `harmless`.
-
-        In the order of `places` and of what stands there; a message that several records have comes with each of them.
-        """
+    def unread(self, source: Source, places: Sequence[int], harmless: Harmless) -> list[int]:
+        """Return the digests of messages of the records at `places` that are not `harmless`, each once."""
         name, known = (source.column, source.role), harmless.known
         new = [place for place in places if (*name, place) not in self._keys]
         for place, value in zip(new, self._rows.at(source.column, new) if new else (), strict=True):
             role = source.roles[place] if source.roles else source.role
             self._keys[*name, place] = self._digests(role, value) if value and role else ()
-        return [(place, key) for place in places for key in self._keys[*name, place] if key not in known]
+        return list(dict.fromkeys(key for place in places for key in self._keys[*name, place] if key not in known))
+
+    def records(self, source: Source, places: Sequence[int], keys: Container[int]) -> list[tuple[int, int]]:
+        """Return record and digest of messages with these digests, each time that one occurs, as they stand there.
+
+        `places` are among those that `unread` was asked for.
+        """
+        name = source.column, source.role
+        return [(place, key) for place in places for key in self._keys[*name, place] if key in keys]
 
     def flags(self, keys: Iterable[int], files: tuple[str, ...] = ()) -> dict[int, int]:
         """Return for each digest, and others, what the screen says of the message, with the phrases of `files`, too."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from treering.detect._prompt_scan import Hidden, Verdict
     from treering.detect._second_look import SecondLook
-    from treering.detect._texts import Said, Source
+    from treering.detect._texts import Said
     from treering.detect._unread import Messages
     from treering.model.rows import Rows
 
@@ -159,17 +159,16 @@ class Prompts(AsRead[_State]):
     def _read(self, rows: Rows, flags: Heard) -> list[tuple[Text, Verdict]]:
         """Return the suspicious texts, each time that they occur, but for messages that were harmless before."""
         model, held = self._limits is not None, messages(rows)
-        met: list[tuple[int, Source, int]] = []
-        for source in sources(rows):
-            places = range(rows.count) if self._everything and model else flags.suspicious(source, model=model)
-            met += [(key, source, place) for place, key in held.unread(source, places, self._harmless)]
-        new = list(dict.fromkeys(key for key, _, _ in met))
+        everything = self._everything and model
+        read = [(one, range(rows.count) if everything else flags.suspicious(one, model=model)) for one in sources(rows)]
+        new = list(dict.fromkeys(key for one, places in read for key in held.unread(one, places, self._harmless)))
         alarms = self._judged(held, new) if new else {}
         self._harmless.add(key for key in new if key not in alarms)
         return [
             (Text(place, role, text, source.field, name), verdict)
-            for key, source, place in met
-            for (role, text, name), verdict in alarms.get(key, ())
+            for source, places in (read if alarms else ())
+            for place, key in held.records(source, places, alarms)
+            for (role, text, name), verdict in alarms[key]
         ]
 
     def _judged(self, held: Messages, keys: Sequence[int]) -> dict[int, list[tuple[Said, Verdict]]]:

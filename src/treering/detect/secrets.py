@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from treering.detect._secret_kinds import Kind
+    from treering.detect._texts import Source
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
 
@@ -93,18 +94,19 @@ class Secrets:
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return one finding for each secret and service of the batch."""
-        sent, said, owners = list(_sent(rows)), *self._said(rows)
-        found = self._hits([*(place.text for place in sent), *(place.text for place in said)])
-        hostile = {said[number - len(sent)].key for number in found if number >= len(sent)}
-        self._harmless.add(key for key in owners if key not in hostile)
+        said, where = self._said(rows)
+        read = [*_sent(rows), *said]
+        found = self._hits([place.text for place in read])
+        hostile: dict[int, list[tuple[int, str]]] = {read[number].key: [] for number in found}
+        self._harmless.add(place.key for place in said if place.key not in hostile)
+        for source, chosen in where if hostile else ():
+            for row, key in messages(rows).records(source, chosen, hostile):
+                hostile[key].append((row, source.field))
         whom, told = Whom(rows), list[Finding]()
         for number, hits in found.items():
-            if number < len(sent):
-                told += _findings(rows, whom, sent[number], hits)
-            else:
-                place = said[number - len(sent)]
-                for row, field in owners[place.key]:
-                    told += _findings(rows, whom, place._replace(row=row, field=field), hits)
+            place = read[number]
+            for row, field in hostile[place.key] if place.key else ((place.row, place.field),):
+                told += _findings(rows, whom, place._replace(row=row, field=field), hits)
         return folded(told)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
@@ -120,17 +122,18 @@ class Secrets:
         if state != b"{}":
             raise ValueError("not a state of this detector")
 
-    def _said(self, rows: Rows) -> tuple[list[_Place], dict[int, list[tuple[int, str]]]]:
-        """Return what is said in messages not read before that may hold a secret, once; and records and fields of each
-        message."""
-        held, owners = messages(rows), dict[int, list[tuple[int, str]]]()
+    def _said(self, rows: Rows) -> tuple[list[_Place], list[tuple[Source, list[int]]]]:
+        """Return what is said in messages not read before that may hold a secret, and which records were looked at."""
+        held = messages(rows)
+        where: list[tuple[Source, list[int]]] = []
+        keys: dict[int, None] = {}
         for source in sources(rows):
-            chosen = places(screened(rows).flags(source.column) & SECRET > 0)
-            for row, key in held.unread(source, chosen, self._harmless):
-                owners.setdefault(key, []).append((row, source.field))
-        bits = held.flags(owners)
-        read = [(key, one) for key in owners if bits[key] & SECRET for one in held.read(key)]
-        return [_Place(-1, role, "", text, name, key) for key, (role, text, name) in read], owners
+            where.append((source, places(screened(rows).flags(source.column) & SECRET > 0)))
+            keys.update(dict.fromkeys(held.unread(*where[-1], self._harmless)))
+        bits = held.flags(keys)
+        self._harmless.add(key for key in keys if not bits[key] & SECRET)
+        read = [(key, one) for key in keys if bits[key] & SECRET for one in held.read(key)]
+        return [_Place(-1, role, "", text, name, key) for key, (role, text, name) in read], where
 
     def _hits(self, found: Sequence[str]) -> dict[int, list[_Hit]]:
         starts, at = [], 0
