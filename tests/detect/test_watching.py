@@ -44,6 +44,30 @@ def test_an_anomaly_ends() -> None:
     assert len({finding.fingerprint for finding in found}) == 1
 
 
+@pytest.mark.parametrize(("quiet", "told"), [(2, 0), (3, 1)])
+def test_slow_calls_that_nothing_follows_are_told(quiet: int, told: int) -> None:
+    usual = [dict(record) for record in latency.EXAMPLES[1].records[:450]]
+    end = (START_NS // MINUTE + 151) * MINUTE
+    slow = [{**usual[n], "@timestamp": end + n * SECOND, "durationInNanos": 6 * SECOND} for n in range(4)]
+    watched = detector(latency)
+    assert not feed(watched, "spans", usual, 50)
+    watched.observe(Rows(batch("spans", slow, received_ns=0), 450))
+    found = watched.tick(end + quiet * MINUTE + SECOND, None)
+    assert [finding.rule for finding in found] == ["slow"] * told
+    assert all(finding.noticed_ns == end + 3 * MINUTE for finding in found)
+
+
+def test_a_usual_call_says_that_slow_ones_were_chance() -> None:
+    usual = [dict(record) for record in latency.EXAMPLES[1].records[:450]]
+    end = (START_NS // MINUTE + 151) * MINUTE
+    slow = [{**usual[n], "@timestamp": end + n * SECOND, "durationInNanos": 6 * SECOND} for n in range(4)]
+    after = [{**usual[n], "@timestamp": end + (62 + n) * SECOND, "durationInNanos": SECOND} for n in range(4)]
+    watched = detector(latency)
+    feed(watched, "spans", usual, 50)
+    watched.observe(Rows(batch("spans", [*slow, *after], received_ns=0), 450))
+    assert watched.tick(end + 9 * MINUTE, None) == []
+
+
 def test_a_model_never_used_before_is_told_by_its_third_call() -> None:
     found = feed(detector(drift), "spans", drift.EXAMPLES[0].records, 4)
     new = [finding for finding in found if finding.rule == "new_model"]

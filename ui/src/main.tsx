@@ -13,6 +13,7 @@ import "./styles/explore.css";
 import "./styles/records.css";
 import "./styles/trace.css";
 import "./styles/pages.css";
+import "./styles/narrow.css";
 import "uplot/dist/uPlot.min.css";
 
 const TRIES = 2;

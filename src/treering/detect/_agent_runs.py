@@ -6,6 +6,7 @@ own: `gen_ai.tool.call.id` joins the two.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -15,10 +16,10 @@ from treering.detect._prompt_scan import digest
 from treering.detect._screen import OTHER, SAID_TOOL, TAG, screened
 from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, texts
 from treering.detect._unfolded import MOST_TEXT
-from treering.detect._values import strict
+from treering.detect._values import leaves, strict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.model.rows import Rows
 
@@ -69,6 +70,8 @@ class Run(msgspec.Struct, omit_defaults=True):
 
     def add(self, name: str, step: Step) -> None:
         """Keep a step, unless there are too many; one that was known only from messages is replaced."""
+        if not step.call and (call := same(step.name, step.arguments, self.steps, spoken=True)):
+            del self.steps[call]
         if name in self.steps or len(self.steps) < MOST_STEPS:
             self.steps[name] = step
 
@@ -90,6 +93,30 @@ class Run(msgspec.Struct, omit_defaults=True):
     def in_order(self) -> list[Step]:
         """Return the steps by their time."""
         return sorted(self.steps.values(), key=lambda step: (step.at_ns, step.seq))
+
+
+def same(name: str, arguments: str, steps: Mapping[str, Step], *, spoken: bool) -> str:
+    """Return the identity of the first step that ran a tool with the same arguments; empty if there is none.
+
+    Some instrumentations leave the id of the call out of the tool's span: `spoken` says whether a step is looked for
+    that is known from messages, or one that has a span without such an id.
+    """
+    alike = (
+        key
+        for key, step in steps.items()
+        if step.name == name and not step.document and bool(step.call) == spoken and _is_spoken(step) == spoken
+    )
+    given: list[tuple[str, str]] | None = None
+    for key in alike:
+        given = leaves(arguments) if given is None else given
+        if leaves(steps[key].arguments) == given:
+            return key
+    return ""
+
+
+def _is_spoken(step: Step) -> bool:
+    """Return whether a step is known only from messages."""
+    return step.arguments_field != ARGUMENTS and step.field != RESULT
 
 
 def _size(step: Step) -> int:
@@ -200,8 +227,11 @@ def talks(rows: Rows, known: set[int]) -> list[int]:
     return [index for index in rows.present(INPUT).nonzero()[0].tolist() if worth[index] or index in known]
 
 
-def hear(rows: Rows, index: int, run: Run) -> None:
-    """Take in what a model call says: what was asked, what the answer was, tools that have no spans of their own."""
+def hear(rows: Rows, index: int, run: Run, earlier: Sequence[int] = ()) -> None:
+    """Take in what a model call says: what was asked, what the answer was, tools that have no spans of their own.
+
+    `earlier` are calls of the same trace before it: what they say it says too, but theirs is the evidence.
+    """
     asked: list[str] = []
     told: list[str] = []
     said: list[Text] = []
@@ -216,7 +246,7 @@ def hear(rows: Rows, index: int, run: Run) -> None:
     run.instructed = run.instructed or "\n".join(told)[:_MOST_ASKED]
     for text in said:
         _in_prompt(rows, index, run, text)
-    _tools_in_messages(rows, index, run)
+    _tools_in_messages(rows, index, run, earlier)
     _answered(rows, index, run)
 
 
@@ -230,28 +260,46 @@ def _in_prompt(rows: Rows, index: int, run: Run, text: Text) -> None:
         run.steps[name] = step
 
 
-def _tools_in_messages(rows: Rows, index: int, run: Run) -> None:
+def _tools_in_messages(rows: Rows, index: int, run: Run, earlier: Sequence[int]) -> None:
     """Take in the tools that messages speak of and that have no span (yet)."""
-    at_ns, seq, span = int(rows.times[index]), int(rows.seqs[index]), _text(rows.value("spanId", index))[:64]
+    known: set[str] = set()
+    """Calls whose span does not name them."""
     for number, (field, part) in enumerate(_parts(rows, index)):
         call = _text(part.get("id"))[:120]
-        if not call or len(run.steps) >= MOST_STEPS:
+        if not call or call in known or len(run.steps) >= MOST_STEPS:
             continue
         held = run.steps.get(call)
-        if held is not None and (held.arguments_field == ARGUMENTS or held.field == RESULT):
+        if held is not None and not _is_spoken(held):
             continue
+        is_call = part.get("type") == "tool_call"
         if held is None:
-            held = run.steps[call] = Step("", at_ns + number, seq, span, call, field="", arguments_field="")
-        if part.get("type") == "tool_call" and not held.arguments_field:
+            arguments = _text(part.get("arguments")) if is_call else ""
+            name = _text(part.get("name"))[:200]
+            if is_call and same(name, arguments, run.steps, spoken=False):
+                known.add(call)
+                continue
+            held = run.steps[call] = Step("", 0, 0, call=call, field="", arguments_field="")
+            _said_by(held, rows, index, number)
+        if is_call and not held.arguments_field:
             held.name = _text(part.get("name"))[:200]
             held.arguments, held.arguments_field = _text(part.get("arguments"))[:_MOST_ARGUMENTS], field
-        elif part.get("type") == "tool_call_response" and not held.field:
+        elif not is_call and not held.field:
+            _said_by(held, rows, _first(rows, (*earlier, index), call), number)
             held.field = field
-            learn(
-                held,
-                _text(part.get("response", part.get("result"))),
-                may_be_hostile=_may_be_hostile(rows, field, index),
-            )
+            result = _text(part.get("response", part.get("result")))
+            learn(held, result, may_be_hostile=_may_be_hostile(rows, field, index))
+
+
+def _said_by(step: Step, rows: Rows, index: int, number: int) -> None:
+    """Note the record that tells of a step, and that it is the `number`th there."""
+    step.at_ns, step.seq = int(rows.times[index]) + number, int(rows.seqs[index])
+    step.span = _text(rows.value("spanId", index))[:64]
+
+
+def _first(rows: Rows, indexes: Sequence[int], call: str) -> int:
+    """Return the first of growing histories that holds an id."""
+    last = len(indexes) - 1
+    return indexes[bisect_left(range(last), 1, key=lambda place: call in _text(rows.value(INPUT, indexes[place])))]
 
 
 def _parts(rows: Rows, index: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 _ECHO, _SHORTEST, _LONG = 40, 16, 60
 _MOST_VALUES, _LITERAL, _THING = 5.0, 2.5, 0.8
-_PRESSING, _PHRASE, _DIGITS = 0.5, 3, 4
+_PRESSING, _PHRASE, _DIGITS, _ALIKE = 0.5, 3, 4, 4
+_UNASKED = 0.8
 _FOR_ME = re.compile(r"\b(?:give|show|tell|send|get|find|let|make|write|read) (?:me|us|sure)\b")
 _TO = re.compile(r"\b(?:send|forward|e?mail|post|share|write|message|invite|pay|transfer)\b.{1,60}\b(?:to|with)\b")
+_TELLS = re.compile(r"\b(?:ask|tell|let .{1,40} know|write|reach|call)\b")
 _SENDING = frozenset({"send", "post", "admit", "pay"})
 """Where a person says to whom, sending somewhere else is not what they asked for."""
 _VAGUE = frozenset({"user", "data", "item", "tool", "all", "by", "to", "with", "for", "from", "my", "in", "of", "and"})
@@ -83,14 +85,25 @@ class _Task:
         self.delegates = bool(words().delegates.search(run.asked))
         asked = _FOR_ME.sub("", self.text)
         self.actions = {action for word in asked.split() for action in words().actions(word.strip(".,:;!?"))}
-        self.wanted = self.actions - words().reads - (_SENDING if _TO.search(self.text) else frozenset())
+        if _TELLS.search(self.text):
+            self.actions.add("send")
+        self.wanted = words().asked(asked) - words().reads - (_SENDING if _TO.search(self.text) else frozenset())
 
     def means(self, source: Step, told: _Told) -> bool:
         """Whether the person asked for what a text says, or named the text and asked for what an order says."""
         named = [value for _, value in leaves(source.arguments) if len(value) > 3]
         if any(holds(self.text, folded(value)) >= 0 for value in named):
             return self.delegates or bool(told.actions & self.wanted)
-        return self.delegates and bool(_things(source.name) & self.stems)
+        if not self.delegates:
+            return False
+        said = _things(source.name).union(*map(stems, named))
+        return any(_is_alike(mine, theirs) for mine in said for theirs in self.stems)
+
+
+def _is_alike(one: str, other: str) -> bool:
+    """Return whether a stem is the other or its beginning: mail, mailbox."""
+    short, long = sorted((one, other), key=len)
+    return short == long or (len(short) >= _ALIKE and long.startswith(short))
 
 
 class _Told:
@@ -117,6 +130,10 @@ class _Done:
     def __init__(self, step: Step) -> None:
         self.step, self.name = step, step.name.casefold()
         self.actions, self.looks = words().of_tool(step.name)
+        self.is_command = bool(words().commands.intersection(parts(step.name)))
+        if self.is_command:
+            command = max((value for _, value in leaves(step.arguments)), key=len, default="")
+            self.actions, self.looks = words().of_command(command)
         self.things = _things(step.name)
         self.is_named = len(self.name) > 3 and any(mark in self.name for mark in "_-.")
 
@@ -174,7 +191,7 @@ def _acts(
         fits = [_fit(order, each, task, told) for order in told]
         place = max(range(len(told)), key=lambda i: (fits[i].fit, scores[i]))
         act, score = fits[place], scores[place]
-        is_strong = any(_is_telling(value) for value in act.values)
+        is_strong = any(_is_telling(value) for value in act.values) and not (act.looks_only and each.is_command)
         if act.looks_only and not is_strong and (each.name in before or score < limits.attempt + _PRESSING):
             continue
         enough = 2 * _THING if act.looks_only and not is_strong else limits.fit
@@ -227,6 +244,8 @@ def _fit(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) -> Ac
     wanted = bool(done.actions & task.actions) and (not done.things or bool(done.things & task.stems))
     if (wanted or (done.looks and done.things <= task.stems)) and not is_strong:
         fit -= 2.0 if not named else 3.0
+    elif is_strong and not done.looks and not done.actions & task.actions and not done.things & task.stems:
+        fit += _UNASKED
     if told.values and not is_strong and not done.looks:
         fit -= 0.8
     return Act(done.step, round(fit, 2), tuple(values), done.looks)
@@ -247,12 +266,21 @@ def _compared(told: _Told, done: _Done, task: _Task, all_told: Sequence[_Told]) 
         elif inner := [each for each in strict(value) if holds(told.text, each) >= 0 and holds(task.given, each) < 0]:
             for_order.append(2.5)
             values += inner
+        elif done.is_command and (inner := _tokens(value, told, task)):
+            for_order += [_THING + 0.4 * len(inner)]
+            values += inner
         elif " " in value:
             mine, theirs = _overlaps(leaf, told, task)
             for_order += [1.5] if mine else []
             for_task += 1.5 if theirs else 0.0
     best = max(for_order, default=0.0)
     return min(_MOST_VALUES, best + 0.5 * (sum(for_order) - best)), min(2.0, for_task), values
+
+
+def _tokens(command: str, told: _Told, task: _Task) -> list[str]:
+    """Return the words of a command line, its programs and options aside, that an order and not the task speaks of."""
+    said = [word.strip("'\"`") for word in command.split()[1:40]]
+    return [w for w in said if len(w) > 3 and w[0] != "-" and holds(told.text, w) >= 0 and holds(task.given, w) < 0][:4]
 
 
 def _weight(value: str) -> float:

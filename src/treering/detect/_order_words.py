@@ -16,6 +16,10 @@ from treering.detect._values import parts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ASKING = re.compile(r"[^\W\d_][\w'-]*|[.,;:!?\n]")
+_ASKS = frozenset(("", ".", ",", ";", ":", "!", "?", "\n", "me", "us", "them", "it", "again", "also", "could", "would"))
+"""Words and signs after which a verb asks for something."""
+
 
 class Cue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A sign around an order that an agent is meant."""
@@ -33,6 +37,8 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actions: dict[str, str]
     reads: list[str]
     looks: str
+    commands: str
+    glances: str
     leads: str
     no_verbs: str
     no_objects: str
@@ -50,9 +56,9 @@ class Words:
             for verb in verbs.split(","):
                 self.classes.setdefault(verb.strip(), set()).add(action)
         self.reads = frozenset(book.reads)
-        self.looks, self.leads, self.no_verbs, self.no_objects = (
+        self.looks, self.commands, self.glances, self.leads, self.no_verbs, self.no_objects = (
             frozenset(text.replace(",", " ").split())
-            for text in (book.looks, book.leads, book.no_verbs, book.no_objects)
+            for text in (book.looks, book.commands, book.glances, book.leads, book.no_verbs, book.no_objects)
         )
         self.cues = [(cue, re.compile(_spaced(cue.pattern), re.IGNORECASE)) for cue in book.cues]
         self.delegates = re.compile(_spaced(book.delegates), re.IGNORECASE)
@@ -76,6 +82,25 @@ class Words:
     def actions(self, verb: str) -> set[str]:
         """Return what a verb may mean."""
         return self.classes.get(verb, set())
+
+    def asked(self, text: str) -> set[str]:
+        """Return what a person asks for, by the verbs that stand where one asks."""
+        found: set[str] = set()
+        before = ""
+        for word in _ASKING.findall(text.casefold()):
+            if before in _ASKS or before in self.leads:
+                found |= self.actions(word)
+            before = word
+        return found
+
+    def of_command(self, command: str) -> tuple[set[str], bool]:
+        """Return what a command line may do by its first words, and whether its programs only look."""
+        found: set[str] = set()
+        said = parts(command)[:24]
+        for word in said:
+            found |= self.actions(word)
+        programs = [line.split(maxsplit=1)[0] for line in re.split(r"[;&|\n]+", command[:1000]) if line.strip()]
+        return found, bool(programs) and all(program in self.glances for program in programs)
 
     def of_tool(self, name: str) -> tuple[set[str], bool]:
         """Return what a tool may do by the words of its name, and whether it only looks."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from treering.detect._disguised import readings
 from treering.detect._order_words import words
 from treering.detect._prompt_scan import scanner
 from treering.detect._texts import TOOL
@@ -18,14 +19,14 @@ from treering.detect._unfolded import MOST_TEXT, unfolded
 from treering.detect._values import strict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from treering.detect._order_words import Cue
 
 MOST_ORDERS = 8
 _BEFORE, _SENTENCE, _BELONGS, _NEAR, _MOST_STARTS = 500, 400, 600, 260, 200
 _BOUNDARY, _NO_START = ".!?:;\n>-–—#|]})*,/", "@/$-"
-_HOSTILE, _BY_PHRASES = 0.7, 3.5
+_HOSTILE, _BY_PHRASES, _DISGUISED = 0.7, 3.5, 2.5
 _END = re.compile(r"[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$")
 _NEXT_WORD = re.compile(r"\s+[\"'“`*_(\[<$]{0,3}([\w$/@.'-]+)")
 _HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
@@ -44,6 +45,7 @@ ADDRESSING = frozenset(
         "speaks_of_your_task",
         "overrides",
         "phrases",
+        "disguised",
     }
 )
 """Signs that a text speaks to a model."""
@@ -80,12 +82,20 @@ def orders(result: str, *, may_be_hostile: bool = False) -> list[Order]:
 
     Where there are none but it may hold phrases of content/rules/prompts.yaml, these count, in whatever language.
     """
-    found = [order for text in unfolded(result) for order in _orders(text)]
+    found = [order for text in unfolded(result) for order in (*_orders(text), *_disguised(text))]
     if may_be_hostile and not found:
         found += _by_phrases(result[:MOST_TEXT])
     found = list(dict.fromkeys(found))
     kept = sorted(range(len(found)), key=lambda place: -found[place].score)[:MOST_ORDERS]
     return [found[place] for place in sorted(kept)]
+
+
+def _disguised(text: str) -> Iterator[Order]:
+    """Yield the orders that only those find who decode a text: they are not for people."""
+    for reading in readings(text):
+        for order in _orders(reading):
+            cues = (*order.cues, "disguised")
+            yield msgspec.structs.replace(order, cues=cues, score=round(order.score + _DISGUISED, 2))
 
 
 def _by_phrases(result: str) -> list[Order]:
@@ -160,7 +170,9 @@ def _standing(before: str, *, is_new: bool, is_capital: bool) -> float:
     if not before or before[-1] in _BOUNDARY:
         is_listed = before[-1:] in ("-", "*", "–") and before[:-1].rstrip(" ")[-1:] in ("", "\n")
         return 0.6 if before.endswith((",", "-", "/")) and not is_listed else 1.0
-    last = before.rsplit(maxsplit=1)[-1]
+    *earlier, last = before.rsplit(maxsplit=1)
+    if last.casefold() == "to" and (not earlier or earlier[0].rstrip()[-1:] in _BOUNDARY):
+        return 0.0  # "To see it, …": what it is for comes first, the order after it
     if last.casefold().strip(".,:;!\"'") in words().leads:
         return 0.6
     if is_new:

@@ -18,6 +18,7 @@ import numpy as np
 from treering.core.wasm import Instance, Trap
 from treering.detect._automaton import automaton
 from treering.detect._derived import derived
+from treering.detect._personal_kinds import PERSONAL
 from treering.detect._prompt_scan import scanner
 from treering.detect._secret_kinds import KINDS, Around
 from treering.detect._texts import holds_text
@@ -48,6 +49,9 @@ _PIECE_BYTES, _MOST_BYTES = 1 << 20, 1 << 23
 _MOST_PAGES = 700
 _TASK_BYTES = 24
 _NEVER = [2**31 - 1] * 2
+_BEGINS = (Around.RUN, Around.NEAR, Around.FAR)
+_FROM_START = sum(around.value for around in _BEGINS)
+"""What is looked for from the start of its literal, so that its length has to be known."""
 _FEW = 256
 """Records up to which all columns are looked at in one go."""
 _AT_FIRST = (0x00, 0x01, 0x02, 0x03, 0x04, 0x20, 0x21, 0xFE)
@@ -84,9 +88,9 @@ class _Literals:
                 self._rule(literal, "also", number)
         for literal, mark in _MARKS.items():
             self._at(literal)["mark"] |= mark
-        for kind in KINDS:
+        for kind in (*KINDS, *PERSONAL):
             for literal in kind.literals:
-                self._secret(literal.lower(), kind.around)
+                self._secret(fold(literal), kind.around)
 
     def _at(self, literal: str) -> Any:
         return self.outs.setdefault(literal.encode(), np.zeros(1, dtype=_OUT))[0]
@@ -100,8 +104,8 @@ class _Literals:
         if around is Around.ANYTHING:
             out["mark"] |= SECRET
         out["check"] |= around.value
-        if around is Around.RUN:
-            out["length"] = len(literal)
+        if around in _BEGINS:
+            out["length"] = len(literal.encode())
 
 
 def _joined(outs: list[Any]) -> Any:
@@ -110,7 +114,7 @@ def _joined(outs: list[Any]) -> Any:
     for out in outs:
         for name in ("near", "also", "mark", "check"):
             whole[name] |= out[0][name]
-    lengths = {int(out[0]["length"]) for out in outs if out[0]["check"] & Around.RUN.value}
+    lengths = {int(out[0]["length"]) for out in outs if out[0]["check"] & _FROM_START}
     if len(lengths) > 1:
         whole["mark"] |= SECRET
     whole["length"] = max(lengths, default=0)

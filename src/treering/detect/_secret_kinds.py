@@ -39,10 +39,20 @@ class Around(Enum):
     """at least 13 digits somewhere"""
     IBAN = 16
     """at least two digits somewhere"""
+    NEAR = 32
+    """a word of its own with at least 4 digits within 100 characters after it"""
+    FAR = 64
+    """a word of its own, at least 6 digits somewhere"""
+    SIGN = 128
+    """the `@` of an address, the `+` of a telephone number"""
 
 
 class Kind(NamedTuple):
-    """One kind of secret. `pattern` has the secret in its last group; `literals` are what every match holds."""
+    """One kind of secret. `pattern` has the secret in its last group; `literals` are what every match holds.
+
+    With a `reach` only the first match within so many characters after a literal (and `before` it) counts. `is_word`:
+    the literal, of any case, is none inside of another word.
+    """
 
     name: str
     rule: str
@@ -50,6 +60,10 @@ class Kind(NamedTuple):
     pattern: re.Pattern[str]
     check: Callable[[str], bool]
     around: Around
+    reach: int = 0
+    before: int = 0
+    is_word: bool = False
+    is_personal: bool = False
 
 
 def entropy(text: str) -> float:
@@ -124,9 +138,7 @@ def _kind(
 
 _KEY, _TOKEN = "provider_key", "token"
 _START, _END = r"(?<![A-Za-z0-9_-])", r"(?![A-Za-z0-9_-])"
-_NAMES = (
-    r"(?:password|passwd|pwd|secret|api[_-]?key|apikey|access[_-]?key|auth[_-]?token|access[_-]?token|secret[_-]?key)"
-)
+_NAMES = r"(?:password|passwd|pwd|secret|api[_-]?key|apikey|access[_-]?key|auth[_-]?token|access[_-]?token|secret[_-]?key|(?:refresh|session|bot)[_-]?token)"
 KINDS: tuple[Kind, ...] = (
     _kind("AWS access key", _KEY, "AKIA ASIA", rf"{_START}((?:AKIA|ASIA)[A-Z2-7]{{16}}){_END}"),
     _kind(
@@ -156,6 +168,29 @@ KINDS: tuple[Kind, ...] = (
     _kind("npm token", _KEY, "npm_", rf"{_START}(npm_[A-Za-z0-9]{{36}}){_END}"),
     _kind("PyPI token", _KEY, "pypi-", rf"{_START}(pypi-AgEI[A-Za-z0-9_-]{{50,250}})"),
     _kind("DigitalOcean token", _KEY, "dop_v1_", rf"{_START}(dop_v1_[0-9a-f]{{64}}){_END}"),
+    _kind("AWS Bedrock key", _KEY, "ABSK", rf"{_START}(ABSK[A-Za-z0-9+/]{{80,200}}={{0,2}})"),
+    _kind("NVIDIA key", _KEY, "nvapi-", rf"{_START}(nvapi-[A-Za-z0-9_-]{{50,100}}){_END}"),
+    _kind("Fireworks key", _KEY, "fw_", rf"{_START}(fw_[A-Za-z0-9]{{22,40}}){_END}", _chosen),
+    _kind("Together key", _KEY, "tgp_v1_", rf"{_START}(tgp_v1_[A-Za-z0-9_-]{{40,80}}){_END}"),
+    _kind("Cerebras key", _KEY, "csk-", rf"{_START}(csk-[a-z0-9]{{40,60}}){_END}"),
+    _kind("Voyage key", _KEY, "pa-", rf"{_START}(pa-[A-Za-z0-9_-]{{43}}){_END}", _chosen),
+    _kind("Weights & Biases key", _KEY, "wandb_v1_", rf"{_START}(wandb_v1_[A-Za-z0-9_]{{40,120}}){_END}"),
+    _kind("Google OAuth secret", _KEY, "GOCSPX-", rf"{_START}(GOCSPX-[A-Za-z0-9_-]{{28}}){_END}"),
+    _kind("Databricks token", _KEY, "dapi", rf"{_START}(dapi[0-9a-f]{{32}}(?:-\d)?){_END}"),
+    _kind("Vault token", _KEY, "hvs. hvb.", rf"{_START}(hv[sb]\.[A-Za-z0-9_-]{{24,200}}){_END}"),
+    _kind("Docker token", _KEY, "dckr_pat_ dckr_oat_", rf"{_START}(dckr_[po]at_[A-Za-z0-9_-]{{27,40}}){_END}"),
+    _kind("Atlassian token", _KEY, "ATATT3", rf"{_START}(ATATT3[A-Za-z0-9_=-]{{100,250}})"),
+    _kind("Grafana token", _KEY, "glsa_ glc_", rf"{_START}(glsa_[A-Za-z0-9]{{32}}_[0-9a-f]{{8}}|glc_[A-Za-z0-9+/]{{40,400}}={{0,2}})"),
+    _kind("Sentry token", _KEY, "sntrys_ sntryu_", rf"{_START}(sntry[su]_[A-Za-z0-9+/=_-]{{40,300}})"),
+    _kind("Supabase key", _KEY, "sbp_ sb_secret_", rf"{_START}(sbp_[0-9a-f]{{40}}|sb_secret_[A-Za-z0-9_-]{{30,50}}){_END}"),
+    _kind("Notion token", _KEY, "ntn_", rf"{_START}(ntn_[A-Za-z0-9]{{40,60}}){_END}"),
+    _kind("Linear key", _KEY, "lin_api_", rf"{_START}(lin_api_[A-Za-z0-9]{{40}}){_END}"),
+    _kind("Shopify token", _KEY, "shpat_ shpca_ shppa_ shpss_", rf"{_START}(shp(?:at|ca|pa|ss)_[0-9a-fA-F]{{32}}){_END}"),
+    _kind("CircleCI token", _KEY, "CCIPAT_", rf"{_START}(CCIPAT_[A-Za-z0-9]{{22}}_[0-9a-f]{{40}}){_END}"),
+    _kind("GitLab CI token", _KEY, "glrt- gldt- glcbt- glptt-", rf"{_START}(gl(?:rt|dt|cbt|ptt)-[A-Za-z0-9_-]{{20,64}}){_END}"),
+    _kind("age secret key", _KEY, "AGE-SECRET-KEY-1", rf"{_START}(AGE-SECRET-KEY-1[0-9A-Z]{{58}}){_END}"),
+    _kind("Discord webhook", _KEY, "/api/webhooks/", r"discord(?:app)?\.com/api/webhooks/\d{17,20}/([A-Za-z0-9_-]{60,80})"),
+    _kind("Azure OAuth secret", _KEY, "8Q~ 7Q~", r"(?<![A-Za-z0-9_~.-])([A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34})(?![A-Za-z0-9_~.-])", _chosen),
     _kind("Azure storage key", _KEY, "AccountKey=", r"AccountKey=([A-Za-z0-9+/]{86}==)"),
     _kind("Azure shared access key", _KEY, "SharedAccessKey=", r"SharedAccessKey=([A-Za-z0-9+/]{43}=)"),
     _kind("private key", "private_key", "-----BEGIN", r"-----BEGIN (?:[A-Z]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----\s{0,4}([A-Za-z0-9+/=\s\\]{16,4000})", lambda _: True),
@@ -168,7 +203,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     _kind(
         "password or key by name", "password",
-        "password passwd Password PASSWORD secret Secret SECRET api_key apikey api-key apiKey ApiKey API_KEY access_key auth_token AUTH_TOKEN access_token pwd",
+        "password passwd Password PASSWORD secret Secret SECRET api_key apikey api-key apiKey ApiKey API_KEY access_key auth_token AUTH_TOKEN access_token pwd refresh_token session_token bot_token",
         rf"(?<![A-Za-z]){_NAMES}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?([^\s\"',;&)}}\]]{{8,200}})", _chosen, re.IGNORECASE, Around.NAMED,
     ),
     _kind(

@@ -1,8 +1,8 @@
 """Series of windows and their anomalies: what `latency`, `errors`, `throughput`, `tokens` and `cost` have in common.
 
 Values gather in windows; a window is judged once time has passed it, in order. An anomaly begins when `sustained`
-windows show it and ends when `recovered` in a row are not; odd windows do not enter the history, unless
-the anomaly lasts so long that it must be the new normal.
+windows show it, or one does and nothing follows that could say otherwise (`stands`), and ends when `recovered` in a row
+are not; odd windows do not enter the history, unless the anomaly lasts so long that it must be the new normal.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ class Windows(BaseConfig, frozen=True):
 
     window_s: Annotated[float, Meta(ge=1, le=3600, description="seconds of a window")] = 60.0
     sustained: Annotated[int, Meta(ge=1, le=20, description="windows that must show an anomaly")] = 2
+    stands: Annotated[
+        int, Meta(ge=0, le=60, description="windows without calls after an odd one, after which it is told; 0: never")
+    ] = 0
     recovered: Annotated[int, Meta(ge=1, le=60, description="usual windows in a row that end it")] = 5
     accepted_s: Annotated[float, Meta(gt=0, description="seconds after which an anomaly is the new normal")] = 21_600.0
     history_s: Annotated[float, Meta(ge=0, description="seconds of history before anything is judged")] = 3600.0
@@ -155,8 +158,18 @@ class Board:
             if self._fill:
                 self._add_empty(series, until)
             for number in sorted(number for number in series.pending if number < until):
+                found += self._stands(series, number)
                 found += self._closed(series, series.pending.pop(number))
+            found += self._stands(series, until)
         return found
+
+    def _stands(self, series: Series, until: int) -> Iterable[Finding]:
+        """Tell of what was odd in the newest window when no call has come since that could say otherwise."""
+        last = series.judged + 1 + self._windows.stands
+        if not self._windows.stands or not series.held or series.open is not None or until < last:
+            return ()
+        verdict = self._judge(series, series.held[-1], self.window_ns)
+        return () if verdict is None else (self._begun(series, verdict, last * self.window_ns),)
 
     def _add_empty(self, series: Series, until: int) -> None:
         newest = max(series.pending, default=series.judged)
@@ -184,11 +197,7 @@ class Board:
             series.held.append(cell)
             if max(series.odd, verdict.windows) < self._windows.sustained:
                 return ()
-            start_ns = min(verdict.since, series.held[0].number) * self.window_ns
-            series.held = []
-            about = verdict.title, verdict.rule, verdict.severity.value
-            series.open = Open(start_ns, end_ns, end_ns, end_ns, 0, *about)
-            return (self._finding(series, series.open, verdict),)
+            return (self._begun(series, verdict, end_ns),)
         opened = series.open
         opened.calm, opened.end_ns = 0, end_ns
         if end_ns - opened.start_ns > self._windows.accepted_s * 1e9:
@@ -201,6 +210,13 @@ class Board:
             return ()
         opened.told_ns = end_ns
         return (self._finding(series, opened, verdict),)
+
+    def _begun(self, series: Series, verdict: Verdict, now_ns: int) -> Finding:
+        start_ns = min(verdict.since, series.held[0].number) * self.window_ns
+        series.held = []
+        about = verdict.title, verdict.rule, verdict.severity.value
+        series.open = Open(start_ns, now_ns, now_ns, now_ns, 0, *about)
+        return self._finding(series, series.open, verdict)
 
     def _calm(self, series: Series, cell: Cell) -> Iterable[Finding]:
         series.odd = 0

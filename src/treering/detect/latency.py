@@ -2,14 +2,16 @@
 
 Sees durations of spans and of access lines, in windows of a minute by the end of the call. The default method treats
 few calls as counts and compares with the same time of day where three days are known (see `_levels`); what happens
-within the first hour of a series is only learnt. A rise is told when two windows in a row show it and the median is up
-by 60 %.
+within the first hour of a series is only learnt. A rise is told when the median is up by 60 % and two windows in
+a row show it, or one does and no call comes for two minutes.
 """
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
 
 from treering.detect._calls import STREAMS
 from treering.detect._levels import Levels
@@ -26,6 +28,10 @@ ORDER_FREE = False
 
 class Config(Levels, frozen=True):
     """When calls are slow."""
+
+    stands: Annotated[
+        int, Meta(ge=0, le=60, description="minutes without calls after a slow one, after which it is told; 0: never")
+    ] = 2
 
 
 def _seconds(batch: Calls) -> Any:

@@ -81,12 +81,14 @@ class Taint:
             if run is not None:
                 run.add(name, step)
         known = {i for i in range(rows.count) if whom.trace(i) in self._state.runs} if self._state.runs else set[int]()
-        latest = {whom.trace(index): index for index in _agent_runs.talks(rows, known)}
-        for trace, index in latest.items():
+        talks: dict[str, list[int]] = {}
+        for index in _agent_runs.talks(rows, known):
+            talks.setdefault(whom.trace(index), []).append(index)
+        for trace, (*earlier, index) in talks.items():
             held = self._state.runs.get(trace)
             run = None if held is not None and held.is_dull else self._run(rows, whom, index)
             if run is not None:
-                _agent_runs.hear(rows, index, run)
+                _agent_runs.hear(rows, index, run, earlier)
         self._ends(rows, whom, known)
         for name in {whom.trace(index) for index in known}:
             self._state.runs[name].measure()

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from treering.core.errors import UserError
 from treering.model.times import format_ns, rfc3339_ns
+from treering.query.copying import copied
 from treering.query.function import Typed
 from treering.query.types import SQL, Type
 
@@ -55,7 +56,7 @@ def _data_type(name: str) -> exp.DataType:
 
 def data_type(name: str) -> exp.DataType:
     """Return the SQL type of one of our names for types; reading each takes as long as a line of a query."""
-    return _data_type(name).copy()
+    return copied(_data_type(name))
 
 
 def sql_cast(value: exp.Expression, kind: Type | str, *, safe: bool = False) -> exp.Expression:

@@ -7,8 +7,9 @@ An expression reads `a*2` as three words, a list of field names reads `a*` as on
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from treering.core.errors import UserError, Where
 
@@ -36,8 +37,7 @@ class Mode(StrEnum):
     SEARCH = "search"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True, gc=False):
     """A word: its kind, its value without quotes, and where it stands in the text."""
 
     kind: Kind
@@ -47,11 +47,16 @@ class Token:
 
     def is_op(self, *ops: str) -> bool:
         """Whether it is one of these operators."""
-        return self.kind is Kind.OP and self.value in ops
+        return self.value in ops and self.kind is _OP
 
     def is_word(self, *words: str) -> bool:
         """Whether it is one of these lower-case words, whatever its own case."""
-        return self.kind in {Kind.NAME, Kind.WORD} and self.value.lower() in words
+        return (self.kind is _NAME or self.kind is _WORD) and self.value.lower() in words
+
+
+# Members of an enumeration take longer to look up than a word takes to read.
+_KINDS = {str(kind): kind for kind in Kind} | {"bang": Kind.OP}
+_OP, _NAME, _WORD = Kind.OP, Kind.NAME, Kind.WORD
 
 
 _SPACE = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
@@ -95,7 +100,7 @@ def token(text: str, position: int, mode: Mode) -> Token:
         case "percentile":
             return Token(Kind.NAME, raw, start, found.end())
         case group:
-            return Token(Kind.OP if group == "bang" else Kind(group), raw, start, found.end())
+            return Token(_KINDS[group], raw, start, found.end())
 
 
 def _complaint(character: str) -> str:

@@ -45,7 +45,7 @@ class Parser:
         self.default_source = default_source
         self.position = 0
         self.last_end = 0
-        self._seen: dict[tuple[int, Mode], Token] = {}
+        self._seen: dict[Mode, dict[int, Token]] = {mode: {} for mode in Mode}
         self._depth = 0
         self._depth_limit = MAX_DEPTH
         self.starting = True  # whether the command being read is its pipeline's first
@@ -54,9 +54,9 @@ class Parser:
 
     def peek(self, mode: Mode = Mode.EXPRESSION) -> Token:
         """Return the next word without taking it."""
-        key = (self.position, mode)
-        if (found := self._seen.get(key)) is None:
-            found = self._seen[key] = lexer.token(self.text, self.position, mode)
+        seen, position = self._seen[mode], self.position
+        if (found := seen.get(position)) is None:
+            found = seen[position] = lexer.token(self.text, position, mode)
         return found
 
     def take(self, mode: Mode = Mode.EXPRESSION) -> Token:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, parse_one
 
 from treering.query.coerce import sql_cast
+from treering.query.copying import copied
 from treering.query.function import Typed
 from treering.query.types import Type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _SIMPLE = (exp.Literal, exp.Column, exp.Cast, exp.TryCast, exp.Paren, exp.Null, exp.Boolean, exp.Identifier)
 
@@ -26,13 +27,10 @@ def _parsed(text: str) -> exp.Expression:
 
 def sql(text: str, /, **parts: exp.Expression) -> exp.Expression:
     """Return the expression of a template of ours with each `:name` replaced. `text` is never built at run time."""
-    root = exp.Paren(this=_parsed(text).copy())
-    _fill(root, parts)
-    found: exp.Expression = root.this
+    found = copied(_parsed(text), _filling(parts))
     if isinstance(found, (*_SIMPLE, exp.Func)) and not isinstance(found, exp.Binary):
-        found.pop()
         return found
-    return root
+    return exp.Paren(this=found)
 
 
 def select(text: str, /, *, tables: Mapping[str, exp.Expr], **parts: exp.Expression) -> exp.Select:
@@ -40,9 +38,8 @@ def select(text: str, /, *, tables: Mapping[str, exp.Expr], **parts: exp.Express
 
     Queries are put in as they are, not copied: a scan inside is filled in later.
     """
-    root = _parsed(text).copy()
+    root = copied(_parsed(text), _filling(parts))
     assert isinstance(root, exp.Select)  # a template of ours
-    _fill(root, parts)
     for node in list(root.find_all(exp.Table)):
         if (found := tables.get(node.name)) is None:
             continue
@@ -56,10 +53,15 @@ def select(text: str, /, *, tables: Mapping[str, exp.Expr], **parts: exp.Express
     return root
 
 
-def _fill(root: exp.Expression, parts: Mapping[str, exp.Expression]) -> None:
-    for node in list(root.find_all(exp.Placeholder)):
-        part = parts[node.name].copy()
-        node.replace(part if isinstance(part, _SIMPLE) else exp.Paren(this=part))
+def _filling(parts: Mapping[str, exp.Expression]) -> Callable[[exp.Expr], exp.Expr | None]:
+    def filled(node: exp.Expr) -> exp.Expr | None:
+        """Return what stands for a placeholder."""
+        if not isinstance(node, exp.Placeholder):
+            return None
+        part = copied(parts[node.name])
+        return part if isinstance(part, _SIMPLE) else exp.Paren(this=part)
+
+    return filled
 
 
 def typed(kind: Type, text: str, /, **parts: Typed | exp.Expression) -> Typed:
@@ -70,7 +72,7 @@ def typed(kind: Type, text: str, /, **parts: Typed | exp.Expression) -> Typed:
 
 def call(name: str, kind: Type, *args: Typed | exp.Expression) -> Typed:
     """Return a call of an SQL function, as `kind`. The name is one of ours, never a user's."""
-    nodes = [(arg.sql if isinstance(arg, Typed) else arg).copy() for arg in args]
+    nodes = [copied(arg.sql if isinstance(arg, Typed) else arg) for arg in args]
     return Typed(sql_cast(exp.Anonymous(this=name, expressions=nodes), kind), kind)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from treering.parse.reader import Reader
-    from treering.parse.tables import Table
+    from treering.stage.parser import Record
 
 OTLP_KEYS = {"resourceLogs": Signal.LOGS, "resourceSpans": Signal.TRACES, "resourceMetrics": Signal.METRICS}
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -133,13 +133,31 @@ class OtlpLines:
             found.rejected += [Rejected("malformed OTLP item", line[:PREVIEW])] * export.rejected
 
 
+class Rows(Protocol):
+    """What reads the rows of one table."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a row goes on in the next line."""
+        ...
+
+    def feed(self, lines: Sequence[str]) -> tuple[list[Record], list[str]]:
+        """Return the records of the rows that `lines` complete, and the rows that do not fit the columns."""
+        ...
+
+    def end(self) -> tuple[list[Record], list[str]]:
+        """Return what was held back."""
+        ...
+
+
 class Tables:
-    """A table with a header, a record a row (`treering.parse.tables`)."""
+    """A table, a record a row (`treering.parse.tables`, `treering.parse.directives`)."""
 
-    name = "csv"
-
-    def __init__(self, stream: str, table: Table, heard: Callable[[Sequence[str]], None], *, begun: bool) -> None:
+    def __init__(
+        self, stream: str, table: Rows, heard: Callable[[Sequence[str]], None], *, begun: bool, name: str = "csv"
+    ) -> None:
         """Put the rows into `stream` and tell `heard` the lines; unless `begun` the first one is the header."""
+        self.name = name
         self._stream = stream
         self._lines = LineSplitter()
         self._table = table

@@ -1,7 +1,8 @@
 """From the bytes of one file to records and batches: each kind of content its own way.
 
 JSON documents for a stream of their own stay as they are, OTLP JSON lines (the Collector's file exporter) become logs,
-spans and metrics, tables with a header (CSV) a record a row, and everything else goes through the log reader.
+spans and metrics, tables with a header (CSV) or `#` lines (W3C extended, Zeek) a record a row, and everything else goes
+through the log reader.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from treering.core.errors import UserError
 from treering.model.batch import Batch, batch
+from treering.parse.directives import DirectedTable, directed_kind
 from treering.parse.records import surround
 from treering.parse.tables import Table, header, may_be_header
 from treering.receive._contents import OTLP_KEYS, Documents, Found, Logs, OtlpLines, Tables, first_object, joined, text
@@ -81,7 +83,13 @@ class Records:
 
     def resume(self, head: bytes) -> None:
         """Go on in the middle of a file that begins with `head`: a table's rows need the names in its first line."""
-        if self._kind in {"auto", "csv"} and self.content is None and (named := self._named(head)) is not None:
+        if self._kind not in {"auto", "csv"} or self.content is not None:
+            return
+        if (directed := self._directed(head)) is not None:
+            told = [line for line in head.split(b"\n")[:-1] if line.startswith(b"#")]
+            directed.feed(b"".join(line + b"\n" for line in told))
+            self.content = directed
+        elif (named := self._named(head)) is not None:
             self.content = self._table(named, begun=True)
 
     def flush(self) -> Found:
@@ -110,6 +118,8 @@ class Records:
         if self._kind == "json" or (self._kind == "auto" and first is not None and self.stream != "logs"):
             return Documents(self.stream)
         if self._kind in {"auto", "csv"}:
+            if (directed := self._directed(self._head)) is not None:
+                return directed
             if first is None and (named := self._named(self._head)) is not None:
                 return self._table(named)
             if self._kind == "csv":
@@ -122,10 +132,22 @@ class Records:
 
     def _table(self, named: tuple[str, tuple[str, ...]], *, begun: bool = False) -> Tables:
         as_logs = self.stream == "logs"
-        about = {"attributes": {"log.file.name": self._name.rpartition("/")[2]}} if self._name and as_logs else {}
-        defaults = surround(about, dict(self._defaults))
-        table = Table(*named, now_ns=self._now_ns(), defaults=defaults, as_logs=as_logs)
+        table = Table(*named, now_ns=self._now_ns(), defaults=self._about(), as_logs=as_logs)
         return Tables(self.stream, table, self._heard, begun=begun)
+
+    def _directed(self, head: bytes) -> Tables | None:
+        """Return what reads a file that begins with `head` if its `#` lines name the columns."""
+        first = next((line for line in head.split(b"\n", 64)[:64] if line.strip()), b"")
+        if (kind := directed_kind(text(first))) is None:
+            return None
+        table = DirectedTable(now_ns=self._now_ns(), defaults=self._about())
+        return Tables(self.stream, table, self._heard, begun=True, name=kind)
+
+    def _about(self) -> dict[str, Any]:
+        """Return what all records of the file lack unless they say it."""
+        named = bool(self._name) and self.stream == "logs"
+        about = {"attributes": {"log.file.name": self._name.rpartition("/")[2]}} if named else {}
+        return surround(about, dict(self._defaults))
 
 
 @dataclass(slots=True)

@@ -94,7 +94,8 @@ export function zoneName(): string {
 /** A duration of `ns` nanoseconds in three figures: `850 µs`, `1.25 s`, `2 m 05 s`. */
 export function duration(ns: number): string {
   if (!Number.isFinite(ns)) return "";
-  if (ns < 1e3) return `${ns} ns`;
+  if (ns === 0) return "0 s";
+  if (ns < 1e3) return `${Number(ns.toPrecision(3))} ns`;
   if (ns < 1e6) return `${Number((ns / 1e3).toPrecision(3))} µs`;
   if (ns < 1e9) return `${Number((ns / 1e6).toPrecision(3))} ms`;
   if (ns < 60e9) return `${Number((ns / 1e9).toPrecision(3))} s`;

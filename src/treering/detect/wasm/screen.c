@@ -24,6 +24,10 @@ typedef unsigned long long u64;
 #define FEW_DIGITS 8u  /* digits from which numbers may be one */
 #define CARD_DIGITS 13u
 #define NAME_REACH 20u
+#define NEAR_REACH 100u /* characters in which the number after a word such as "phone" has to be */
+#define NEAR_DIGITS 4u
+#define FAR_DIGITS 6u  /* digits of a text with a word such as "passport" */
+#define PHONE_DIGITS 8u
 #define NOTHING 0xffffffffu
 #define PAGES 0x1100u /* pages of 256 characters */
 #define ASKED 64u
@@ -32,7 +36,7 @@ typedef unsigned long long u64;
 /* What is said of a text; `screen.py` has the same numbers. */
 enum { USER = 1, OTHER = 2, SECRET = 4, LINK = 8, TAG = 16, SAID_USER = 32, SAID_TOOL = 64, SAID_SYSTEM = 128, ODD = 256, LEETED = 512, LIKELY = 1024 };
 /* What has to stand around the literal of a secret. */
-enum { NAMED = 1, RUN = 2, BEARER = 4, CARD = 8, IBAN = 16 };
+enum { NAMED = 1, RUN = 2, BEARER = 4, CARD = 8, IBAN = 16, NEAR = 32, FAR = 64, SIGN = 128 };
 /* Kinds of bytes. */
 enum { RUNS = 1, DIGIT = 2, LEET = 4, SLOW = 8, NAME = 16, HEX = 32, ALNUM = 64, TOKEN = 128 };
 
@@ -224,14 +228,73 @@ static u32 is_numbers(const u8 *text, u32 size, u32 json)
     return 0;
 }
 
+/* Says whether a word that begins at `start` is one of its own, as "Phone" in "homePhone" and not "dni" in "midnight". */
+static u32 begins_word(const u8 *text, u32 start)
+{
+    if (!start || (kinds[text[start - 1]] & (ALNUM | DIGIT)) != ALNUM) return 1;
+    return text[start] - 'A' < 26u && text[start - 1] - 'a' < 26u;
+}
+
+/* Says whether a short word ends at `end`, as "cf" in "cf: " and not in "cfg"; longer ones may go on. */
+static u32 ends_word(const u8 *text, u32 size, u32 start, u32 end)
+{
+    if (end - start > 4 || end >= size || (kinds[text[end]] & (ALNUM | DIGIT)) != ALNUM || (text[end] | 32) == 's') return 1;
+    return text[end] - 'A' < 26u && text[end - 1] - 'a' < 26u;
+}
+
+/* Says whether enough digits follow. An escape stands for a character, maybe for a digit. */
+static u32 is_number_near(const u8 *text, u32 size, u32 at)
+{
+    u32 left = NEAR_REACH, found = 0;
+    for (u32 most = at + 12u * NEAR_REACH; at < size && at < most && left; at++) {
+        u32 c = text[at];
+        if (kinds[c] & DIGIT && ++found == NEAR_DIGITS) return 1;
+        if (c == '\\' && at + 3 < size && text[at + 1] == 'u' && text[at + 2] == '0' && text[at + 3] == '0') return 1;
+        if (c == '\\') left += 10;
+        left -= (c & 0xc0) != 0x80;
+    }
+    return 0;
+}
+
+/* Says whether an address or a telephone number may stand around the `@` or `+` before `end`. */
+static u32 is_contact(const u8 *text, u32 size, u32 end, u32 json)
+{
+    u32 at = end, found = 0;
+    if (at >= size || text[at] >= 128 || (json && text[at] == '\\')) return at < size;
+    if (text[end - 1] == '@') {
+        if (!(kinds[text[at]] & ALNUM) || (end > 1 && text[end - 2] <= ' ')) return 0;
+        for (; at < size && at < end + 64; at++) {
+            if (text[at] == '.' || text[at] >= 128 || text[at] == '\\') return 1;
+            if (!(kinds[text[at]] & NAME)) return 0;
+        }
+        return at < size;
+    }
+    if (text[at] - '1' >= 9u) return 0;
+    for (; at < size && at < end + 28; at++) {
+        if (kinds[text[at]] & DIGIT && ++found == PHONE_DIGITS) return 1;
+        if (text[at] == '\\' || text[at] >= 128) return 1;
+        if (kinds[text[at]] & NAME && !(kinds[text[at]] & DIGIT) && text[at] != '-') return 0;
+    }
+    return 0;
+}
+
 /* Looks at what stands around the literal of a secret that ends at `end`; `slow`: where the last odd character ended. */
 static void secret(const Out *out, const u8 *text, u32 size, u32 end, u32 slow, u32 json)
 {
     if (out->check & CARD) wanted |= CARD;
     if (out->check & IBAN) wanted |= IBAN;
     if (slow == NOTHING) {
-        if (out->check & (NAMED | RUN | BEARER)) flags |= SECRET;
+        if (out->check & (NAMED | RUN | BEARER | NEAR | SIGN)) flags |= SECRET;
+        if (out->check & FAR) wanted |= FAR;
         return;
+    }
+    if (out->check & SIGN && is_contact(text, size, end, json)) flags |= SECRET;
+    if (out->check & (NEAR | FAR)) {
+        u32 start = end - out->length;
+        if (end < out->length || start <= slow || (begins_word(text, start) && ends_word(text, size, start, end))) {
+            if (out->check & FAR) wanted |= FAR;
+            if (out->check & NEAR && is_number_near(text, size, end)) flags |= SECRET;
+        }
     }
     if (out->check & NAMED)
         for (u32 at = end; at < size && at < end + NAME_REACH; at++)
@@ -492,7 +555,8 @@ EXPORT(screen) u32 screen(const Task *task)
             turn();
             for (u32 l = 0; l < LIMITS; l++) if (likely_mask && highest > limits[l]) flags |= LIKELY << l;
             if (digits >= FEW_DIGITS && is_numbers(text, size, is_json)) flags |= ODD;
-            if ((wanted & CARD && (digits >= CARD_DIGITS || beyond)) || (wanted & IBAN && (digits >= 2 || beyond)))
+            if ((wanted & CARD && (digits >= CARD_DIGITS || beyond)) || (wanted & IBAN && (digits >= 2 || beyond)) ||
+                (wanted & FAR && digits >= FAR_DIGITS))
                 flags |= SECRET;
         }
         task->found[row] = (u16)flags;

@@ -99,7 +99,7 @@ class Catalog:
         self._dead = {stream: _Dead(seqs) for stream, seqs in manifest.dead().items()}
         self._pins: Counter[str] = Counter()
         self._doomed: dict[str, Segment] = {}
-        self._schemas: dict[Any, StreamSchema] = {}
+        self._schemas: dict[Any, tuple[StreamSchema, tuple[Stream, ...]]] = {}
         self._dropped: dict[str, int] = {}
 
     def names(self, patterns: Iterable[str]) -> list[str]:
@@ -119,7 +119,7 @@ class Catalog:
         tails = [tail for held in self.generations if (tail := held.tails.get(name)) is not None]
         dead = self._dead.get(name)
         return StreamView(
-            self._streams.get(name) or Stream(name, 0),
+            self._streams.get(name) or Stream(name, 0, _NO_MAPPING),
             self._segments.get(name, ()),
             tuple(run for tail in tails for run in tail.runs),
             dead.array() if dead is not None else _NOBODY,
@@ -170,11 +170,12 @@ class Catalog:
         held = self._schemas.get(key)
         if held is None:
             physical = dict.fromkeys(name for names in groups for name in names.order)
-            held = mappings.schema([stream.mapping for stream in streams], physical)
+            found = mappings.schema([stream.mapping for stream in streams], physical)
             if len(self._schemas) >= _SCHEMAS:
                 self._schemas.clear()
-            self._schemas[key] = held
-        return held
+            # The streams are kept beside it, so that the identities of their mappings stay their own.
+            held = self._schemas[key] = found, streams
+        return held[0]
 
     def publish(
         self, generation: Generation, rows: Iterable[tuple[str, Run]], dead: Mapping[str, Sequence[int]]
@@ -311,6 +312,8 @@ class Catalog:
 
 
 _NOBODY = np.array([], dtype=np.int64)
+# One for all, as schemas are known by the identity of their mappings.
+_NO_MAPPING: Mapping[str, Any] = {}
 
 
 def _ordered(parts: Iterable[Segment]) -> tuple[Segment, ...]:

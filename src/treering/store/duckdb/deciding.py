@@ -8,17 +8,18 @@ it only knows some of them, the test itself is made for the others that may sati
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from arro3.core import Array, Table
 from sqlglot import exp
 
+from treering.query.copying import copied
 from treering.store.duckdb.matching import MAYBE, SURE
 from treering.store.duckdb.relation import named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from treering.model.schema import StreamSchema
     from treering.stage.store import Scan
@@ -82,25 +83,10 @@ def _over(demand: Demand, items: Sequence[Segment], columns: dict[str, Any]) -> 
         columns[name] = np.concatenate([demand.known[item.file][place] for item in items])
         parts = [_equals(name, SURE)] if sure else []
         if maybe:
-            parts.append(exp.and_(_equals(name, MAYBE), exp.Paren(this=node.copy()), copy=False))
+            parts.append(exp.and_(_equals(name, MAYBE), exp.Paren(this=copied(node)), copy=False))
         return exp.Paren(this=exp.or_(*parts, copy=False))
 
-    return exp.Paren(this=_copied(demand.sql, known))
-
-
-def _copied(node: exp.Expr, known: Callable[[exp.Expr], exp.Expr | None]) -> exp.Expr:
-    """Return a copy of SQL with what is `known` in the place of some nodes, which are not copied: they may be large."""
-    if (found := known(node)) is not None:
-        return found
-
-    def step(value: Any) -> Any:
-        if isinstance(value, exp.Expr):
-            return _copied(value, known)
-        return list(map(step, value)) if isinstance(value, list) else value
-
-    copied = node.__class__(**{name: step(value) for name, value in node.args.items()})
-    copied.meta.update(node.meta)
-    return copied
+    return exp.Paren(this=copied(demand.sql, known))
 
 
 def _equals(name: str, code: int) -> exp.Expr:
@@ -133,8 +119,8 @@ def _is_known(node: object) -> bool:
 def without(sql: S, settled: Collection[str]) -> S:
     """Return SQL without the conditions that tables take care of."""
     if not settled:
-        return sql.copy()
-    return cast("S", _copied(sql, lambda node: exp.true() if node.meta.get(DEMAND) in settled else None))
+        return copied(sql)
+    return copied(sql, lambda node: exp.true() if node.meta.get(DEMAND) in settled else None)
 
 
 def decided(
