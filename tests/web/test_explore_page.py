@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,28 @@ def test_earlier_queries_come_back_with_arrow_up(page: Page) -> None:
     assert box.inner_text() == "loss"
     page.keyboard.press("ArrowDown")
     assert box.inner_text() == "upstream"
+
+
+def test_a_query_is_kept_and_taken_along(page: Page) -> None:
+    opened(page)
+    write(page, "serviceName=weaviate")
+    page.wait_for_url("**q=serviceName*")
+    page.get_by_role("button", name="Share").press("Enter")
+    panel = page.get_by_role("dialog", name="Share")
+    command = panel.get_by_role("region", name="Command line").locator("pre").inner_text()
+    assert command == "treering query 'source=logs serviceName=weaviate' --from 'now-1h'"
+    alert = panel.get_by_role("region", name="Alert").locator("pre").inner_text()
+    assert tomllib.loads(alert)["alerts"]["rules"][0]["query"].endswith("| stats count() as records")
+    page.keyboard.press("Escape")
+    panel.wait_for(state="detached")
+    page.get_by_role("button", name="Kept and earlier queries").press("Enter")
+    page.get_by_role("button", name="Keep the query that is shown").press("Enter")
+    page.keyboard.press("Escape")
+    opened(page)
+    page.keyboard.press("ControlOrMeta+k")
+    page.keyboard.type("weaviate")
+    page.get_by_role("option").filter(has_text="kept").click()
+    page.wait_for_url("**q=serviceName*")
 
 
 def test_a_click_on_a_value_includes_alt_click_excludes(page: Page) -> None:

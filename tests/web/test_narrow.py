@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PATHS = ("/", "/explore", "/llm", "/security", "/quality", "/training", "/incidents", "/dashboards?name=llm", "/alerts")
+PATHS = (
+    *("/", "/explore", "/llm", "/security", "/security?show=rules", "/security?show=coverage"),
+    *("/quality", "/training", "/incidents", "/dashboards?name=llm", "/alerts"),
+)
 # Whatever reaches beyond the screen without a part of the page that scrolls around it.
 BEYOND = """() => {
-  const scrolls = (e) => e && (['auto', 'scroll', 'hidden'].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+  const held = ['auto', 'scroll', 'hidden'];
+  const scrolls = (e) => e && (held.includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+  const beyond = (e) => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1;
   return [...document.querySelectorAll('#root *')]
-    .filter((e) => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e.parentElement))
+    .filter((e) => beyond(e) && !scrolls(e.parentElement))
     .map((e) => `${e.tagName}.${e.className}`);
 }"""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.day import day
-from tests.server import running
+from tests.server import running, treering
 from tests.web import known_findings
 from tests.web.conftest import watched
 from tests.web.test_explore_page import CONTRAST, NAMELESS
@@ -208,6 +208,7 @@ def test_a_finding_is_judged_by_a_key(page: Page, played: Server) -> None:
 
 
 def test_an_incident_is_read_acknowledged_and_commented(page: Page, played: Server) -> None:
+    tied(played)
     page.goto("/incidents?state=all")
     rows = page.get_by_test_id("incidents").get_by_role("button")
     rows.nth(1).wait_for()
@@ -419,3 +420,54 @@ def test_every_control_has_a_name(page: Page, path: str) -> None:
     page.get_by_role("heading", level=1).wait_for()
     page.wait_for_load_state("networkidle")
     assert page.evaluate(NAMELESS) == []
+
+
+def test_a_rule_is_read_tested_and_replayed(page: Page) -> None:
+    page.goto("/security?from=now-3h")
+    heading(page, "Security")
+    keys(page, "3")
+    box = page.get_by_role("searchbox", name="Find a rule")
+    box.fill("vector-refusals")
+    rule = page.get_by_test_id("rule")
+    rule.get_by_text("vector-refusals", exact=True).wait_for()
+    rule.get_by_text(re.compile("^source=logs")).first.wait_for()
+    rule.get_by_role("button", name=re.compile("^Run its")).press("Enter")
+    rule.get_by_text(re.compile(r"^All \d+ cases hold\.$")).wait_for()
+    rule.get_by_role("button", name="a day").press("Enter")
+    rule.get_by_label("Replay", exact=True).get_by_text(re.compile("told")).wait_for()
+
+
+def test_what_is_covered_is_a_map(page: Page) -> None:
+    page.goto("/security?show=coverage")
+    table = page.get_by_role("table", name="OWASP Top 10 for LLM applications")
+    table.get_by_role("row", name=re.compile("Prompt Injection")).get_by_text("proven").wait_for()
+    page.get_by_label("only what is not proven").check()
+    page.get_by_role("region", name="OWASP Top 10 for LLM applications").get_by_text("Nothing is missing.").wait_for()
+    table.wait_for(state="detached")
+
+
+def test_a_drill_shows_what_was_noticed_and_alarms_nobody(page: Page, played: Server) -> None:
+    page.goto("/security?show=drills")
+    page.get_by_test_id("no-drills").wait_for()
+    before = played.get("/api/findings?limit=1")["total"]
+    done = treering("drill", "--technique", "jailbreak", "--technique", "exfiltration", "--data", played.data)
+    assert done.returncode == 0, done.stderr
+    page.reload()
+    row = page.get_by_role("table", name="Techniques").get_by_role("row", name=re.compile("^jailbreak"))
+    row.get_by_role("meter").wait_for()
+    assert re.search(r"\d+ of \d+", row.inner_text())
+    page.get_by_label("Figures of the drill").get_by_text("Time to detect, median").wait_for()
+    assert played.get("/api/findings?limit=1")["total"] == before
+
+
+def test_a_finding_leads_to_its_incident_and_shows_its_way(page: Page, played: Server) -> None:
+    tied(played)
+    found = played.get("/api/findings?detector=taint")["findings"]
+    name = next(item["finding"]["id"] for item in found if item["finding"]["rule"] == "injection_followed")
+    page.goto(f"/security?from=now-3h&state=all&finding={name}")
+    ways = page.get_by_role("list", name="The way it took").get_by_role("link")
+    ways.first.wait_for()
+    assert ways.count() >= 2
+    page.get_by_test_id("part-of").get_by_role("link").press("Enter")
+    heading(page, "Incidents")
+    page.get_by_test_id("incident").wait_for()

@@ -58,9 +58,12 @@ async def findings(service: Service, asked: Mapping[str, str], limit: int) -> di
 
 
 async def finding(service: Service, name: str) -> dict[str, Any]:
-    """Return the finding with the fingerprint `name`. Raises `NotFound`."""
+    """Return the finding with the fingerprint `name`, and the incident it belongs to. Raises `NotFound`."""
     found = await service.call(_ledger(service).entry, name)
-    return _entry(found, name)
+    case = await service.call(service.incidents.book.case_of, name) if service.incidents is not None else None
+    known = case.incident if case is not None else None
+    incident = {"id": known.id, "title": known.title, "state": known.state.value} if known is not None else None
+    return {**_entry(found, name), "incident": incident}
 
 
 async def triage(service: Service, name: str, state: str, comment: str, by: str) -> dict[str, Any]:

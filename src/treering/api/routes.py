@@ -21,6 +21,7 @@ from treering.api import (
     queries,
     query,
     records,
+    rules,
     scan,
     search,
     sql,
@@ -296,6 +297,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     *alerts.OPERATIONS,
     *playbooks.OPERATIONS,
     *drills.OPERATIONS,
+    *rules.OPERATIONS,
     *postmortems.OPERATIONS,
 )
 
@@ -303,7 +305,8 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
 ROLES = {
     ("POST", "/api/findings/{id}"): "analyst",
     ("POST", "/api/scan"): "analyst",
-    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST | drills.ANALYST, "analyst"),
+    **dict.fromkeys(incident_routes.ANALYST | alerts.ANALYST | playbooks.ANALYST, "analyst"),
+    **dict.fromkeys(drills.ANALYST | rules.ANALYST, "analyst"),
 }
 
 

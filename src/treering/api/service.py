@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from treering.app.incidents import Desk
     from treering.app.ledger import Ledger
     from treering.app.playbooks import Playbooks
+    from treering.app.rule_desk import RuleDesk
     from treering.app.scan import Scans
     from treering.app.templating import Templates
     from treering.stage.store import Query, Store
@@ -65,6 +66,7 @@ class Service:
     ledger: Ledger | None = None
     scans: Scans | None = None
     drills: Drills | None = None
+    rules: RuleDesk | None = None
     detection: Callable[[], Mapping[str, Any] | None] = lambda: None
     templates: Templates | None = None
     # What OpenSearch's clients have set up for the cluster, by scope.

@@ -166,6 +166,12 @@ class Casebook(Statebook):
             _case(row) for row in self._all(f"{_SELECT} WHERE {where} ORDER BY end_ns DESC, id LIMIT ?", *values, most)
         ]
 
+    def case_of(self, fingerprint: str) -> Case | None:
+        """Return the case that a finding belongs to, the newest if there are several."""
+        held = "EXISTS (SELECT 1 FROM json_each(json_extract(CAST(body AS TEXT), '$.findings')) AS f WHERE f.value = ?)"
+        rows = self._all(f"{_SELECT} WHERE merged_into = '' AND {held} ORDER BY end_ns DESC, id LIMIT 1", fingerprint)
+        return _case(rows[0]) if rows else None
+
     def absorbed(self, identifier: str) -> list[str]:
         """Return the ids that a case has absorbed."""
         return [row[0] for row in self._all("SELECT id FROM cases WHERE merged_into = ? ORDER BY id", identifier)]

@@ -17,6 +17,7 @@ from treering.api.service import Listener as Shown
 from treering.api.service import Service
 from treering.app.config import limits
 from treering.app.pipeline import Pipeline
+from treering.app.rule_desk import RuleDesk
 from treering.cli._screen import console
 from treering.web.page import Page
 from treering.web.server import HttpConfig, HttpServer, Listener
@@ -107,6 +108,7 @@ def _service(pipeline: Pipeline, listeners: list[Listener]) -> Service:
         ledger=pipeline.ledger,
         scans=pipeline.scans,
         drills=pipeline.drills,
+        rules=RuleDesk(pipeline.settings.rules, pipeline.store, pipeline.clock),
         detection=lambda: pipeline.detection.status() if pipeline.detection is not None else None,
         templates=pipeline.templates,
         settings=pipeline.cluster_settings,

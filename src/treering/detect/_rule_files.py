@@ -32,6 +32,7 @@ _FIELD = re.compile(r"[@\w#][\w.@#:/$-]*(?: [\w.@#:/$-]+)*")
 MOST_BYTES = 4 << 20
 SHIPPED = (
     "agents.yaml",
+    "trust.yaml",
     "cloud.yaml",
     "gateways.yaml",
     "serving.yaml",

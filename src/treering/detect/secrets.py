@@ -24,7 +24,7 @@ from treering.detect._personal_kinds import ADDRESSES, PERSONAL
 from treering.detect._screen import SECRET, places, screened
 from treering.detect._secret_kinds import KINDS
 from treering.detect._secret_scan import Hit, Place, Scan, digest, masked
-from treering.detect._texts import ASSISTANT, is_sent, sources
+from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, is_sent, sources
 from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 NAME = "secrets"
 ORDER_FREE = False
 _TECHNIQUES = ("owasp-llm@2026:LLM02", "mitre-atlas@2026.09:AML.T0057")
+_IN_DOCUMENTS = "mitre-atlas@2026.09:AML.T0082"
+"""A key that a retrieval brings is one that anybody who asks may harvest."""
 _SEVERITY = {
     "provider_key": Severity.HIGH,
     "private_key": Severity.CRITICAL,
@@ -200,7 +202,7 @@ def _finding(rows: Rows, whom: Whom, place: Place, hit: Hit, all_hits: Iterable[
         1.0,
         (Entity("key", name), *whom.entities(row)),
         (proof(rows, row, place.field, shown, (span,)),),
-        _TECHNIQUES,
+        (*_TECHNIQUES, _IN_DOCUMENTS) if place.role in (DOCUMENT, TOOL) else _TECHNIQUES,
         "AML.TA0010",
         facts,
     )
@@ -224,5 +226,19 @@ EXAMPLES = (
         [_log("connecting to postgres://app:" + "vR7qpL2m" + "@db-1:5432/orders")],
         ["connection_string"],
     ),
+    Example(
+        "a key in a document that is retrieved",
+        "spans",
+        [
+            {
+                "@timestamp": 1_795_000_000_000_000_000,
+                "serviceName": "rag",
+                "attributes": {"gen_ai.retrieval.documents": f'[{{"id": "d7", "content": "the key is {_KEY}"}}]'},
+            }
+        ],
+        ["provider_key"],
+    ),
+    Example("a number of social security in a log", "logs", [_log("saved SSN 536-22-8726")], ["personal_data_in_log"]),
+    Example("one's own address", "logs", [_log("mail to ann@site.org is queued")]),
     Example("placeholders and counts", "logs", [_log("password=<redacted> api_key=${API_KEY} tokens=1532")]),
 )

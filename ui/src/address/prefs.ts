@@ -10,6 +10,8 @@ export interface Prefs {
   chart: boolean;
   drawer: number;
   history: readonly string[];
+  /** Queries that the reader keeps. */
+  kept: readonly string[];
 }
 
 const NAME = "treering.prefs";
@@ -23,13 +25,15 @@ const START: Prefs = {
   chart: true,
   drawer: 560,
   history: [],
+  kept: [],
 };
+
+const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item) => typeof item === "string") : []);
 
 function load(): Prefs {
   try {
     const saved = JSON.parse(localStorage.getItem(NAME) ?? "{}") as Partial<Prefs>;
-    const history = Array.isArray(saved.history) ? saved.history.filter((item) => typeof item === "string") : [];
-    return { ...START, ...saved, history };
+    return { ...START, ...saved, history: texts(saved.history), kept: texts(saved.kept) };
   } catch {
     return START;
   }
@@ -56,6 +60,12 @@ export function remember(query: string): void {
   const text = query.trim();
   if (!text || current.history[0] === text) return;
   prefer({ history: [text, ...current.history.filter((item) => item !== text)].slice(0, HISTORY) });
+}
+
+/** Keep a query for good, or no longer. */
+export function keep(query: string, wanted: boolean): void {
+  const others = current.kept.filter((item) => item !== query);
+  prefer({ kept: wanted ? [query, ...others].slice(0, HISTORY) : others });
 }
 
 const subscribe = (listener: () => void) => {

@@ -36,6 +36,7 @@ export function Palette({ streams, onRun, onRefresh, onHelp, onClose }: Props) {
     ...streams.map((stream) => ({ title: `Stream ${stream.name}`, group: "go", act: () => visit(EXPLORE, { stream: stream.name }) })),
     { title: "Refresh", group: "do", keys: "r", act: onRefresh },
     { title: "Follow live", group: "do", act: () => visit(EXPLORE, { live: true }) },
+    ...saved.kept.map((query) => ({ title: query.slice(0, 200), group: "kept", act: () => onRun(query) })),
     { title: "Copy link to this view", group: "do", act: () => void navigator.clipboard?.writeText(window.location.href) },
     ...PRESETS.map((preset) => ({ title: `Time: ${spoken(preset)}`, group: "time", act: () => go({ from: `now-${preset}`, to: "now", live: false }) })),
     { title: saved.wrap ? "Cut long lines" : "Wrap long lines", group: "look", act: () => prefer({ wrap: !saved.wrap }) },

@@ -18,6 +18,7 @@ import { Failure } from "../server/client";
 import { isEmpty, useCounts, useFields, useParsed, useRecords, useStreams, useTable } from "../server/queries";
 import type { Json, Row } from "../server/types";
 import { siteKeys } from "../shell/sites";
+import { Share } from "../query/Share";
 import { useTail } from "../tail/tail";
 import { isRelative, rangeOver } from "../time/times";
 import { TimePicker } from "../time/TimePicker";
@@ -152,6 +153,7 @@ export default function Explore({ dark }: { dark: boolean }) {
       <div className="ask">
         <QueryBar text={address.q} stream={address.stream} streams={streams.data ?? []} busy={busy} failure={failure} onRun={run} onReady={(handle) => (editor.current = handle)} />
         <TimePicker from={address.from || "now-1h"} to={address.to} live={live} canLive={kind !== "table"} onRefresh={refresh} />
+        <Share shown={address} counts={kind === "table"} />
       </div>
       <div className={`progress ${busy ? "on" : ""}`} role="presentation" />
       {address.trace ? (

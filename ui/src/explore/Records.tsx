@@ -29,6 +29,8 @@ interface Props {
   onRun: (query: string) => void;
 }
 
+const counted = (records: number): string => `${records.toLocaleString("en")} ${records === 1 ? "record" : "records"}`;
+
 export function Records({ address, lines, columns, fields, total, cursor, search, tail, streams, onOpen, onRun }: Props) {
   const saved = usePrefs();
   const { live } = address;
@@ -45,7 +47,7 @@ export function Records({ address, lines, columns, fields, total, cursor, search
         The next records did not come. <button type="button" className="text-button" onClick={() => void fetchNextPage()}>Try again</button>
       </p>
     ) : (
-      <p className="foot">{hasNextPage ? "Fetching more" : `End: ${lines.length.toLocaleString("en")} records`}</p>
+      <p className="foot">{hasNextPage ? "Fetching more" : `End: ${counted(lines.length)}`}</p>
     );
     body = (
       <RecordTable
@@ -79,7 +81,7 @@ export function Records({ address, lines, columns, fields, total, cursor, search
   return (
     <section className="list" aria-label="Found records">
       <div className="toolbar">
-        {live ? <LiveBar tail={tail} /> : <strong data-testid="total">{total === null ? "…" : `${total.toLocaleString("en")} records`}</strong>}
+        {live ? <LiveBar tail={tail} /> : <strong data-testid="total">{total === null ? "…" : counted(total)}</strong>}
         {!live && took !== undefined && <span className="quiet" title={`${lines.length.toLocaleString("en")} loaded`}>{brief(Math.round(took))} ms</span>}
         <span className="spring" />
         {!saved.fields && <IconButton icon="panel" label="Show the fields" onClick={() => prefer({ fields: true })} />}

@@ -1,17 +1,26 @@
-/** Techniques by the names that people use: `owasp-llm@2026:LLM01` is shown as OWASP LLM01. */
+/** Techniques by the names that people use: `owasp-llm@2026:LLM01` is shown as OWASP LLM01 Prompt Injection. */
+import { useQuery } from "@tanstack/react-query";
+import { call } from "../server/client";
+import { brief } from "./brief";
 import { shown } from "./Text";
 
-const FRAMEWORKS: Readonly<Record<string, string>> = { "owasp-llm": "OWASP", "owasp-agentic": "OWASP", "mitre-atlas": "ATLAS", "mitre-attack": "ATT&CK" };
+type Names = Readonly<Record<string, string>>;
 
-/** The short name of a technique; one of an unknown framework stays as it is. */
-export function brief(technique: string): string {
-  const found = /^([\w-]+)(?:@[\w.]+)?:(.+)$/.exec(technique);
-  const framework = found && FRAMEWORKS[found[1]!];
-  return framework ? `${framework} ${found[2]}` : technique;
+/** What techniques and tactics are called, by id; nothing while it is fetched. */
+export const useNames = (): Names =>
+  useQuery({ queryKey: ["techniques"], staleTime: Infinity, gcTime: Infinity, queryFn: async ({ signal }) => (await call<{ names: Names }>("/api/techniques", undefined, signal)).names }).data ?? {};
+
+/** A technique without its sub-technique. */
+const parent = (name: string): string => name.replace(/(:AML\.T\d+)\.\d+$/, "$1");
+
+export function Techniques({ names }: { names: readonly string[] }) {
+  const called = useNames();
+  return (
+    <>
+      {names.map((name) => {
+        const says = called[name] ?? called[parent(name)];
+        return <span key={name} className="chip" title={shown(name)}>{shown(brief(name).slice(0, 80))}{says && <span className="quiet"> {says}</span>}</span>;
+      })}
+    </>
+  );
 }
-
-export const Techniques = ({ names }: { names: readonly string[] }) => (
-  <>
-    {names.map((name) => <span key={name} className="chip" title={shown(name)}>{shown(brief(name).slice(0, 80))}</span>)}
-  </>
-);

@@ -2,11 +2,12 @@
 import type { EditorView } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 import { go } from "../address/address";
-import { prefs, usePrefs } from "../address/prefs";
+import { prefs } from "../address/prefs";
 import { Icon } from "../parts/Icon";
 import { Popover } from "../parts/Popover";
 import type { Failure } from "../server/client";
 import type { Stream } from "../server/types";
+import { History } from "./History";
 import { mountEditor, setFault, setText } from "./editor";
 import { hasSource, located, sent } from "./text";
 
@@ -26,7 +27,6 @@ export function QueryBar({ text, stream, streams, busy, failure, onRun, onReady 
   const view = useRef<EditorView | null>(null);
   const live = useRef({ stream, onRun, place: -1, draft: "" });
   live.current = { ...live.current, stream, onRun };
-  const { history } = usePrefs();
 
   useEffect(() => {
     const run = () => live.current.onRun(editor.state.doc.toString());
@@ -77,21 +77,9 @@ export function QueryBar({ text, stream, streams, busy, failure, onRun, onReady 
           </select>
         </label>
         <div className="editor" ref={host} data-testid="query" />
-        <Popover label="Earlier queries" className="icon-button" align="right" button={<Icon name="history" />}>
+        <Popover label="Kept and earlier queries" className="icon-button" align="right" button={<Icon name="history" />}>
           {(close) => (
-            <div className="history">
-              <h2>Earlier queries</h2>
-              {history.length === 0 && <p className="quiet">Queries you run are kept here, in this browser.</p>}
-              <ul>
-                {history.map((item) => (
-                  <li key={item}>
-                    <button type="button" onClick={() => (close(), onRun(item))}>
-                      {item.slice(0, 300)}
-                    </button>
-                  </li>
-                ))}
-              </ul>
-            </div>
+            <History text={text} onRun={(item) => (close(), onRun(item))} />
           )}
         </Popover>
         <button type="button" className="run" title="Run (Enter or Ctrl+Enter)" aria-busy={busy} onClick={() => onRun(view.current?.state.doc.toString() ?? text)}>

@@ -145,6 +145,20 @@ export const useFinding = (id: string, enabled: boolean) =>
     },
   });
 
+/** The incident that a finding belongs to; null when it is in none. */
+export const useIncidentOf = (id: string) =>
+  useQuery({
+    queryKey: ["findings", "incident", id],
+    queryFn: async ({ signal }) => {
+      try {
+        return (await call<{ incident?: { id: string; title: string; state: string } | null }>(`/api/findings/${encodeURIComponent(id)}`, undefined, signal)).incident ?? null;
+      } catch (error) {
+        if (isMissing(error)) return null;
+        throw error;
+      }
+    },
+  });
+
 /** Judge a finding. */
 export function useJudge() {
   const client = useQueryClient();

@@ -17,6 +17,7 @@ import numpy as np
 
 from treering.app.drill.lane import Lane, marked
 from treering.app.drill.line import RUN
+from treering.app.drill.results import Entry, Results
 from treering.core.access import digest, new_token
 from treering.core.errors import TreeringError, UserError
 from treering.model.batch import Batch, batch
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from treering.app.config import Detect
+    from treering.app.drill.score import Result
     from treering.core.clock import Clock
     from treering.stage.store import Store
 
@@ -63,6 +65,7 @@ class Drills:
         self._runs: dict[str, Run] = {run.sha256: run for run in _kept(self._path)}
         self._lanes: dict[str, Lane] = {}
         self._ending: set[str] = set()
+        self.results = Results(directory)
 
     def begin(self, label: str, minutes: float) -> dict[str, Any]:
         """Announce a run; returns its secret, a canary to plant, and the server's time.
@@ -95,6 +98,11 @@ class Drills:
             lane = self._lanes.get(run.sha256)
         found = lane.report() if lane is not None else {"records": 0, "ended": False, "findings": [], "incidents": []}
         return {"label": run.label, **found}
+
+    def note(self, secret: str, result: Result, by: str) -> None:
+        """Keep how a run went, as who ran it has counted. Raises `UserError` for one that was not announced."""
+        run = self._known(secret)
+        self.results.add(Entry(self._clock.now_ns(), run.label, by[:200], result))
 
     def sorted_out(self, given: Batch) -> list[Batch]:
         """Return a batch with the records of announced runs in streams of their own."""

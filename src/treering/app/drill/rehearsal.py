@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from treering.app.drill.corpus import cases
 from treering.app.drill.line import requests
+from treering.app.drill.results import kept
 from treering.app.drill.score import Result, scored
 
 if TYPE_CHECKING:
@@ -54,7 +57,9 @@ def rehearse(
     finally:
         target.post("/api/drills/run", {"run": run, "end": True})
     report = _waited(target, {"run": run}, wait_s, lambda seen: bool(seen["ended"]))
-    return scored(attacks, report, starts, sent)
+    result = scored(attacks, report, starts, sent)
+    target.post("/api/drills/result", {"run": run, "result": msgspec.to_builtins(kept(result))})
+    return result
 
 
 def _waited(target: Target, asked: Mapping[str, Any], wait_s: float, done: Callable[[Any], bool]) -> Any:

@@ -5,13 +5,16 @@ import { CopyButton } from "../../parts/CopyButton";
 import { Entities, Severity } from "../../parts/Entities";
 import { Excerpts } from "../../parts/Excerpts";
 import { Link } from "../../parts/Link";
-import { Techniques } from "../../parts/Techniques";
+import { Techniques, useNames } from "../../parts/Techniques";
 import { shown } from "../../parts/Text";
 import { asText } from "../../records/paths";
 import type { Finding, FindingState } from "../../server/findings";
 import type { Fields, Json } from "../../server/types";
 import { exact } from "../../time/times";
+import { useIncidentOf } from "../../server/findings";
+import { useRules } from "../../server/rules";
 import { Distributions, isDistribution } from "../quality/Distributions";
+import { Hops } from "./Hops";
 
 interface Props {
   finding: Finding;
@@ -39,16 +42,19 @@ export function Detail({ finding, failure, onState }: Props) {
         </div>
       )}
       {failure && <p className="bad" role="alert">{failure.message}</p>}
+      <PartOf id={finding.id} />
       <h3>Whom it concerns</h3>
       <Entities entities={finding.entities} from={wider(finding.start, -1)} to={wider(finding.end, 1)} />
+      <Hops finding={finding} />
       <h3>Facts</h3>
       <dl className="pairs">
-        <Pair name="detector">{shown(finding.detector)}, rule {shown(finding.rule)}</Pair>
+        <Pair name="detector">{shown(finding.detector)}, {finding.detector === "rules" ? <Link path="/security" to={{ more: { show: "rules", rule: finding.rule } }}>rule {shown(finding.rule)}</Link> : `rule ${shown(finding.rule)}`}</Pair>
+        {finding.detector === "rules" && <Advice rule={finding.rule} />}
         <Pair name="first, last">{exact(finding.start)} to {exact(finding.end)}</Pair>
         <Pair name="noticed">{exact(finding.time)}</Pair>
         {finding.count > 1 && <Pair name="seen">{finding.count.toLocaleString("en")} times</Pair>}
         {finding.score !== null && <Pair name="score">{Number(finding.score.toPrecision(3))}</Pair>}
-        {finding.tactic && <Pair name="tactic">{shown(finding.tactic)}</Pair>}
+        {finding.tactic && <Pair name="tactic"><Tactic id={finding.tactic} /></Pair>}
         {finding.techniques.length > 0 && <Pair name="techniques"><span className="chips"><Techniques names={finding.techniques} /></span></Pair>}
         {Object.entries(finding.facts).filter(([, value]) => !isDistribution(value) && !isHollow(value)).map(([name, value]) => <Pair key={name} name={shown(name.replace(/_/g, " "))}><Fact value={value} /></Pair>)}
         {finding.comment && <Pair name="comment">{shown(finding.comment)}</Pair>}
@@ -58,6 +64,30 @@ export function Detail({ finding, failure, onState }: Props) {
       <Excerpts evidence={finding.evidence} />
       <p className="quiet"><Link path={EXPLORE} to={{ stream: "findings", q: `source=findings | where finding.id = "${finding.id.replace(/\W/g, "")}"`, from: wider(finding.time, -1), to: wider(finding.time, 1) }}>The finding as a record</Link></p>
     </section>
+  );
+}
+
+/** The incident that a finding belongs to. */
+function PartOf({ id }: { id: string }) {
+  const incident = useIncidentOf(id).data;
+  if (!incident) return null;
+  return <p data-testid="part-of">Part of the incident <Link path="/incidents" to={{ more: { incident: incident.id, state: "all" } }}>{shown(incident.title.slice(0, 200))}</Link> <span className="chip">{shown(incident.state)}</span></p>;
+}
+
+function Tactic({ id }: { id: string }) {
+  const name = useNames()[id];
+  return <>{name && `${name} `}<span className={name ? "quiet" : ""}>{shown(id)}</span></>;
+}
+
+/** What the author of a rule says to whoever reads its finding. */
+function Advice({ rule }: { rule: string }) {
+  const found = useRules().data?.find((item) => item.id === rule);
+  if (!found) return null;
+  return (
+    <>
+      {found.response && <Pair name="what to do">{shown(found.response)}</Pair>}
+      {found.false_positives && <Pair name="may be harmless">{shown(found.false_positives)}</Pair>}
+    </>
   );
 }
 

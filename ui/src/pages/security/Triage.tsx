@@ -66,6 +66,7 @@ export function Triage() {
           <Choice label="Of" name="of" value={more["of"] ?? ""} none="" values={["", "all"]} names={{ "": "attacks and leaks", all: "everything" }} />
           <Choice label="State" name="state" value={state} none="new" values={[...STATES, "all"]} />
           <Choice label="Detector" name="detector" value={more["detector"] ?? ""} none="" values={["", ...detectors]} />
+          <Choice label="Order" name="sort" value={more["sort"] ?? ""} none="" values={["", "severity"]} names={{ "": "newest first", severity: "gravest first" }} />
           <Choice label="Severity at least" name="severity" value={more["severity"] ?? ""} none="" values={["", ...SEVERITIES]} />
         </div>
         {rows.length === 0 && <p className="quiet pad">No finding is {state} here. {everything.length} are in other states, {found.data.length} there are in all.</p>}
