@@ -199,7 +199,7 @@ class Prompts(AsRead[_State]):
         if self._limits is None or not said:
             return verdicts
         if self._second is None:
-            self._second = _second_look.SecondLook(self._limits, self._scanner)
+            self._second = _second_look.SecondLook(self._limits, self._scanner, only_alarms=True)
         return self._second.verdicts(said, verdicts)
 
     def _is_alarm(self, verdict: Verdict) -> bool:
