@@ -25,7 +25,7 @@ MIDNIGHT_S = 1_795_478_400
 def found(recording: Recording, size: int = 200) -> list[Finding]:
     """Return what is found when the lines come through the parser and the enricher, as in the store."""
     reader = Reader({"serviceName": "weaviate"}, now_ns=(MIDNIGHT_S + 86_400) * 10**9)
-    records = reader.feed(recording.bytes()).records + reader.end().records
+    records = reader.feed(recording.content()).records + reader.end().records
     detector = built(vector_access)
     parts = [records[start : start + size] for start in range(0, len(records), size)]
     made = [Rows(enrich(batch("logs", part, received_ns=0)), place * size) for place, part in enumerate(parts)]

@@ -45,7 +45,7 @@ class Recording:
         """Return the collection that a user may read."""
         return self.collections[self.users.index(user) % len(self.collections)]
 
-    def bytes(self) -> bytes:
+    def content(self) -> bytes:
         """Return the file."""
         ordered = sorted(self._lines, key=lambda line: line[:2])
         return b"".join(self._written(at_s, fields) for at_s, _, fields in ordered)

@@ -317,7 +317,7 @@ def scan(source: Source) -> Scan:
         scan(source.joined.source)
     tokens = pushdown.every(source.tokens)
     bound = where if newest is not None else None
-    sought = _sought(source)
+    sought = _sought(source) if source.joined is None else ()  # what is joined asks its conditions once more
     words = tuple(source.sought) if sought else ()
     demands = Told(plain, lambda condition: None if _asks(condition) else _own(source, condition))
     return Scan(
