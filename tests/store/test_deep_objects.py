@@ -15,7 +15,6 @@ from treering.model.batch import batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from treering.stage.detector import Ask
 
