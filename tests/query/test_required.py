@@ -38,6 +38,23 @@ def test_runs_are_those_that_a_match_contains(pattern: str, runs: list[list[str]
     assert required(pattern) == runs
 
 
+@pytest.mark.parametrize(
+    ("pattern", "runs"),
+    [
+        (r"order=12\d+ returned", [["order=12# returned"]]),
+        (r"took \d{2,4}ms", [["took #ms"]]),
+        (r"took [0-9]ms", [["took #ms"]]),
+        (r"took \d*ms", [["took ", "ms"]]),
+        (r"took \d?ms", [["took ", "ms"]]),
+        (r"took [^0-9]ms", [["took ", "ms"]]),
+        (r"v\d\d+x|\D", [["v##x"], []]),
+        (r"a#\d", [["a#"]]),
+    ],
+)
+def test_digits_may_stand_in_runs(pattern: str, runs: list[list[str]]) -> None:
+    assert required(pattern, "#") == runs
+
+
 PIECES = [
     "a",
     "b",
@@ -72,6 +89,10 @@ def test_every_match_contains_the_runs_of_a_branch(pattern: str, data: st.DataOb
         return
     text = data.draw(st.from_regex(compiled)).lower()
     assert any(all(run.lower() in text for run in branch) for branch in required(pattern))
+    with_digits = [
+        ["[0-9]+".join(map(re.escape, run.lower().split("#"))) for run in branch] for branch in required(pattern, "#")
+    ]
+    assert not text.isascii() or any(all(re.search(run, text) for run in branch) for branch in with_digits)
 
 
 @given(st.text(alphabet="ab\\()[]{}|*+?^$.<>=!PdQ,1", max_size=30))

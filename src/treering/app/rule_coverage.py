@@ -1,7 +1,8 @@
 """Which techniques something of ours claims to find, and what of that is proven: OWASP's lists and MITRE ATLAS.
 
 A claim is a technique that a rule names, that a finding of a detector's own examples carries, or that a drill has
-attacks for. Proof is a case of the rule, or the example; whether a drill is noticed is known when it is run.
+attacks for. Proof are cases of rules that are told, and such examples, at least two of them; whether a drill is noticed
+is known when it is run.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ if TYPE_CHECKING:
     from treering.detect._rule_files import Rule
 
 _LLM, _AGENTIC, _ATLAS = "owasp-llm@2026", "owasp-agentic@2026", "mitre-atlas@2026.09"
-PROVEN, DRILLED, CLAIMED, NOTHING = "proven", "drill only", "claimed, untested", "nothing"
+PROVEN, ONCE, DRILLED, CLAIMED, NOTHING = "proven", "one case", "drill only", "claimed, untested", "nothing"
+_ENOUGH = 2
+"""Cases from which a technique is proven: one alone may have been written to fit."""
 
 
 class Claim(NamedTuple):
-    """That something finds a technique; `proof` is a case, an example, a drill, or empty."""
+    """That something finds a technique, and how many cases of it are told."""
 
     kind: str
     name: str
     technique: str
-    proof: str
+    cases: int
 
 
 class Technique(msgspec.Struct):
@@ -38,6 +41,7 @@ class Technique(msgspec.Struct):
     id: str
     name: str
     state: str = NOTHING
+    cases: int = 0
     rules: list[str] = []
     untested: list[str] = []
     detectors: list[str] = []
@@ -57,7 +61,8 @@ def coverage(rules: Sequence[Rule]) -> list[Technique]:
         places = {"rule": found.rules, "detector": found.detectors, "drill": found.drills}[claim.kind]
         if claim.name not in places:
             places.append(claim.name)
-        if not claim.proof:
+        found.cases += claim.cases
+        if not claim.cases and claim.kind == "rule":
             found.untested.append(claim.name)
     _relate(known, claims)
     for found in known.values():
@@ -66,8 +71,8 @@ def coverage(rules: Sequence[Rule]) -> list[Technique]:
 
 
 def _state(found: Technique) -> str:
-    if found.detectors or len(found.rules) > len(found.untested):
-        return PROVEN
+    if found.cases:
+        return PROVEN if found.cases >= _ENOUGH else ONCE
     if found.drills:
         return DRILLED
     return CLAIMED if found.rules else NOTHING
@@ -85,9 +90,9 @@ def _relate(known: dict[str, Technique], claims: Iterable[Claim]) -> None:
 
 def _of_rules(rules: Sequence[Rule]) -> Iterator[Claim]:
     for rule in rules:
-        proof = "case" if rule.tests is not None else ""
+        cases = len(rule.tests.match) if rule.tests is not None else 0
         for technique in rule.techniques:
-            yield Claim("rule", rule.id, canonical(technique), proof)
+            yield Claim("rule", rule.id, canonical(technique), cases)
 
 
 def _of_detectors() -> Iterator[Claim]:
@@ -98,7 +103,7 @@ def _of_detectors() -> Iterator[Claim]:
         for example in module.EXAMPLES if name != "rules" else ():
             for finding in run(module, example) if example.finds else ():
                 for technique in finding.techniques:
-                    yield Claim("detector", f"{name}: {finding.rule}", canonical(technique), "example")
+                    yield Claim("detector", f"{name}: {finding.rule}", canonical(technique), 1)
 
 
 def _of_drills() -> Iterator[Claim]:
@@ -106,7 +111,7 @@ def _of_drills() -> Iterator[Claim]:
 
     for drill in shipped():
         for technique in drill.techniques:
-            yield Claim("drill", drill.name, canonical(technique), "drill")
+            yield Claim("drill", drill.name, canonical(technique), 0)
 
 
 def canonical(technique: str) -> str:
@@ -162,8 +167,13 @@ def markdown(found: Sequence[Technique]) -> str:
     lines: list[str] = []
     for framework in dict.fromkeys(technique.id.partition(":")[0] for technique in found):
         rows = [technique for technique in found if technique.id.startswith(f"{framework}:")]
-        lines += ["", f"## {framework}", "", "| technique | what | state | rules | detectors | drills | related |"]
-        lines.append("|---|---|---|---|---|---|---|")
+        lines += [
+            "",
+            f"## {framework}",
+            "",
+            "| technique | what | state | cases | rules | detectors | drills | related |",
+        ]
+        lines.append("|---|---|---|---|---|---|---|---|")
         lines += [_row(technique) for technique in rows]
     missing = [technique.id for technique in found if technique.state == NOTHING]
     lines += ["", f"Nothing of ours claims: {', '.join(missing) or 'none is missing'}."]
@@ -175,6 +185,7 @@ def _row(found: Technique) -> str:
         found.id.partition(":")[2],
         found.name,
         found.state,
+        str(found.cases or ""),
         some(found.rules),
         some(found.detectors),
         some(found.drills),

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from treering.detect._rule_files import Rule
 
 _SEVERITIES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "green", "informational": "dim"}
-_STATES = {"proven": "green", "drill only": "yellow", "claimed, untested": "yellow", "nothing": "red"}
+_STATES = {
+    "proven": "green",
+    "one case": "yellow",
+    "drill only": "yellow",
+    "claimed, untested": "yellow",
+    "nothing": "red",
+}
 _SHOWN_REASONS = 20
 
 
@@ -143,7 +149,7 @@ def covered(found: Sequence[Technique]) -> None:
         )
     counts = {state: sum(t.state == state for t in found if t.name) for state in _STATES}
     screen.print(", ".join(f"{count} {state}" for state, count in counts.items()))
-    screen.print("proven: a rule's case or a detector's example shows one instance of it, which is not all there are;")
+    screen.print("proven: at least two cases of rules or examples of detectors show it, which are not all there are;")
     screen.print("drill only: `treering drill` has attacks for it. Names are in --format markdown and json.")
 
 

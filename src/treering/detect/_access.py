@@ -6,18 +6,22 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from treering.model.rows import Rows
 
-ACCESS, DENIED, REASON, GRANT, ROLE = "access", "denied", "reason", "grant", "role"
+ACCESS, DENIED, REASON = "access", "denied", "reason"
+GRANT, ROLE, WIDENED = "grant", "role", "widened"
 READ, WRITE, DELETE, ADMIN, EXPORT = "read", "write", "delete", "admin", "export"
 
 _RESULT, _OPERATION = "attributes.treering.access.result", "attributes.db.operation.name"
 _RESOURCE = re.compile(r"\[Domain: (\w+)(?:, Collection: ([^,\]]+))?(?:, Tenant: ([^,\]]+))?")
+_OUTCOME = re.compile(r"(\[Domain: [^\]]*\])(?:\W{1,4}results\W{1,3}(\w+))?")
+_IN_ROLE = re.compile(r"\bcollection\W{1,3}([^\s\"',\]}*]{1,256})")
 _KIND, _CLIENT = "attributes.treering.access.kind", "attributes.user_agent.original"
 _REFUSED = re.compile(r"user '([^']{1,200})' has insufficient permissions to (\w+)")
 _WEAVIATE = {"R": READ, "C": WRITE, "U": WRITE, "D": DELETE}
+_ROLES = {"create_role": ROLE, "add_permissions": WIDENED}
 _VERBS = (
     (EXPORT, ("backup", "snapshot", "export", "dump")),
     (DELETE, ("delete", "drop", "remove")),
@@ -36,10 +40,11 @@ _PERMISSION = re.compile(
 class Event(NamedTuple):
     """One line of an audit trail.
 
-    `kind` is access, denied, reason (says more about a refusal), grant (`principal` was given `roles` by `by`) or role
-    (`roles` may read `collections`). `collections` is empty where the line does not say which. `traced` events are
-    spans of an application: what it did for somebody, rather than what the database let it do. One that `explains` a
-    refusal stands beside the audit line of the same refusal, where there is an audit trail.
+    `kind` is access, denied, reason (says more about a refusal), grant (`principal`, or everybody in `groups`, was
+    given `roles` by `by`), role (`roles` may read `collections`) or widened (`roles` may now read `collections` too).
+    `collections` is empty where the line does not say which. `traced` events are spans of an application: what it did
+    for somebody, rather than what the database let it do. One that `explains` a refusal stands beside the audit line of
+    the same refusal, where there is an audit trail. `groups` are those of a principal, or those that were given roles.
     """
 
     row: int
@@ -55,6 +60,7 @@ class Event(NamedTuple):
     client: str = ""
     traced: bool = False
     explains: bool = False
+    groups: tuple[str, ...] = ()
 
 
 def events(rows: Rows) -> Iterator[Event]:
@@ -84,6 +90,9 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> tuple[str, ...]:
+    """Return the texts of a list, or of one as Go prints it in a line of text: `[a b]`."""
+    if isinstance(value, str):
+        return tuple(value.strip("[]").split())
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
@@ -92,6 +101,7 @@ def _weaviate(rows: Rows) -> Iterator[Event]:
     actions, users = _column(rows, "attributes.action"), _column(rows, "attributes.user")
     verbs, bodies = _column(rows, "attributes.request_action"), _column(rows, "body")
     permissions, addresses = _column(rows, "attributes.permissions"), _column(rows, "attributes.source_ip")
+    resources, groups = _column(rows, "attributes.resource"), _column(rows, "attributes.groups")
     times = rows.times
     for index, component in enumerate(rows.values("attributes.component")):
         if component != "RBAC":
@@ -99,32 +109,57 @@ def _weaviate(rows: Rows) -> Iterator[Event]:
         at_ns, user, action = int(times[index]), _text(users[index]), actions[index]
         if action == "authorize":
             yield _authorised(
-                Event(index, at_ns, ACCESS, user, address=_text(addresses[index])),
-                _text(verbs[index]), permissions[index], refused=bodies[index] == "authorization denied",
+                Event(index, at_ns, ACCESS, user, address=_text(addresses[index]), groups=_texts(groups[index])),
+                _text(verbs[index]), _outcomes(permissions[index], resources[index]),
+                refused=bodies[index] == "authorization denied",
             )  # fmt: skip
         elif action == "assign_roles":
             given = _texts(_column(rows, "attributes.roles")[index])
             to = _text(_column(rows, "attributes.user_to_assign_roles_to")[index])
-            yield Event(index, at_ns, GRANT, to, verb=ADMIN, by=user, roles=given)
-        elif action == "create_role":
+            group = _text(_column(rows, "attributes.group_to_assign_roles_to")[index])
+            yield Event(index, at_ns, GRANT, to, verb=ADMIN, by=user, roles=given, groups=(group,) if group else ())
+        elif action in _ROLES:
             name = _text(_column(rows, "attributes.roleName")[index])
-            yield Event(index, at_ns, ROLE, user, _granted(permissions[index]), ADMIN, roles=(name,))
+            yield Event(index, at_ns, _ROLES[action], user, _granted(permissions[index]), ADMIN, roles=(name,))
 
 
-def _authorised(event: Event, letter: str, permissions: object, *, refused: bool) -> Event:
+def _outcomes(permissions: object, resource: object) -> list[tuple[re.Match[str], bool]]:
+    """Return the resources that a line names and whether each was allowed; `resource` alone is what was refused."""
+    if isinstance(permissions, list):
+        items = [item for item in permissions if isinstance(item, dict)]
+        named = [(_text(item.get("resource")), item.get("results") == "success") for item in items]
+    else:
+        named = [(one[1], one[2] == "success") for one in _OUTCOME.finditer(_text(permissions))]
+    named.append((_text(resource), False))
+    return [(match, allowed) for text, allowed in named if (match := _RESOURCE.match(text))]
+
+
+def _authorised(event: Event, letter: str, outcomes: list[tuple[re.Match[str], bool]], *, refused: bool) -> Event:
+    """Return what a line says of a request.
+
+    A refusal is about what was not allowed; what was allowed before it is only a hint, by the name of its collection.
+    """
+    about = [match for match, allowed in outcomes if not (refused and allowed)]
     verb = _WEAVIATE.get(letter[:1], ADMIN)
-    resources = [_text(item.get("resource")) for item in permissions or () if isinstance(item, dict)] if isinstance(
-        permissions, list
-    ) else []  # fmt: skip
-    found = [match for resource in resources if (match := _RESOURCE.match(resource))]
-    if any(match[1] not in ("data", "collections") for match in found):
-        verb = EXPORT if any(match[1] == "backups" for match in found) else ADMIN
-    collections = tuple(match[2] for match in found if match[1] == "data" and match[2] and match[2] != _ANY)
-    tenant = next((match[3] for match in found if match[3] and match[3] != _ANY), "")
+    if verb != READ and any(match[1] not in ("data", "collections") for match in about):
+        verb = EXPORT if any(match[1] == "backups" for match in about) else ADMIN
+    collections = _named(about, "data") or (refused and (_named(about, "collections") or _schemas(outcomes))) or ()
+    tenant = next((match[3] for match in about if match[3] and match[3] != _ANY), "")
     return event._replace(kind=DENIED if refused else ACCESS, verb=verb, collections=collections, tenant=tenant)
 
 
+def _named(about: Iterable[re.Match[str]], domain: str) -> tuple[str, ...]:
+    found = (match[2] for match in about if match[1] == domain)
+    return tuple(dict.fromkeys(name for name in found if name and name != _ANY))
+
+
+def _schemas(outcomes: list[tuple[re.Match[str], bool]]) -> tuple[str, ...]:
+    return _named((match for match, _ in outcomes), "collections")
+
+
 def _granted(permissions: object) -> tuple[str, ...]:
+    if isinstance(permissions, str):
+        return tuple(dict.fromkeys(_IN_ROLE.findall(permissions)))
     found: dict[str, None] = {}
     for item in permissions if isinstance(permissions, list) else ():
         data = item.get("data") if isinstance(item, dict) else None

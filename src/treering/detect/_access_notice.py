@@ -11,6 +11,7 @@ from treering.model.finding import MAX_EVIDENCE, Entity, Evidence, Finding, Seve
 
 if TYPE_CHECKING:
     from treering.detect._access import Event
+    from treering.detect._coverage import Scraped
     from treering.model.rows import Rows
 
 _NAME = "vector_access"
@@ -47,6 +48,14 @@ class Notice(msgspec.Struct):
     more: tuple[Entity, ...] = ()
     start_ns: int = 0
     slight: bool = False
+
+
+def scraping(found: Scraped) -> Notice:
+    """Return what is to be said of somebody who was shown unusually much."""
+    title = f"{found.principal} has been shown {found.documents} documents of {found.collection}"
+    key = (found.principal, found.collection, str(found.first_ns))
+    facts = {"documents": found.documents, "usual": found.usual}
+    return Notice("scraping", title, key, (found.collection,), facts, start_ns=found.first_ns)
 
 
 def told(rows: Rows, event: Event, notice: Notice) -> Finding:

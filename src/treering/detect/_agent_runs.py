@@ -286,6 +286,7 @@ def _tools_in_messages(rows: Rows, index: int, run: Run, earlier: Sequence[int])
         elif not is_call and not held.field:
             _said_by(held, rows, _first(rows, (*earlier, index), call), number)
             held.field = field
+            held.arguments_field = held.arguments_field and field  # a history has the call before the answer
             result = _text(part.get("response", part.get("result")))
             learn(held, result, may_be_hostile=_may_be_hostile(rows, field, index))
 

@@ -39,6 +39,7 @@ _HIGH = 0.9
 _VERY_HIGH, _VERY_HIGH_PAST = 0.99, 300
 _FEW = 3
 _ODD_GAIN, _USUAL_LOSS = math.log(0.6 / 0.1), math.log(0.9 / 0.4)
+_ROUNDING = 1 + 1e-9  # three of three calls above the 99 % quantile are exactly one in a million
 _FLOOR = 0.05  # windows of a few percent above the median are never news
 
 
@@ -110,7 +111,7 @@ class LevelJudge:
         for limit, share in limits:
             hits = sum(1 for value in values if value > limit)
             chance = statistics.binomial_tail(hits, len(values), 1 - share)
-            if chance < self._settings.chance:
+            if chance <= self._settings.chance * _ROUNDING:
                 return {"chance": chance, "above": hits, "calls": len(values)}
         if series.distribution.size >= _VERY_HIGH_PAST:
             chance = statistics.fisher_chance([series.distribution.share_from(value) for value in values])

@@ -108,8 +108,11 @@ class Words:
         found: set[str] = set()
         for word in words:
             found |= self.actions(word)
-        verb = next((word for word in words if word in self.looks or word in self.classes), "")
-        return found, verb in self.looks
+        return found, self.verb(name) in self.looks
+
+    def verb(self, name: str) -> str:
+        """Return the first word of a tool's name that says what it does; empty if none does."""
+        return next((word for word in parts(name) if word in self.looks or word in self.classes), "")
 
 
 def _lowered(text: str) -> str:

@@ -27,7 +27,9 @@ MOST_ORDERS = 8
 _BEFORE, _SENTENCE, _BELONGS, _NEAR, _MOST_STARTS = 500, 400, 600, 260, 200
 _BOUNDARY, _NO_START = ".!?:;\n>-–—#|]})*,/", "@/$-"
 _HOSTILE, _BY_PHRASES, _DISGUISED = 0.7, 3.5, 2.5
-_END = re.compile(r"[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$")
+_END = re.compile(
+    r"(?<!\b[A-Z])(?<!\bDr)(?<!\bM[rs])(?<!\bMrs)(?<!\bSt)(?<!\bNo)[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$"
+)
 _NEXT_WORD = re.compile(r"\s+[\"'“`*_(\[<$]{0,3}([\w$/@.'-]+)")
 _HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
 _QUOTATION = re.compile(r"'[^'\n]{3,200}'|\"[^\"\n]{3,200}\"|“[^”\n]{3,200}”")
@@ -92,8 +94,11 @@ def orders(result: str, *, may_be_hostile: bool = False) -> list[Order]:
 
 def _disguised(text: str) -> Iterator[Order]:
     """Yield the orders that only those find who decode a text: they are not for people."""
+    plain = text.casefold()
     for reading in readings(text):
         for order in _orders(reading):
+            if order.sentence.casefold() in plain:
+                continue
             cues = (*order.cues, "disguised")
             yield msgspec.structs.replace(order, cues=cues, score=round(order.score + _DISGUISED, 2))
 

@@ -43,6 +43,10 @@ class Principal(msgspec.Struct):
     granted: dict[str, int] = {}
     awake_ns: int = 0
     unexplained: list[int] = []
+    roles: list[str] = []
+    groups: list[str] = []
+    changes_ns: list[int] = []
+    """First and last of the refused changes that belong together."""
     kept_to: dict[str, list[str]] = {}
 
 
@@ -80,10 +84,10 @@ def is_unusual(state: State, who: Principal, now: int, long_ns: int) -> bool:
     others = sorted(
         other.first_ns - other.named_ns for other in state.principals.values() if other.first_ns and other is not who
     )
-    if len(others) < 3 or state.accesses < 200:
+    if len(others) < 3 or state.accesses < 100:
         return False
     usual = others[len(others) // 2]
-    return now - who.named_ns > max(20 * 10**9, 10 * usual)
+    return now - who.named_ns > max(10 * 10**9, 10 * usual)
 
 
 def more_than_ever(known: Collection, at_ns: int, times: float, least: int) -> int:

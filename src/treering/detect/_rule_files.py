@@ -32,7 +32,9 @@ _FIELD = re.compile(r"[@\w#][\w.@#:/$-]*(?: [\w.@#:/$-]+)*")
 MOST_BYTES = 4 << 20
 SHIPPED = (
     "agents.yaml",
+    "trust.yaml",
     "cloud.yaml",
+    "consumption.yaml",
     "gateways.yaml",
     "serving.yaml",
     "telemetry.yaml",

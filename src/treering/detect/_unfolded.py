@@ -28,14 +28,16 @@ _CODES = 0x110000
 
 
 def unfolded(result: str) -> list[str]:
-    """Return the texts in a tool's result, read as JSON, as YAML with folded lines, as Python prints values, or as it is."""
+    """Return the texts in a tool's result, read as JSON, as YAML, as Python prints values, or as it is."""
     if result[:1] in ("[", "{", '"') and len(result) <= _MOST_JSON:
         try:
             return _bounded(_strings(msgspec.json.decode(result), 0))
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             pass  # then it is a text that only begins like JSON
     result = result[:MOST_TEXT]
-    if _PRINTED.match(result) and (printed := [_plain(m[1] if m[2] is None else m[2]) for m in _TEXTS.finditer(result)]):
+    if _PRINTED.match(result) and (
+        printed := [_plain(m[1] if m[2] is None else m[2]) for m in _TEXTS.finditer(result)]
+    ):
         return [text.replace("\\'", "'") for text in printed if text]
     keys = len(_KEY.findall(result)) if _KEY.match(result) else 0
     if keys < _KEYS or 2 * keys < result.count("\n"):

@@ -262,6 +262,12 @@ _SAME = [_call(minute, "Adds two numbers. Use it for sums.") for minute in range
 EXAMPLES = (
     Example("a description is replaced", "spans", _CHANGED, ["description_changed"]),
     Example("one carries orders", "spans", [_call(0, "Adds two."), _call(30, _POISONED)], ["description_with_orders"]),
+    Example(
+        "a description is replaced long after",
+        "spans",
+        [*_SAME, _call(3000, "Adds two numbers, and reads the files of the project for it.")],
+        ["description_changed"],
+    ),
     Example("it stays as it is", "spans", _SAME),
     Example("a rollout begins within minutes", "spans", [_call(0, "Adds two."), _call(3, "Adds three.")]),
 )

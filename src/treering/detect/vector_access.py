@@ -29,15 +29,17 @@ from treering.detect._access import (
     READ,
     REASON,
     ROLE,
+    WIDENED,
     Event,
     events,
     is_audited,
 )
-from treering.detect._access_notice import Notice, told
+from treering.detect._access_notice import Notice, scraping, told
 from treering.detect._entitlements import Entitlement, Entitlements
 from treering.detect._fold import folded
 from treering.detect._principals import Collection, Principal, State, is_unusual, more_than_ever, surprises
 from treering.detect._recent import recent
+from treering.detect._refusals import burst_since, likely
 from treering.detect._whom import restored
 from treering.model.finding import Entity, Finding
 
@@ -110,11 +112,7 @@ class VectorAccess:
         found += _tenants.foreign_documents(rows, NAME)
         for scraped in self._state.coverage.look(rows, self._config.documents, self._config.more):
             event = Event(scraped.row, int(rows.times[scraped.row]), READ, scraped.principal, (scraped.collection,))
-            facts = {"documents": scraped.documents, "usual": scraped.usual}
-            title = f"{scraped.principal} has been shown {scraped.documents} documents of {scraped.collection}"
-            key = (scraped.principal, scraped.collection, str(scraped.first_ns))
-            notice = Notice("scraping", title, key, event.collections, facts, start_ns=scraped.first_ns)
-            found.append(told(rows, event, notice))
+            found.append(told(rows, event, scraping(scraped)))
         return folded(found)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
@@ -132,10 +130,11 @@ class VectorAccess:
     def _take(self, rows: Rows, event: Event) -> list[Finding]:
         state = self._state
         state.first_ns = state.first_ns or event.at_ns
-        if event.kind == ROLE:
-            if len(state.roles) < _MOST_PRINCIPALS:
-                state.roles[event.roles[0]] = event.collections
-            return []
+        if event.kind in (ROLE, WIDENED):
+            return self._role(rows, event)
+        if event.kind == GRANT and event.groups:
+            members = [name for name, who in state.principals.items() if set(event.groups) & set(who.groups)]
+            return self._granted_to(rows, event, members)
         if not event.principal:
             return []
         refused = self._not_entitled(rows, event)
@@ -143,9 +142,28 @@ class VectorAccess:
             return [*refused, *self._traced(rows, event)]
         return [*refused, *self._audited(rows, event)]
 
+    def _role(self, rows: Rows, event: Event) -> list[Finding]:
+        """Learn what a role opens; one that is widened gives more to all who have it."""
+        held, name = self._state.roles, event.roles[0]
+        if event.kind == ROLE:
+            if len(held) < _MOST_PRINCIPALS:
+                held[name] = event.collections
+            return []
+        if name in held:
+            held[name] = tuple(dict.fromkeys((*held[name], *event.collections)))
+        holders = [user for user, who in self._state.principals.items() if name in who.roles]
+        return self._granted_to(rows, event, holders)
+
+    def _granted_to(self, rows: Rows, event: Event, names: Sequence[str]) -> list[Finding]:
+        by, principals = event.by or event.principal, self._state.principals
+        to = [(event._replace(principal=name, by=by), principals[name]) for name in names]
+        return [finding for one, who in to for finding in self._granted(rows, one, who)]
+
     def _audited(self, rows: Rows, event: Event) -> list[Finding]:
         """Take in a line of an audit trail."""
         who = self._principal(event)
+        if event.groups:
+            who.groups = list(event.groups[:_MOST_COLLECTIONS])
         if event.kind == REASON:
             return self._explained(rows, event, who)
         if event.kind == GRANT:
@@ -204,19 +222,17 @@ class VectorAccess:
         found = self._unlike_itself(rows, event, who)
         if event.verb in (DELETE, ADMIN, EXPORT):
             found.append(self._forbidden_change(rows, event, who))
-        if self._is_burst(event.at_ns, who):
-            if not who.burst_end_ns or event.at_ns - who.burst_end_ns > window_ns:
-                who.burst_ns = (
-                    who.refused[0] if len(who.refused) < self._config.burst else who.refused[-self._config.burst]
-                )
-            who.burst_end_ns = event.at_ns
-            found.append(self._burst(rows, event, who))
-        return found
+        return [*found, *self._probed(rows, event, who)]
 
-    def _is_burst(self, at_ns: int, who: Principal) -> bool:
-        if sum(abs(at_ns - at) <= 10 * _S for at in who.refused) >= self._config.burst:
-            return True
-        return len(who.refused) >= self._config.slow_burst and len(who.refused) > who.allowed
+    def _probed(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
+        """Tell the refusals until now where they are a burst."""
+        since = burst_since(who, event.at_ns, self._config.burst, self._config.slow_burst)
+        if not since:
+            return []
+        if not who.burst_end_ns or event.at_ns - who.burst_end_ns > int(self._config.window_s * _S):
+            who.burst_ns = since
+        who.burst_end_ns = max(who.burst_end_ns, event.at_ns)
+        return [self._burst(rows, event, who)]
 
     def _explained(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         """Learn which collection a refusal was about."""
@@ -224,10 +240,12 @@ class VectorAccess:
             if len(who.wanted) < _MOST_COLLECTIONS:
                 who.wanted[name] = event.at_ns
         in_burst = who.burst_end_ns and abs(event.at_ns - who.burst_end_ns) <= 10 * _S
-        return [self._burst(rows, event, who)] if in_burst and event.collections else []
+        if not in_burst:
+            return self._probed(rows, event, who)
+        return [self._burst(rows, event, who)] if event.collections else []
 
     def _burst(self, rows: Rows, event: Event, who: Principal, *, inferred: bool = False) -> Finding:
-        since = who.burst_ns - 10 * _S
+        since = who.burst_ns - _S
         names = tuple(name for name, at in who.wanted.items() if at >= since)
         facts = {"refused": len(who.refused), "window_s": self._config.window_s}
         facts |= {"collection_inferred": True} if inferred else {}
@@ -235,10 +253,13 @@ class VectorAccess:
         return told(rows, event, Notice("refused_burst", title, key, names, facts, start_ns=who.burst_ns))
 
     def _granted(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
+        if event.kind == GRANT:
+            who.roles = list(dict.fromkeys((*who.roles, *event.roles)))[-_MOST_COLLECTIONS:]
         linked = who.burst_end_ns and 0 <= event.at_ns - who.burst_end_ns <= self._config.linked_s * _S
         if not linked:
             return []
-        opened = tuple(name for role in event.roles for name in self._state.roles.get(role, ()))
+        known = self._state.roles
+        opened = event.collections or tuple(name for role in event.roles for name in known.get(role, ()))
         wanted = [name for name, at in who.wanted.items() if event.at_ns - at <= self._config.linked_s * _S]
         likely = [name for name in wanted if any(name.lower() in role.lower() for role in event.roles)]
         names = opened or tuple(likely or wanted)
@@ -246,10 +267,8 @@ class VectorAccess:
         who.granted = dict.fromkeys(names, event.at_ns)
         facts = {"roles": list(event.roles), "granted_by": event.by, "refused_before": len(who.refused)}
         more = (*(Entity("role", role) for role in event.roles), Entity("admin", event.by))
-        title, key = (
-            f"{event.principal} gets a role after it was refused",
-            (event.principal, *event.roles, str(event.at_ns)),
-        )
+        what = "gets a role" if event.kind == GRANT else "has a role that is widened"
+        title, key = f"{event.principal} {what} after it was refused", (event.principal, *event.roles, str(event.at_ns))
         found = [told(rows, event, Notice("granted_after_refusals", title, key, names, facts, more))]
         if names and not wanted:  # its refusals did not say what they were about: what it got is what it wanted
             who.wanted = dict.fromkeys(names, who.burst_end_ns)
@@ -305,14 +324,14 @@ class VectorAccess:
             known.unusual = surprises(who, "collection", name, self._settled(event, who), self._config.habit_values)
         known.reads += 1
         known.recent = [at for at in (*known.recent, now) if abs(now - at) <= 10 * _S][-self._config.bulk_reads :]
-        bulk = len(known.recent) >= self._config.bulk_reads and who.first_ns and known.first_ns - who.first_ns > 5 * _S
-        if bulk and known.reads <= 2 * self._config.bulk_reads and who.accesses > self._config.bulk_reads:
-            known.flagged = True
+        bulk, most = len(known.recent) >= self._config.bulk_reads, 2 * self._config.bulk_reads
+        late = who.first_ns and known.first_ns - who.first_ns > 5 * _S and who.accesses > self._config.bulk_reads
+        known.flagged = known.flagged or bool(bulk and known.reads <= most and (late or who.awake_ns))
         known.flagged = known.flagged or (known.unusual and known.reads >= self._config.bulk_reads)
         if not known.flagged:
             return self._slowly(rows, event, known, name)
         found = [self._foreign(rows, event, name, known, who)]
-        found += [self._change(rows, event._replace(at_ns=at), (name,)) for at in who.unexplained]
+        found += [self._change(rows, event._replace(at_ns=at), (name,), at) for at in who.unexplained]
         who.unexplained = []
         return found
 
@@ -360,23 +379,17 @@ class VectorAccess:
         return [told(rows, event, notice)]
 
     def _forbidden_change(self, rows: Rows, event: Event, who: Principal) -> Finding:
-        names = event.collections or self._likely(event.at_ns, who)
+        names = event.collections or likely(who, event.at_ns, int(self._config.linked_s * _S))
+        if not who.changes_ns or event.at_ns - who.changes_ns[1] > 60 * _S:
+            who.changes_ns = [event.at_ns, event.at_ns]
+        who.changes_ns[1] = max(who.changes_ns[1], event.at_ns)
         if not names:
-            who.unexplained = [*who.unexplained, event.at_ns][-5:]
-        return self._change(rows, event, names)
+            who.unexplained = [*who.unexplained, who.changes_ns[0]][-5:]
+        return self._change(rows, event, names, who.changes_ns[0])
 
-    def _likely(self, now: int, who: Principal) -> tuple[str, ...]:
-        """Return what a change that names no collection was about, where there is one answer.
-
-        It is what was read last of what was not its own, else the only collection that it was refused lately.
-        """
-        flagged = [name for name, known in who.collections.items() if known.flagged]
-        wanted = [name for name, at in who.wanted.items() if now - at <= self._config.linked_s * _S]
-        return tuple(flagged[-1:] or (wanted if len(wanted) == 1 else ()))
-
-    def _change(self, rows: Rows, event: Event, names: tuple[str, ...]) -> Finding:
+    def _change(self, rows: Rows, event: Event, names: tuple[str, ...], first_ns: int) -> Finding:
         what = "deletion" if event.verb == DELETE else "change"
-        title, key = f"{event.principal} is refused a {what}", (event.principal, str(event.at_ns))
+        title, key = f"{event.principal} is refused a {what}", (event.principal, str(first_ns))
         facts = {"collection_inferred": not event.collections}
         return told(rows, event, Notice("forbidden_change", title, key, names, facts))
 

@@ -112,5 +112,5 @@ def words(tokens: Tokens) -> str:
     """Return a condition on words as text."""
     if tokens.parts:
         return f"({f' {tokens.op} '.join(words(part) for part in tokens.parts)})"
-    shown = {"token": tokens.text, "prefix": f"{tokens.text}*", "substring": f"*{tokens.text}*"}[tokens.op]
+    shown = {"prefix": f"{tokens.text}*", "substring": f"*{tokens.text}*"}.get(tokens.op, tokens.text)
     return f"{tokens.field}:{shown}" if tokens.field else shown

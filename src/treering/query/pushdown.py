@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.model import times
-from treering.query import conditions, instants, naming, relevance
+from treering.query import conditions, instants, naming, regexes, relevance
 from treering.query.lucene import Boolean, Leaf, Query, Range, Wildcard, Words
 from treering.query.required import required
 from treering.query.syntax import TURNED, Between, Binary, Call, In, Literal, Name, Node, Relevance
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 STAMP = "@timestamp"
 _PIECE = re.compile(r"[a-z0-9_\u0080-\U0010ffff]+")
+# Digits of a regular expression in the runs that it needs.
+_DIGITS = "\0"
+_ANY_DIGITS = re.compile(f"{_DIGITS}+")
+_PIECE_OR_DIGITS = re.compile(rf"[{_DIGITS}a-z0-9_\u0080-\U0010ffff]+")
+# Parts that are no longer are in too many words.
+_FEW = 2
 # A text that a number, a truth value, a date or an address could equal: in a field of those it is not an indexed word.
 _VALUE = re.compile(r"[-+.:/0-9a-fA-FTZx]+|true|false|now.*", re.IGNORECASE)
 
@@ -182,7 +188,8 @@ def matching(relation: Relation, name: Name, pattern: str, compiler: Compiler) -
     column = _field(relation, name, compiler)
     if column is None:
         return None
-    branches = required(pattern)
+    # Beyond RE2 Python looks, to whom digits of other scripts are digits too.
+    branches = required(pattern, "" if regexes.beyond_re2(pattern) else _DIGITS)
     if _MINDS_NO_CASE.search(pattern):
         branches = [[part for run in runs for part in _OTHER_CASES.split(run)] for runs in branches]
     return either([_of_runs(runs, column.stored) for runs in branches])
@@ -193,11 +200,21 @@ def _of_runs(runs: Iterable[str], field: str) -> Tokens | None:
     found: list[Tokens] = []
     for run in runs:
         low = run.lower()
-        for piece in _PIECE.finditer(low):
-            whole = piece.start() > 0 and piece.end() < len(low)
-            if whole or len(piece[0]) > 2:
-                found.append(Tokens("token" if whole else "substring", piece[0], field))
+        for piece in _PIECE_OR_DIGITS.finditer(low):
+            found += _of_piece(piece[0], field, begins=piece.start() > 0, ends=piece.end() < len(low))
     return every(found)
+
+
+def _of_piece(piece: str, field: str, *, begins: bool, ends: bool) -> list[Tokens]:
+    """Return the words that a piece of a run needs, which may begin or end a word."""
+    if begins and ends:
+        if _DIGITS not in piece:
+            return [Tokens("token", piece, field)]
+        if piece.isascii() and piece.strip(_DIGITS):
+            return [Tokens("form", _ANY_DIGITS.sub("#", piece), field)]
+    first, *others = piece.split(_DIGITS)
+    known = [Tokens("prefix" if begins else "substring", first, field)] if len(first) > _FEW else []
+    return known + [Tokens("substring", part, field) for part in others if len(part) > _FEW]
 
 
 def _is_text(node: Node) -> bool:
@@ -233,7 +250,7 @@ def _long_parts(pieces: Iterable[str], *, certain: bool) -> list[str]:
         part
         for piece in pieces
         for part in _PIECE.findall(piece.lower())
-        if len(part) > 2 and (certain or not _VALUE.fullmatch(part))
+        if len(part) > _FEW and (certain or not _VALUE.fullmatch(part))
     ]
 
 

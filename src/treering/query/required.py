@@ -15,14 +15,15 @@ class _Unknown(Exception):  # noqa: N818  nothing is wrong
     """The pattern has what is not looked through here."""
 
 
-def required(pattern: str) -> list[list[str]]:
+def required(pattern: str, digits: str = "") -> list[list[str]]:
     """Return the branches of a pattern, each as the runs of characters that a match of it contains in this order.
 
     Case is as written, also where the pattern minds none. A branch without any run may match anything; so may what
-    cannot be looked through, which is one such branch.
+    cannot be looked through, which is one such branch. The character `digits`, if one is given, stands in a run for one
+    or more ASCII digits (`\\d+`); without it, and in a pattern that has that character, they end the run.
     """
     try:
-        return _Reader(pattern).branches(0)
+        return _Reader(pattern, "" if digits in pattern else digits).branches(0)
     except (_Unknown, IndexError):
         return [[]]
 
@@ -36,8 +37,9 @@ def literal(pattern: str) -> str:
 
 
 class _Reader:
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, digits: str) -> None:
         self.pattern = pattern
+        self.digits = digits
         self.at = 0
 
     def branches(self, depth: int) -> list[list[str]]:
@@ -57,7 +59,7 @@ class _Reader:
             least = self.repeats()
             if literal and least != 0:
                 run += literal
-            if not literal or least is not None:
+            if not literal or (least is not None and (literal != self.digits or least == 0)):
                 found[-1] += [run] if run else []
                 run = ""
             if least != 0:
@@ -72,8 +74,9 @@ class _Reader:
         if character == "(":
             return "", self.group(depth)
         if character == "[":
+            begin = self.at
             self.skip_class()
-            return "", []
+            return self.digits if self.pattern[begin : self.at] == "0-9]" else "", []
         if character == "\\":
             return self.escaped(), []
         return "" if character in ".^$" else character, []
@@ -108,7 +111,7 @@ class _Reader:
         following = self.pattern[self.at]
         self.at += 1
         if following in _BREAKS:
-            return ""
+            return self.digits if following == "d" else ""
         if following.isalnum():
             raise _Unknown
         return following

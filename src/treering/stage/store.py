@@ -29,7 +29,8 @@ class Tokens:
     """A necessary condition on the words of a row, used only to skip blocks that cannot match.
 
     `op` is "and", "or" (over `parts`) or "token" / "prefix" / "substring" (with lower-case `text`, one token or a part
-    of one), in any string field, or in `field` if given. A token is a run of ASCII letters, digits and underscores, or
+    of one) or "form" (one token of ASCII in which each # is one or more digits), in any string field, or in `field` if
+    given. A token is a run of ASCII letters, digits and underscores, or
     of characters beyond ASCII. A row that does not satisfy the condition is never in the answer; a row that does may
     still be filtered by the query itself.
     """

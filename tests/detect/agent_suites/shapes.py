@@ -51,14 +51,13 @@ class _Writer:
     def shaped(self) -> Shaped:
         """Write all spans."""
         calls = self.story.calls
-        groups = [calls] if self.shape == "parallel" and len(calls) == 1 else [[call] for call in calls]
-        if self.shape == "parallel":
-            groups = _parallel(calls)
+        groups = _parallel(calls) if self.shape == "parallel" else [[call] for call in calls]
         parent, place = self.root, 0
         for number, group in enumerate(groups):
             if self.shape in ("nested", "agents"):
-                kind = "invoke_agent" if self.shape == "agents" and number % 2 else "step"
-                parent = self.span(f"{kind} {number}", self.root, {"gen_ai.operation.name": kind} if kind != "step" else {})
+                is_agent = self.shape == "agents" and number % 2 == 1
+                held = {"gen_ai.operation.name": "invoke_agent"} if is_agent else {}
+                parent = self.span(f"step {number}", self.root, held)
             parts = [self.asks(place + at, call) for at, call in enumerate(group)]
             self.chat(parent, parts)
             self.history.append({"role": "assistant", "parts": parts})
@@ -66,17 +65,21 @@ class _Writer:
                 self.tool(place + at, call, parent)
             place += len(group)
         self.chat(self.root, [{"type": "text", "content": self.story.answer}])
-        return Shaped(self.story, self.shape, self.trace, self.sent(), self.of("source")[:1] and frozenset(self.of("source")[:1]) or frozenset(), frozenset(self.of("followed")))
+        sent = [*self.records[1:], self.records[0]]  # the root ends last
+        sources, followed = frozenset(self.of("source")[:1]), frozenset(self.of("followed"))
+        return Shaped(self.story, self.shape, self.trace, sent, sources, followed)
 
     def of(self, why: str) -> list[str]:
+        """Return the spans of the calls that are there for a reason."""
         return [self.spans[place] for place, call in enumerate(self.story.calls) if call.why == why]
 
-    def sent(self) -> list[dict[str, Any]]:
-        """Return the spans; the root is sent last."""
-        return [*self.records[1:], self.records[0]]
-
     def asks(self, place: int, call: Call) -> dict[str, Any]:
-        return {"type": "tool_call", "id": f"call_{self.trace[-8:]}_{place}", "name": call.tool, "arguments": call.given}
+        return {
+            "type": "tool_call",
+            "id": f"call_{self.trace[-8:]}_{place}",
+            "name": call.tool,
+            "arguments": call.given,
+        }
 
     def span(self, name: str, parent: str, attributes: dict[str, Any], *, failed: bool = False) -> str:
         number = len(self.records) + 1
@@ -106,18 +109,24 @@ class _Writer:
             held = {"openinference.span.kind": "LLM", **_inference("llm.input_messages", self.history)}
             held |= _inference("llm.output_messages", answer)
         elif self.shape == "openllmetry":
-            held = {"llm.request.type": "chat", **_flat("gen_ai.prompt", self.history), **_flat("gen_ai.completion", answer)}
+            held = {
+                "llm.request.type": "chat",
+                **_flat("gen_ai.prompt", self.history),
+                **_flat("gen_ai.completion", answer),
+            }
         else:
             held = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": json.dumps(self.history)}
             held |= {"gen_ai.output.messages": json.dumps(answer), "gen_ai.system_instructions": json.dumps(system)}
-        span = self.span("chat", parent, held)
-        if self.shape == "messages":
-            self.last_chat = span
+        self.span("chat", parent, held)
 
     def tool(self, place: int, call: Call, parent: str) -> None:
         given, identity = json.dumps(call.given), f"call_{self.trace[-8:]}_{place}"
         held: dict[str, Any] = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": call.tool}
-        held |= {"gen_ai.tool.call.id": identity, "gen_ai.tool.call.arguments": given, "gen_ai.tool.call.result": call.result}
+        held |= {
+            "gen_ai.tool.call.id": identity,
+            "gen_ai.tool.call.arguments": given,
+            "gen_ai.tool.call.result": call.result,
+        }
         name = f"execute_tool {call.tool}"
         if self.shape == "openinference":
             held = {"openinference.span.kind": "TOOL", "tool.name": call.tool, "input.value": given}
@@ -133,7 +142,9 @@ class _Writer:
             self.spans[place] = f"{len(self.records) + 1:016x}"  # the next call of the model holds the result
         else:
             self.spans[place] = self.span(name, parent, held, failed=call.failed)
-        self.history.append({"role": "tool", "parts": [{"type": "tool_call_response", "id": identity, "response": call.result}]})
+        self.history.append(
+            {"role": "tool", "parts": [{"type": "tool_call_response", "id": identity, "response": call.result}]}
+        )
 
 
 def _parallel(calls: list[Call]) -> list[list[Call]]:

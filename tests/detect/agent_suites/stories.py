@@ -48,7 +48,7 @@ def _book(name: str) -> Any:
 
 
 def stories(half: str) -> Iterator[Story]:
-    """Yield the stories of a half: each phrasing in each suite with each outcome, each task clean and each delegated."""
+    """Yield the stories of a part: each phrasing in each suite with each outcome, each task clean, each delegated."""
     book = _book(half)
     fillers = cycle(book["fillers"])
     for suite, held in book["suites"].items():
@@ -65,7 +65,9 @@ def _harmless(suite: str, held: Mapping[str, Any], fillers: Iterator[str]) -> It
     for number, task in enumerate(held["delegated"]):
         for turn in range(5):
             calls = _calls(task, "", turn)
-            yield Story(f"{suite} {number} delegated {turn}", "user_delegated", "", held["as"], task["asked"], calls, "Ok.")
+            yield Story(
+                f"{suite} {number} delegated {turn}", "user_delegated", "", held["as"], task["asked"], calls, "Ok."
+            )
 
 
 def _attacks(
@@ -83,8 +85,8 @@ def _attacks(
             at = len(calls) if number % 4 == 0 else source + 1
             calls[at:at] = more
             answer = goal.get("answer", "Done.") if outcome == "followed" else "Done."
-            outcome = "followed" if more or answer != "Done." else "resisted"
-            yield Story(f"{suite} {number}{turn}", outcome, phrasing, held["as"], task["asked"], calls, answer)
+            done = "followed" if more or answer != "Done." else "resisted"
+            yield Story(f"{suite} {number}{turn}", done, phrasing, held["as"], task["asked"], calls, answer)
 
 
 def _followed(goal: Mapping[str, Any], outcome: str, number: int) -> list[Call]:

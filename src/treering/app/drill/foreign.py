@@ -1,12 +1,13 @@
 """Attacks in the reports of other tools: garak's (`*.report.jsonl`, `*.hitlog.jsonl`) and PyRIT's memory.
 
 Only what was said is taken, as text: garak's attempts and hits with prompt and outputs (reference.garak.ai, chapter
-"Reporting"), PyRIT's pieces of conversations as its memory exports them to JSON, or in its SQLite file (table
-PromptMemoryEntries).
+"Reporting"; as versions 0.9 to 0.16 write them), PyRIT's pieces of conversations as its memory exports them to JSON, or
+in its SQLite file (table PromptMemoryEntries; 0.5 to 0.16, whose names stayed).
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_BYTES = 512 << 20
+_COLUMNS = (
+    "role", "conversation_id", "sequence", "converted_value", "converted_value_data_type", "original_value",
+    "original_value_data_type",
+)  # fmt: skip
+_TEXTS = (None, "text", "url")
+_NOT_SENT = ("scorer", "converter")
+"""Who asks a model of its own, not the target."""
 _EXPECTED = ("prompts", "rules", "secrets", "canaries", "taint")
 _FAMILIES = {
     "promptinject": "direct_injection", "latentinjection": "indirect_injection", "dan": "jailbreak",
-    "dra": "jailbreak", "grandma": "jailbreak", "goodside": "direct_injection", "tap": "jailbreak",
-    "suffix": "jailbreak", "phrasing": "jailbreak", "encoding": "obfuscation", "smuggling": "obfuscation",
-    "badchars": "obfuscation", "ansiescape": "obfuscation", "sysprompt_extraction": "prompt_extraction",
-    "web_injection": "exfiltration", "xss": "exfiltration", "apikey": "secrets_leak",
+    "dra": "jailbreak", "goat": "jailbreak", "fitd": "jailbreak", "sata": "jailbreak",
+    "adaptive_attacks": "jailbreak", "visual_jailbreak": "jailbreak", "agent_breaker": "tool_misuse",
+    "grandma": "jailbreak", "goodside": "direct_injection", "tap": "jailbreak", "suffix": "jailbreak",
+    "phrasing": "jailbreak", "encoding": "obfuscation", "smuggling": "obfuscation", "badchars": "obfuscation",
+    "ansiescape": "obfuscation", "sysprompt_extraction": "prompt_extraction", "web_injection": "exfiltration",
+    "xss": "exfiltration", "apikey": "secrets_leak",
 }  # fmt: skip
 """garak's families of probes → our techniques; others keep their name."""
 
@@ -84,10 +94,13 @@ def _documents(path: Path) -> Iterator[tuple[str, Spoken]]:
 
 def _lines(raw: bytes) -> Iterator[Any]:
     for line in raw.splitlines():
-        try:
-            yield msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue  # a report that was cut short still has its other lines
+        # Python's own writer gives NaN for a score that is none.
+        for decode in (msgspec.json.decode, json.loads):
+            try:
+                yield decode(line)
+                break
+            except (ValueError, RecursionError):
+                continue  # a report that was cut short still has its other lines
 
 
 def _garak(row: dict[str, Any]) -> tuple[str, Spoken] | None:
@@ -117,30 +130,41 @@ def _said(value: Any, depth: int = 0) -> str:
 
 
 def _sqlite(path: Path) -> Iterator[tuple[str, Spoken]]:
-    query = (
-        "SELECT role, conversation_id, converted_value, original_value, sequence FROM PromptMemoryEntries "
-        "ORDER BY conversation_id, sequence LIMIT 100000"
-    )
-    names = ("role", "conversation_id", "converted_value", "original_value", "sequence")
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            held = {str(row[1]) for row in database.execute("PRAGMA table_info(PromptMemoryEntries)")}
+            columns = ", ".join(name if name in held else f"NULL AS {name}" for name in _COLUMNS)
+            query = f"SELECT {columns} FROM PromptMemoryEntries LIMIT 100000"  # noqa: S608  names of ours only
             rows = database.execute(query).fetchall()
     except sqlite3.Error as error:
         raise UserError(f"{path} is no memory of PyRIT: {error}") from error
-    yield from _pyrit([dict(zip(names, row, strict=True)) for row in rows])
+    yield from _pyrit([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
 
 
 def _pyrit(pieces: list[dict[str, Any]]) -> Iterator[tuple[str, Spoken]]:
-    """Pair what was sent with the answer that follows it in the same conversation."""
-    conversations: dict[str, list[dict[str, Any]]] = {}
+    """Pair each message that was sent with the answer to it; both may be of several pieces, of which texts count."""
+    conversations: dict[str, dict[int, list[dict[str, Any]]]] = {}
     for piece in pieces:
-        conversations.setdefault(str(piece.get("conversation_id")), []).append(piece)
+        turns = conversations.setdefault(str(piece.get("conversation_id")), {})
+        number = piece.get("sequence")
+        # Pieces that were never in the memory all have -1: each is a message of its own.
+        turn = number if isinstance(number, int) and number >= 0 else len(turns)
+        turns.setdefault(turn, []).append(piece)
     for turns in conversations.values():
-        turns.sort(key=lambda turn: turn["sequence"] if isinstance(turn.get("sequence"), int) else 0)
-        for turn, after in zip(turns, [*turns[1:], {}], strict=True):
-            if turn.get("role") != "user" or not (
-                asked := _said(turn.get("converted_value") or turn.get("original_value"))
-            ):
+        messages = [turns[number] for number in sorted(turns)]
+        for sent, after in zip(messages, [*messages[1:], []], strict=True):
+            if sent[0].get("role") != "user" or sent[0].get("originator") in _NOT_SENT:
                 continue
-            answer = _said(after.get("converted_value")) if after.get("role") == "assistant" else ""
-            yield "pyrit", Spoken(user=asked, answer=answer)
+            if asked := _pieces(sent):
+                yield "pyrit", Spoken(user=asked, answer=_pieces([p for p in after if p.get("role") == "assistant"]))
+
+
+def _pieces(pieces: list[dict[str, Any]]) -> str:
+    """Return the texts of a message as they were sent; paths of images and errors are none."""
+    said = []
+    for piece in pieces:
+        for name in ("converted_value", "original_value"):
+            if (text := _said(piece.get(name))) and piece.get(f"{name}_data_type") in _TEXTS:
+                said.append(text)
+                break
+    return "\n".join(said)[:MOST_TEXT]

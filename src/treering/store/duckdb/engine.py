@@ -187,7 +187,7 @@ class DuckdbStore:
                     rows = running.fetch(cursor, text(query, tables, scanner.settled), limits)
                     rows = [(row[0] + total,) for row in rows] if skipped else rows
             except running.Unreadable as error:
-                if not self._quarantine(scanner.segments):
+                if not self._quarantine(scanner.segments.values()):
                     raise Bug(f"the embedded engine cannot read its files: {error}") from error
                 rows = None
         if rows is None:

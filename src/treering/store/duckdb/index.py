@@ -9,6 +9,8 @@ rows have, their number is told.
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +20,12 @@ import numpy as np
 
 from treering.store.duckdb import postings
 from treering.store.duckdb.cache import Cache
+from treering.store.duckdb.hits import ALL_COLUMNS, BITS, NOWHERE, Found, Hits
 from treering.store.duckdb.postings import Postings
 from treering.store.duckdb.tokens import LONGEST, Vocabulary, hash_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 MAGIC = b"treering tokens2"
@@ -35,9 +39,8 @@ _IDENTIFIER_BYTES_PER_ROW = 6
 _HEX = frozenset(b"0123456789abcdef")
 # Counts that are kept: of words in this share of the rows, and so many of the most frequent ones.
 _COUNTED_SHARE, _MOST_COUNTED = 4096, 8192
-_BITS = 64
 # Tokens with a part that are told one by one.
-_FEW_FOUND, _MOST_FOUND = 16, 128
+_MOST_FOUND = 128
 _MIX = 0x6A09E667F3BCC909
 
 
@@ -84,21 +87,22 @@ class Content:
     postings: Postings
 
 
-LONG, HEX, MIXED = range(3)
+KINDS = LONG, HEX, MIXED, DIGITS = range(4)
 
 
 def content(vocabulary: Vocabulary) -> Content:
     """Return the index of a segment's vocabulary."""
     found = vocabulary.found
     tokens, masks = found.tokens(), found.masks()
-    special = np.zeros((3, found.words + 1), dtype=np.uint64)
+    special = np.zeros((len(KINDS), found.words + 1), dtype=np.uint64)
     special[LONG] = found.longer()
     lengths, digits = tokens["length"], tokens["digits"]
     hexes = tokens["hexes"] == lengths
     listed = np.ones(len(tokens), dtype=bool)
     budget = _IDENTIFIER_BYTES_PER_ROW * int(vocabulary.rows.sum())
     for kind, chosen in (
-        (HEX, hexes & (lengths >= _HEX_IDENTIFIER) & (digits > 0)),
+        (HEX, hexes & (lengths >= _HEX_IDENTIFIER) & (digits > 0) & (digits < lengths)),
+        (DIGITS, (digits == lengths) & (lengths >= _HEX_IDENTIFIER)),
         (MIXED, ~hexes & (lengths >= _IDENTIFIER) & (digits > 2)),
     ):
         if int(lengths[chosen].sum(dtype=np.int64)) > budget:
@@ -142,7 +146,7 @@ def pack(held: Content) -> bytes:
     """Return the bytes of an index file."""
     blocks, words = len(held.rows), held.special.shape[1] - 1
     table, posts, listed_posts = _postings(held, blocks)
-    width = np.uint16 if blocks * _BITS + len(table) < 1 << 16 else np.uint32
+    width = np.uint16 if blocks * BITS + len(table) < 1 << 16 else np.uint32
     sections: dict[str, bytes] = {
         "first_seqs": held.first_seqs.astype("<i8").tobytes(),
         "rows": held.rows.astype("<i8").tobytes(),
@@ -182,10 +186,10 @@ def _postings(held: Content, blocks: int) -> tuple[Any, Any, Any]:
     for word in range(both.shape[1] - 1):
         bits = both[:, word]
         here = single & (bits != 0)
-        posts[here] = _BITS * (_BITS * word + _place(bits[here])) + _place(columns[here])
+        posts[here] = BITS * (BITS * word + _place(bits[here])) + _place(columns[here])
     several = both[~single]
     first, back = _alike(several)
-    posts[~single] = _BITS * blocks + back
+    posts[~single] = BITS * blocks + back
     return several[first], posts[: len(held.masks)], posts[len(held.masks) :]
 
 
@@ -203,36 +207,6 @@ def _alike(sets: Any) -> tuple[Any, Any]:
         key ^= key >> np.uint64(29)
     _, first, back = np.unique(key, return_index=True, return_inverse=True)
     return first, back.reshape(-1)
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """Where a token may be: blocks as bits, and columns as bits of `tokens.bit_of`."""
-
-    blocks: int
-    columns: int
-
-    def __or__(self, other: Hits) -> Hits:
-        """Return where either may be."""
-        return Hits(self.blocks | other.blocks, self.columns | other.columns)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Tokens with a part and where each may be; `hidden` is where others may be that are not told one by one."""
-
-    hidden: Hits
-    tokens: list[tuple[str, Hits]]
-
-    def hits(self) -> Hits:
-        """Return where any of them may be."""
-        found = self.hidden
-        for _, hits in self.tokens:
-            found |= hits
-        return found
-
-
-NOWHERE, ALL_COLUMNS = Hits(0, 0), (1 << _BITS) - 1
 
 
 def _hits(row: Any) -> Hits:
@@ -261,7 +235,9 @@ class Index:
         self.rows = self._section("rows", "<i8")
         self.full = (1 << self.header.blocks) - 1
         words = self.header.words
-        self.special = self._section("special", "<u8").reshape(3, words + 1)
+        special = self._section("special", "<u8").reshape(-1, words + 1)
+        # Files of before numbers were a kind of their own have them among the hexadecimal ones.
+        self.special = special if len(special) > DIGITS else np.concatenate((special, special[HEX : HEX + 1]))
         self._table = self._section("table", "<u8").reshape(-1, words + 1)
         self._posts = self._section("posts", f"<u{self.header.width}")
         self._cache = cache or Cache(0)
@@ -281,10 +257,10 @@ class Index:
         return self._data[offset : offset + length].view(kind)
 
     def _sets(self, post: int) -> Hits:
-        block, column = divmod(post, _BITS)
+        block, column = divmod(post, BITS)
         if block < self.header.blocks:
             return Hits(1 << block, 1 << column)
-        return _hits(self._table[post - self.header.blocks * _BITS])
+        return _hits(self._table[post - self.header.blocks * BITS])
 
     def token(self, print_: int) -> Hits:
         """Return where the token with this fingerprint may be."""
@@ -304,31 +280,47 @@ class Index:
 
     def found(self, text: bytes, *, prefix: bool) -> Found:
         """Return where a token that contains `text`, or begins with it, may be."""
-        hidden = NOWHERE if prefix else _hits(self.special[LONG])
-        hidden |= _hits(self.special[MIXED])
-        if set(text) <= _HEX:
-            hidden |= _hits(self.special[HEX])
-        listed = self._cache.get(self, lambda: self._unpacked("listed"), len)
-        needle = b"\n" + text if prefix else text
-        position = listed.find(needle)
+        kinds = ([] if prefix else [LONG]) + [MIXED, *([HEX] if set(text) <= _HEX else [])]
+        kinds += [DIGITS] if text.isdigit() else []
+        return self._found(b"\n" + text if prefix else text, kinds)
+
+    def formed(self, form: bytes) -> Found:
+        """Return where a token may be that has a form: each `#` in it stands for one or more digits."""
+        first, *others = parts = form.split(b"#")
+        needle = b"\n" + first if len(first) >= max(map(len, others), default=0) else max(others, key=len)
+        texts = b"".join(parts)
+        kinds = [LONG, DIGITS if texts.isdigit() else HEX if set(texts) <= _HEX else MIXED]
+        return self._found(needle, kinds, re.compile(b"[0-9]+".join(map(re.escape, parts))))
+
+    def _found(self, needle: bytes, kinds: Sequence[int], form: re.Pattern[bytes] | None = None) -> Found:
+        """Return the listed tokens of a form with `needle`, and the places of those `kinds` that are not listed."""
+        hidden = [hits for kind in kinds if (hits := _hits(self.special[kind])).blocks]
+        covered = functools.reduce(lambda blocks, hits: blocks | hits.blocks, hidden, 0)
         tokens: list[tuple[str, Hits]] = []
-        if position < 0:
-            return Found(hidden, tokens)
-        posts = np.frombuffer(self._unpacked("listed_posts"), dtype=f"<u{self.header.width}")
-        place, counted = -1, 0
+        others, counted, place = NOWHERE, 0, -1
+        listed, posts = self._listed("listed"), None
+        position = listed.find(needle)
         while position >= 0:
-            if hidden.blocks == self.full and len(tokens) >= _FEW_FOUND:
-                return Found(Hits(self.full, ALL_COLUMNS), tokens)
-            begin, end = listed.rfind(b"\n", 0, position + prefix) + 1, listed.find(b"\n", position + prefix)
-            place += listed.count(b"\n", counted, begin)
-            counted = begin
-            hits = self._sets(int(posts[place]))
-            if len(tokens) < _MOST_FOUND:
-                tokens.append((listed[begin:end].decode("utf-8", "replace"), hits))
-            else:
-                hidden |= hits
+            inside = position + needle.startswith(b"\n")
+            begin, end = listed.rfind(b"\n", 0, inside) + 1, listed.find(b"\n", inside)
+            if form is None or form.fullmatch(listed, begin, end):
+                if posts is None:
+                    posts = np.frombuffer(self._listed("listed_posts"), dtype=f"<u{self.header.width}")
+                place += listed.count(b"\n", counted, begin)
+                counted = begin
+                hits = self._sets(int(posts[place]))
+                if len(tokens) < _MOST_FOUND:
+                    tokens.append((listed[begin:end].decode("utf-8", "replace"), hits))
+                elif covered | others.blocks == self.full:
+                    others = Hits(self.full, ALL_COLUMNS)
+                    break
+                else:
+                    others |= hits
             position = listed.find(needle, end)
-        return Found(hidden, tokens)
+        return Found((*hidden, others) if others.blocks else tuple(hidden), tokens)
+
+    def _listed(self, name: str) -> bytes:
+        return self._cache.get((self, name), lambda: self._unpacked(name), len)
 
     def tally(self, word: str) -> Tally | None:
         """Return in how many rows `word` stands, where that is known."""
@@ -368,8 +360,8 @@ class Index:
 
     def _masks(self, posts: Any) -> Any:
         blocks, words = self.header.blocks, self.header.words
-        places = np.arange(blocks * _BITS)
-        block, column = places // _BITS, places % _BITS
+        places = np.arange(blocks * BITS)
+        block, column = places // BITS, places % BITS
         single = np.zeros((len(places), words + 1), dtype=np.uint64)
         single[places, block >> 6] = np.uint64(1) << (block & 63).astype(np.uint64)
         single[places, words] = np.uint64(1) << column.astype(np.uint64)

@@ -117,7 +117,7 @@ def _by_format(value: exp.Expression, text: exp.Expression, stored: Kind, patter
     if pattern == dateformats.ISO:
         dashed = _call("contains", text, exp.Literal.string("-"))
         return exp.Case(ifs=[exp.If(this=dashed, true=_zoned(text))])
-    return _cast(_call("try_strptime", text.copy(), exp.Literal.string(pattern)), "TIMESTAMP_NS")
+    return _cast(_call("try_strptime", text.copy(), exp.Literal.string(pattern)), "TIMESTAMP_NS", safe=True)
 
 
 def _zoned(text: exp.Expression) -> exp.Expression:

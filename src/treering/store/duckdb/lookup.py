@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections import OrderedDict
@@ -9,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from treering.model.columns import SYSTEM, Kind
+from treering.model.columns import REST, SYSTEM, Kind
 from treering.query.types import MAPPING, Type
 from treering.store.duckdb.cache import Cache
-from treering.store.duckdb.index import ALL_COLUMNS, NOWHERE, Found, Hits, Index, Outdated, Tally, fingerprint
+from treering.store.duckdb.hits import ALL_COLUMNS, NOWHERE, Found, Hits
+from treering.store.duckdb.index import Index, Outdated, Tally, fingerprint
 from treering.store.duckdb.manifest import side
 from treering.store.duckdb.matching import MAYBE, Matcher, Memory
 from treering.store.duckdb.text import fold
-from treering.store.duckdb.tokens import LONGEST
+from treering.store.duckdb.tokens import LONGEST, bit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from treering.model.schema import StreamSchema
@@ -34,7 +36,8 @@ _TEXTS = {Kind.STRING, Kind.JSON}
 # Above this share of blocks a list of ranges costs more than it saves.
 _WORTH_IT = 0.7
 _ONE_TOKEN = re.compile(r"[a-z0-9_\u0080-\U0010ffff]+")
-_RUNS = re.compile(r"[a-z0-9_]+|[\u0080-\u2fff]+|[\u3000-\U0010ffff]")
+_ONE_FORM = re.compile(r"[a-z0-9_#]+")
+_RUNS = re.compile(r"[a-z0-9_#]+|[\u0080-\u2fff]+|[\u3000-\U0010ffff]")
 # What numbers, truth values and instants look like as text: columns of those are not in the index.
 OF_NUMBERS = re.compile(r"[0-9etz]+|[a-z]*(?:tru|fal|als|lse|rue|inf|nan|ini|nit|ity)[a-z]*|[a-z]{1,2}")
 
@@ -48,7 +51,7 @@ class Lookup:
         self._folder = folder
         self._open: OrderedDict[str, Index] = OrderedDict()
         # Segments never change, and what a page asks first it asks again for each of its parts.
-        self._cache = Cache(_CACHED_BYTES)
+        self.cache = Cache(_CACHED_BYTES)
         self._lock = threading.Lock()
 
     def ranges(
@@ -78,7 +81,7 @@ class Lookup:
         """Return for each row of a segment whether it satisfies a condition: SURE, MAYBE or 0. Not to be changed."""
         # The schema is kept beside the codes, so that its identity stays its own.
         key = item.file, meaning, id(schema)
-        return self._cache.get(key, lambda: (self._coded(item, meaning, schema, memory), schema), _size)[0]
+        return self.cache.get(key, lambda: (self._coded(item, meaning, schema, memory), schema), _size)[0]
 
     def _coded(self, item: Segment, meaning: Condition, schema: StreamSchema, memory: Memory) -> Any:
         index = self._index(item)
@@ -122,7 +125,7 @@ class Lookup:
                 self._open.move_to_end(item.file)
                 return held
         try:
-            held = Index(self._folder / side(item.file, "tokens"), self._cache)
+            held = Index(self._folder / side(item.file, "tokens"), self.cache)
         except Outdated:  # until it is merged
             return None
         except (OSError, ValueError, KeyError) as error:
@@ -134,6 +137,17 @@ class Lookup:
             while len(self._open) > _OPEN_FILES:
                 self._open.popitem(last=False)
         return held
+
+
+def _is_number(text: str) -> bool:
+    return OF_NUMBERS.fullmatch(text.replace("#", "0")) is not None
+
+
+def _is_one(op: str, text: str) -> bool:
+    """Whether the index can be asked for a text: it is one token or a part of one, or has a token's form."""
+    if op == "form":
+        return _ONE_FORM.fullmatch(text) is not None and text.strip("#") != "" and len(text) <= LONGEST
+    return op in {"token", "prefix", "substring"} and _ONE_TOKEN.fullmatch(text) is not None
 
 
 def _size(held: tuple[Any, object]) -> int:
@@ -166,11 +180,11 @@ class _Question:
                 found |= self.blocks(index, item, part) if found != index.full else 0
             return found
         text = fold(tokens.text)
-        if tokens.op not in {"token", "prefix", "substring"} or not _ONE_TOKEN.fullmatch(text):
+        if not _is_one(tokens.op, text):
             return index.full
         if (known := self._by_field(index, item, tokens.field, text)) is not None:
             return known
-        return self._of_one(index, tokens.op, text).blocks
+        return self._of_one(index, tokens.op, text, self._own(item, tokens.field)).blocks
 
     def columns(self, index: Index, item: Segment, tokens: Sequence[Tokens]) -> int | None:
         """Return the columns, as bits, in which any of the words can be; None where the index cannot tell."""
@@ -180,8 +194,8 @@ class _Question:
                 columns = self.columns(index, item, part.parts)
             else:
                 text = fold(part.text)
-                known = part.op in {"token", "prefix", "substring"} and _ONE_TOKEN.fullmatch(text)
-                numeric = OF_NUMBERS.fullmatch(text) and _has_unindexed(item, part.field, self._schema)
+                known = _is_one(part.op, text)
+                numeric = _is_number(text) and _has_unindexed(item, part.field, self._schema)
                 columns = self._of_each(index, part.op, text) if known and not numeric else None
             if columns is None:
                 return None
@@ -192,8 +206,19 @@ class _Question:
         """Return the columns of the runs of a text; it is in no others."""
         found = 0
         for place, run in enumerate(runs := _RUNS.findall(text)):
-            found |= self._of_run(index, op, run, place == 0, place == len(runs) - 1).columns
+            found |= self._of_run(index, op, run, place == 0, place == len(runs) - 1, ALL_COLUMNS).columns
         return found
+
+    def _own(self, item: Segment, asked: str | None) -> int:
+        """Return the columns of a segment, as bits, in which a field's texts are."""
+        field = self._schema.get(asked) if asked is not None else None
+        field = self._schema.get(field.path) if field is not None and field.path else field
+        if field is None:
+            return ALL_COLUMNS
+        held = [name for name in field.physical if name in item.columns.members]
+        found = functools.reduce(lambda bits, name: bits | 1 << bit_of(name), held, 0)
+        # What is left of a record that has too many fields is one column, and other names may stand in lists.
+        return found | 1 << bit_of(REST) if REST in item.columns.members else found
 
     def _by_field(self, index: Index, item: Segment, asked: str | None, text: str) -> int | None:
         """Return the blocks where the index need not or cannot be asked."""
@@ -203,29 +228,38 @@ class _Question:
             return index.full
         if name is not None and not name.startswith("_") and not (item.columns.has(name) or item.rest.has(name)):
             return 0
-        if OF_NUMBERS.fullmatch(text) and _has_unindexed(item, name, self._schema):
+        if _is_number(text) and _has_unindexed(item, name, self._schema):
             return index.full
         return None
 
-    def _of_one(self, index: Index, op: str, text: str) -> Hits:
+    def _of_one(self, index: Index, op: str, text: str, columns: int) -> Hits:
         """Return where a token can be, or a token with a part; a text in two scripts is several tokens."""
-        blocks, columns = index.full, 0
+        blocks, inside = index.full, 0
         for place, run in enumerate(runs := _RUNS.findall(text)):
-            found = self._of_run(index, op, run, place == 0, place == len(runs) - 1)
-            blocks, columns = blocks & found.blocks, columns | found.columns
+            if run.isascii() and (exact := self._exact(index, run)).blocks == index.full and exact.columns & columns:
+                inside = ALL_COLUMNS  # a word in all blocks; which others it is a part of makes no difference
+                continue
+            found = self._of_run(index, op, run, place == 0, place == len(runs) - 1, columns)
+            blocks, inside = blocks & found.blocks, inside | found.columns
             if not blocks:
                 return NOWHERE
-        return Hits(blocks, columns)
+        return Hits(blocks, inside)
 
-    def _of_run(self, index: Index, op: str, run: str, first: bool, last: bool) -> Hits:
-        left, right = first and op == "substring", last and op != "token"
+    def _of_run(self, index: Index, op: str, run: str, first: bool, last: bool, columns: int) -> Hits:
+        left, right = first and op == "substring", last and op in {"prefix", "substring"}
+        if op == "form":
+            return self._found(index, run, op, lambda: index.formed(run.encode())).hits(columns)
         if run.isascii() and not left and not right:
-            return self._exact(index, run)
+            exact = self._exact(index, run)
+            return exact if exact.columns & columns else NOWHERE
         prefix = run.isascii() and not left
-        if (known := self._memory.get((index, run, prefix))) is None:
-            known = self._memory[index, run, prefix] = part(index, run, prefix=prefix)
-        found = known.hits()
-        return Hits(index.full, ALL_COLUMNS) if found.blocks == index.full else found
+        return self._found(index, run, prefix, lambda: part(index, run, prefix=prefix)).hits(columns)
+
+    def _found(self, index: Index, run: str, how: str | bool, find: Callable[[], Found]) -> Found:
+        key = index, run, how
+        if (known := self._memory.get(key)) is None:
+            known = self._memory[key] = find()
+        return known
 
     def _exact(self, index: Index, run: str) -> Hits:
         if run not in self._prints:
@@ -238,7 +272,7 @@ def part(index: Index, run: str, *, prefix: bool) -> Found:
     data = run.encode("utf-8", "surrogatepass")
     if prefix:
         return index.found(data[:LONGEST], prefix=True)
-    everywhere = Hits(index.full, ALL_COLUMNS)
+    everywhere = (Hits(index.full, ALL_COLUMNS),)
     return Found(everywhere, []) if len(data) > LONGEST else index.found(data, prefix=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from treering.model.schema import FieldType, StreamSchema
     from treering.stage.condition import Condition
-    from treering.store.duckdb.index import Found, Hits, Index
+    from treering.store.duckdb.hits import Found, Hits
+    from treering.store.duckdb.index import Index
     from treering.store.duckdb.manifest import Segment
     from treering.store.duckdb.postings import Posting, Values
 
@@ -51,7 +53,7 @@ class Rows:
         return Rows(sure, (self.sure | self.maybe) & (other.sure | other.maybe) & ~sure)
 
 
-Memory = dict[tuple["Index", str, bool], "Found"]
+Memory = dict[tuple["Index", str, "str | bool"], "Found"]
 
 
 class Matcher:
@@ -218,11 +220,9 @@ class Matcher:
         key = self._index, text, prefix
         if (others := self._memory.get(key)) is None:
             others = self._memory[key] = self._index.found(text.encode(), prefix=prefix)
-        blocks = others.hidden.blocks if self._in(column, others.hidden) else 0
-        for token, hits in others.tokens:
-            if token not in known and self._in(column, hits):
-                blocks |= hits.blocks
-        return found | self._inside(blocks)
+        blocks = [hits for hits in others.hidden if self._in(column, hits)]
+        blocks += [hits for token, hits in others.tokens if token not in known and self._in(column, hits)]
+        return found | self._inside(functools.reduce(lambda held, hits: held | hits.blocks, blocks, 0))
 
     # Forms
 

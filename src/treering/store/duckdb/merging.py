@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from treering.store.duckdb import joining
-from treering.store.duckdb.index import Content, Tally, fingerprint, sorted_prints
+from treering.store.duckdb.index import KINDS, Content, Tally, fingerprint, sorted_prints
 from treering.store.duckdb.postings import Postings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def merged(
     listed, listed_masks = _lists(
         [(part.listed, _moved(part.listed_masks, move, words)) for part, move in zip(parts, moves, strict=True)]
     )
-    special = np.zeros((3, words + 1), dtype=np.uint64)
+    special = np.zeros((len(KINDS), words + 1), dtype=np.uint64)
     for part, move in zip(parts, moves, strict=True):
         special |= _moved(part.special, move, words)
     tallies = _added(parts) if counted else {}

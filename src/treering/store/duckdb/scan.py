@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from treering.model.columns import REST, SEQUENCE, TIME
 from treering.query.types import MAPPING, Type
-from treering.store.duckdb import arrow, deciding, relation
+from treering.store.duckdb import absent, arrow, deciding, newest, relation
 from treering.store.duckdb.catalog import StreamView, unknown
 from treering.store.duckdb.manifest import Segment
 from treering.store.duckdb.relation import Part
@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 # Beyond this many pieces, one reader that unites by name is faster to plan than one SELECT for each.
 _MOST_PIECES = 24
 _MOST_RANGES = 256
+# Beyond this many ranges in one piece, one for each few files is faster.
+_MANY_RANGES, _MOST_CUTS = 12, 48
+
+
+Pair = tuple[Segment, "Spans | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Chosen:
     """What a scan reads of one stream: segments with the `_seq` ranges that can match (None: all), runs."""
 
     view: StreamView
-    segments: tuple[tuple[Segment, tuple[tuple[int, int], ...] | None], ...]
+    segments: tuple[Pair, ...]
     runs: tuple[Run, ...]
 
 
@@ -67,7 +72,7 @@ class Scanner:
         self._memory: Memory = {}
         self.rows = 0
         self.bytes = 0
-        self.segments: list[Segment] = []
+        self.segments: dict[str, Segment] = {}  # all that is read, by file
         self.reads: list[Read] = []  # of the table made last
         self.settled: set[str] = set()  # conditions that the tables take care of
         self._demands: list[Demand] = []
@@ -86,13 +91,26 @@ class Scanner:
             scan = self._newest(scan, schema, views)
         chosen = [self._choose(scan, view, schema) for view in views]
         self.settled |= self._decide(scan, chosen, schema)
+        gone = self._nowhere(scan, chosen, schema)
+        if gone:
+            scan = replace(scan, fields=tuple(name for name in scan.fields if name not in gone), sought=())
         columns = tuple(relation.physical(relation.types(scan.fields, schema)))
         self.reads = [_read(part, columns) for part in chosen]
         for read in self.reads:
-            self.segments += [item for item, _ in read.segments]
+            self.segments.update((item.file, item) for item, _ in read.segments)
             self.rows += read.unflushed + sum(rows for _, rows in read.segments)
             self.bytes += sum(item.bytes * rows // item.rows for item, rows in read.segments)
-        return relation.table(scan, schema, self._parts(scan, schema, chosen))
+        found = relation.table(scan, schema, self._parts(scan, schema, chosen))
+        if gone:
+            found.meta[absent.ABSENT] = gone
+        return found
+
+    def _nowhere(self, scan: Scan, chosen: Sequence[Chosen], schema: StreamSchema) -> frozenset[str]:
+        """Return the fields that are only looked at for words which no row to be read has in them."""
+        if not scan.sought or self._demands or any(part.runs for part in chosen):
+            return frozenset()
+        found = self._absent([item for part in chosen for item, _ in part.segments], scan, schema)
+        return frozenset(name for name in found if not schema.fields[name].holds_lists)
 
     def _decide(self, scan: Scan, chosen: Sequence[Chosen], schema: StreamSchema) -> set[str]:
         """Find the conditions that indexes can decide for most of the rows, and return their marks."""
@@ -138,6 +156,7 @@ class Scanner:
         ]
         if len(pieces) > _MOST_PIECES:
             pieces = [list(chosen.segments)]
+        pieces = [smaller for piece in pieces for smaller in _cut(piece)]
         parts = []
         for piece in pieces:
             items = [item for item, _ in piece]
@@ -207,14 +226,32 @@ class Scanner:
     def _newest(self, scan: Scan, schema: StreamSchema, views: Sequence[StreamView]) -> Scan:
         """Return the scan bounded to the time from which on there are as many matching rows as are asked for."""
         most = scan.newest or 0
+        chosen = [self._choose(replace(scan, newest=None), view, schema) for view in views]
+        self.segments.update((item.file, item) for part in chosen for item, _ in part.segments)
+        if scan.where is None and scan.tokens is None and (first := self._since(scan, chosen)) is not None:
+            return replace(scan, newest=None, start_ns=max(scan.start_ns or first, first))
         named = {column.name for column in scan.where.find_all(exp.Column)} if scan.where is not None else set()
         narrow = replace(scan, newest=None, fields=tuple(sorted((named & {*scan.fields}) | {TIME})))
         best: list[int] = []
-        for group, later in _walk([self._choose(narrow, view, schema) for view in views]):
+        for group, later in _walk(chosen):
             best = heapq.nlargest(most, [*best, *self._times(narrow, schema, group, most)])
             if len(best) >= most and (later is None or later < best[-1]):
                 return replace(scan, newest=None, start_ns=max(scan.start_ns or best[-1], best[-1])) if best else scan
         return replace(scan, newest=None)
+
+    def _since(self, scan: Scan, chosen: Iterable[Chosen]) -> int | None:
+        """Return an instant from which on there are enough rows, as far as no row need be read to know."""
+        if self._folder is None:
+            return None
+        parts = [
+            (
+                part.view,
+                [item for item, _ in part.segments if _inside(scan, item.min_ns, item.max_ns)],
+                [run for run in part.runs if _inside(scan, run.first_ns, run.last_ns)],
+            )
+            for part in chosen
+        ]
+        return newest.since(scan.newest or 0, parts, newest.Groups(self._cursor, self._folder, self._lookup.cache))
 
     def _times(self, scan: Scan, schema: StreamSchema, group: Sequence[Chosen], most: int) -> list[int]:
         settled = self._decide(scan, group, schema)
@@ -225,8 +262,8 @@ class Scanner:
         query.set("from_", exp.From(this=found))
         if scan.where is not None:
             query.where(deciding.without(scan.where, settled), copy=False)
-        newest = exp.Ordered(this=relation.named(TIME), desc=True)
-        query = query.order_by(newest, copy=False).limit(most, copy=False)
+        latest = exp.Ordered(this=relation.named(TIME), desc=True)
+        query = query.order_by(latest, copy=False).limit(most, copy=False)
         return [row[0] for row in self._cursor.execute(query.sql(dialect="duckdb", copy=False)).fetchall()]
 
 
@@ -285,7 +322,15 @@ def _alive(view: StreamView, items: Sequence[Segment]) -> list[exp.Expr]:
     return [relation.alive(dead)] if dead else []
 
 
-def _spans(pairs: Sequence[tuple[Segment, tuple[tuple[int, int], ...] | None]]) -> list[exp.Expr]:
+def _cut(piece: list[Pair]) -> list[list[Pair]]:
+    """Cut a piece whose rows lie in many ranges: each file is asked for all of them, and no longer skips row groups."""
+    if sum(len(spans or ()) for _, spans in piece) <= _MANY_RANGES:
+        return [piece]
+    size = -(-len(piece) // _MOST_CUTS)
+    return [piece[start : start + size] for start in range(0, len(piece), size)]
+
+
+def _spans(pairs: Sequence[Pair]) -> list[exp.Expr]:
     """Return the condition on `_seq` that keeps the ranges of every segment, if there is one worth stating."""
     if all(spans is None for _, spans in pairs):
         return []

@@ -10,8 +10,9 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.model.columns import SEQUENCE
 from treering.query.coerce import data_type
+from treering.query.copying import copied
 from treering.stage.store import Limits, Query, ResultColumn
-from treering.store.duckdb import counting, deciding
+from treering.store.duckdb import absent, counting, deciding
 from treering.store.duckdb.catalog import matching
 
 if TYPE_CHECKING:
@@ -67,14 +68,33 @@ def seen(scan: Scan, views: Iterable[StreamView]) -> list[StreamView]:
     return [by_name[name] for name in matching(scan.streams, sorted(by_name))]
 
 
-def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query]) -> exp.Query:
-    placed: set[str] = set()
-    for node in list(sql.find_all(exp.Table)):
-        if (found := tables.get(node.name)) is not None:
-            alias = exp.TableAlias(this=exp.to_identifier(node.alias_or_name))
-            node.replace(exp.Subquery(this=found.copy() if node.name in placed else found, alias=alias))
-            placed.add(node.name)
-    return sql
+def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query], settled: Collection[str]) -> exp.Query:
+    """Return a copy of `sql` with the tables of scans in their places, and without what these take care of."""
+    columns = {ref: field for name, table in tables.items() for ref, field in absent.of(name, table).items()}
+    placed: list[exp.Subquery] = []
+    names: set[str] = set()
+    used: set[str] = set()
+
+    def known(node: exp.Expr) -> exp.Expr | None:
+        if isinstance(node, exp.Table):
+            found = tables.get(node.name)
+            return None if found is None else placing(node, found)
+        if settled and node.meta_get(deciding.DEMAND) in settled:
+            return exp.true()
+        if isinstance(node, exp.Column) and node.name in columns:
+            used.add(node.name)
+        return absent.without(node, columns, lambda part: copied(part, known)) if columns else None
+
+    def placing(node: exp.Table, found: exp.Query) -> exp.Expr:
+        held = copied(found) if node.name in names else found
+        placed.append(exp.Subquery(this=held, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name))))
+        names.add(node.name)
+        return placed[-1]
+
+    whole = copied(sql, known)
+    for table in placed if columns else ():
+        absent.drop(table.find_ancestor(exp.Select), columns, used)
+    return whole
 
 
 def text(query: Query, tables: Mapping[str, exp.Query], settled: Collection[str] = ()) -> str:
@@ -83,7 +103,7 @@ def text(query: Query, tables: Mapping[str, exp.Query], settled: Collection[str]
     The conditions marked by `settled` are those that the tables take care of.
     Its timestamps are nanoseconds: Python's datetime cuts them to microseconds.
     """
-    sql = _with_tables(deciding.without(query.sql, settled), tables)
+    sql = _with_tables(query.sql, tables, settled)
     if not any(column.type == "timestamp" for column in query.columns):
         return sql.sql(dialect="duckdb", copy=False)
     names = [f"c{index}" for index in range(len(query.columns))]

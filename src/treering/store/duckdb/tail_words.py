@@ -31,7 +31,7 @@ def may_hold(run: Run, tokens: Tokens, schema: StreamSchema) -> bool:
         return all(may_hold(run, part, schema) for part in tokens.parts)
     if tokens.op == "or" and tokens.parts:
         return any(may_hold(run, part, schema) for part in tokens.parts)
-    word = fold(tokens.text)
+    word = max(fold(tokens.text).split("#"), key=len)
     if not _WORD.fullmatch(word) or OF_NUMBERS.fullmatch(word) or (tokens.field or "").startswith("_"):
         return True
     # The value of a `constant_keyword` is in no record.
