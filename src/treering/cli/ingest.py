@@ -37,7 +37,7 @@ def ingest(
     Example: treering ingest "logs/**/*.log.gz" app.jsonl --into logs
     """
     from treering.cli import _connection
-    from treering.receive import files
+    from treering.receive._blocks import expand
     from treering.receive.ingest import stream_name
 
     stream_name(into)
@@ -45,7 +45,7 @@ def ingest(
     if follow:
         asyncio.run(_follow(settings, tuple(paths), into, kind))
         return
-    _found(files.expand(tuple(paths)))
+    _found(expand(tuple(paths)))
     progress = asyncio.run(read_files(settings, tuple(paths), (into, kind), rejected))
     _summary(progress, into)
 
