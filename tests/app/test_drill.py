@@ -219,7 +219,9 @@ def test_a_report_as_garak_writes_it_today_is_read(tmp_path: Path) -> None:
     assert (found.name, found.cases) == ("jailbreak", (Spoken(user="second", answer="well"),))
 
 
-def piece(role: str, sequence: int, value: str, converted: str = "", kind: str = "text", **more: str) -> dict:
+def piece(
+    role: str, sequence: int, value: str, converted: str = "", kind: str = "text", **more: str
+) -> dict[str, object]:
     """Return a piece as the exporters of PyRIT write it, from PromptRequestPiece on to MessagePiece of 0.16."""
     return {
         "id": "00000000-0000-4000-8000-000000000000",

@@ -10,8 +10,33 @@ from treering.detect import active_output
 from treering.model.batch import batch
 from treering.model.rows import Rows
 
-PIECES = ["or", "drop", "for", "nc", "rm ", "Update", " ", "<", "-", "--", "/", "\\", "é", "“", "\n", "delete ", "_"]
-ANSWERS = st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), min_size=1, max_size=5)
+PIECES = [
+    "or",
+    "from",
+    "set ",
+    "table",
+    "-e",
+    "(",
+    "\u00a0",
+    "eval",
+    "drop",
+    "for",
+    "nc",
+    "rm ",
+    "Update",
+    " ",
+    "<",
+    "-",
+    "--",
+    "/",
+    "\\",
+    "é",
+    "“",
+    "\n",
+    "delete ",
+    "_",
+]
+ANSWERS = st.lists(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), min_size=1, max_size=5)
 
 
 @given(ANSWERS)

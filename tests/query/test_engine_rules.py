@@ -11,9 +11,13 @@ from treering.stage.store import Limits
 from treering.store.duckdb import DuckdbStore
 
 NOW_NS = 1_800_000_000 * 10**9
-MAPPING = {"properties": {"ip": {"type": "ip"}, "team": {"type": "keyword"}, "on": {"type": "boolean"}}}
+MAPPING = {
+    "properties": {
+        "ip": {"type": "ip"}, "team": {"type": "keyword"}, "on": {"type": "boolean"}, "word": {"type": "text"},
+    }
+}  # fmt: skip
 ROWS = [
-    {"team": "north", "n": 4, "ip": "10.0.0.9", "on": True},
+    {"team": "north", "n": 4, "ip": "10.0.0.9", "on": True, "word": "a red fox"},
     {"team": "south", "n": None, "ip": "10.0.0.10", "on": None},
     {"team": "east", "n": 7, "ip": "9.1.1.1", "on": False},
     {"team": "north", "n": 1, "ip": "10.0.0.2", "on": True},
@@ -34,6 +38,27 @@ def answer(store: DuckdbStore, text: str) -> list[list[object]]:
 
 
 CASES = {
+    # A new name that a column has gets a number, and the column stays.
+    "eventstats count() as n | fields n, n0 | sort n | head 2": [[None, 4], [1, 4]],
+    "streamstats count() as n | fields n, n0": [[4, 1], [None, 2], [7, 3], [1, 4]],
+    "stats count() as team by team | fields team_0, team": [[1, "east"], [2, "north"], [1, "south"]],
+    # Instants are texts to what joins texts; no number, no sum.
+    "head 1 | eval x = concat(date('2026-01-02'), 'x', time('10:00:00')) | fields x": [["2026-01-02x10:00:00"]],
+    "head 1 | eval x = max(date('2026-01-02'), 'x'), y = min(3, date('2026-01-02')) | fields x, y": [["x", 3]],
+    "head 1 | eval d = date('2026-01-02') | replace '2026' with '1' in d | fields d": [["1-01-02"]],
+    "head 1 | eval d = date(nullif('a', 'a')) | fillnull value='-' d | fields d": [["-"]],
+    "head 1 | eval x = array(date('2026-01-02'), 'a') | fields x": [[["2026-01-02", "a"]]],
+    "fields team | head 1 | addtotals": [["north"]],
+    "head 1 | fields team | parse team 'n.*'": [["north"]],
+    "head 2 | where isnull(n) | fields n | addcoltotals": [[None], [None]],
+    "stats median(team) as m": [[None]],
+    "where match(team, 'north', minimum_should_match=2) | stats count()": [[2]],
+    "where match(word, 'red fox', minimum_should_match=3) | stats count()": [[0]],
+    "where match(word, 'red fox', minimum_should_match=2) | stats count()": [[1]],
+    # Lists that are not there.
+    "head 1 | eval x = json_extract('bad', 'a', 'b'), y = json_extract('bad', 'a') | fields x, y": [
+        ["[null,null]", None],
+    ],
     # What the index aggregates has zeros and empty lists for nothing; what the engine does has nulls.
     "where n > 99 | stats sum(n), p50(n), avg(n), count(n)": [[0, 0, None, 0]],
     "where n > 99 | stats list(n), values(n), sum(n)": [[None, None, None]],
@@ -102,3 +127,30 @@ def test_answers(store: DuckdbStore, text: str) -> None:
 def test_refuses(store: DuckdbStore, text: str) -> None:
     with pytest.raises(UserError):
         answer(store, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "where n like '4%'", "where ip contains '10'", "where team like n", "where on like 't%'",
+        "eval x = upper(ip)", "regex ip='1'", "rex field=n '(?<x>.)'", "parse ip '(?<x>.*)'", "grok n '%{NUMBER:x}'",
+        "grok team ''", "patterns n", "fillnull value='x' ip",
+        "stats take(ip, 2)", "eval a = array(1, 2) | stats list(a)", "eval a = array(1, 2) | stats values(a)",
+        "eval a = array(1, 2) | mvcombine a", "stats percentile(team, 50)", "stats p50(team)",
+        "where n between 'a' and 'b'", "where team between 1 and 2",
+        "eval x = 1 | fields x | appendpipe [ stats count() as x ]",
+        "eval x = 1 | append [ source=rows | stats count() as x ]",
+        "eval x = microsecond('2026-11-02')", "eval x = log(n - n)",
+    ],
+)  # fmt: skip
+def test_what_a_value_cannot_be_asked_is_refused(store: DuckdbStore, text: str) -> None:
+    with pytest.raises(UserError):
+        answer(store, text)
+
+
+def test_a_date_beyond_what_nanoseconds_count_is_null_and_stops_nothing() -> None:
+    store = DuckdbStore()
+    store.create("years", {"properties": {"y": {"type": "date", "format": "yyyy"}}})
+    store.append([batch("years", [{"y": "3021"}, {"y": "1999"}], received_ns=1)])
+    compiled = ppl.compile("source=years | eventstats count() as n", schema=store.schema, now_ns=NOW_NS)
+    assert ppl.render(store.run(compiled, Limits()))["datarows"] == [[None, 2], ["1999-01-01", 2]]

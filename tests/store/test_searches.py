@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from treering import query as ppl
+from treering.model.batch import batch
+from treering.parse.genai import Normaliser
 from treering.query.explain import explain
 from treering.stage.store import Limits
 from treering.store.duckdb import Config, DuckdbStore, compaction, index, segment, tokens
@@ -179,3 +181,38 @@ def test_an_index_of_an_earlier_form_is_passed_over(tmp_path: Path) -> None:
     assert (rows, read.counted_files) == ([(6667,)], 0)
     assert store.health()["trouble"] == {}
     store.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "told | fields name, gen_ai.output.messages",
+        "told | where gen_ai.output.messages like '%yes%' | fields name, spanId",
+        "told | sort - @timestamp | head 5 | fields name, gen_ai.output.messages",
+        "told | appendpipe [ stats count() as n ] | fields name, n",
+        "told | eventstats count() as n by name | fields name, n",
+        "told | where spanId in [ source=spans 'told' | fields spanId ] | fields name",
+        "told | join left=a right=b on a.spanId = b.spanId spans | fields a.name, b.kind",
+        '"told me" OR nowhere | fields name',
+        "NOT told | fields name",
+    ],
+)
+def test_fields_without_the_word_are_not_missed(small_blocks: None, tmp_path: Path, text: str) -> None:
+    """Where a search's table is read twice, joined to the content of calls, or asked the other way round."""
+    call = {"gen_ai.operation.name": "chat", "gen_ai.system": "openai"}
+    names = ["told", "told me", "other", "told", *["other"] * 40]
+    same = {"traceId": "1", "kind": "client", "attributes": call}
+    spans = [{**same, "name": name, "spanId": str(n), "@timestamp": START_NS + n} for n, name in enumerate(names)]
+    event = {"eventName": "gen_ai.choice", "traceId": "1", "body": {"index": 0, "message": {"content": "yes"}}}
+    events = [{**event, "spanId": "0", "attributes": {"gen_ai.system": "openai"}, "@timestamp": START_NS}]
+    step = Normaliser()
+    written, memory = DuckdbStore(tmp_path), DuckdbStore()
+    for store in (written, memory):
+        store.append([step(batch("logs", events, received_ns=START_NS))])
+        store.append([step(batch("spans", spans, received_ns=START_NS))])
+        store.flush()
+    found = answers(written, [f"source=llm {text}", f"source=spans {text}"])
+    assert found == answers(memory, [f"source=llm {text}", f"source=spans {text}"])
+    assert any(found)
+    written.close()
+    memory.close()

@@ -165,7 +165,7 @@ def _playbook(service: Service, case: Case) -> str:
 
 
 def _missing(identifier: str) -> NotFound:
-    return NotFound(f"no incident {identifier[:60]!r}", hint="GET /api/incidents lists those there are")
+    return NotFound(f"no incident {identifier[:60]!r}", hint="`treering incident list` and GET /api/incidents name those there are")
 
 
 def _state(name: str) -> State:

@@ -136,6 +136,9 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     from treering.cli._screen import console, safe
 
+    if not rows:
+        console(stderr=True).print("none", style="dim")
+        return
     table = Table(show_edge=False, header_style="bold")
     for name in names:
         table.add_column(name, overflow="fold")

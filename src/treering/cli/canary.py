@@ -67,6 +67,9 @@ def listing(form: Form = Report.TEXT, data: Data = None, config: Config = None) 
     if form is Report.JSON:
         as_json([item._asdict() for item in found])
         return
+    if not found:
+        console(stderr=True).print("no canaries; `treering canary new` plants one", style="dim")
+        return
     table = Table(show_edge=False, header_style="bold")
     for head in ("id", "kind", "label", "planted", "retired"):
         table.add_column(head, overflow="fold")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _TOKEN = "TREERING_TOKEN"  # noqa: S105  the name of a variable
 _WIDEST = 100
+_WIDE = 110  # below, what noticed an attack is left to --format json
 
 
 Files = Annotated[
@@ -140,7 +141,8 @@ def _show(result: Result) -> None:
     from treering.cli._screen import console, safe
 
     heads = ("technique", "cases", "noticed", "rate", "into attack", "delay", "by")
-    console().print(_table(heads, [_cells(row) for row in result.techniques]))
+    shown = heads if console().width >= _WIDE else heads[:-1]
+    console().print(_table(shown, [_cells(row)[: len(shown)] for row in result.techniques]))
     screen = console(stderr=True)
     for one in result.told:
         row = next(row for row in result.techniques if row.technique == one.technique)

@@ -13,7 +13,7 @@ from treering.cli._options import Config, Data, Report
 from treering.cli._screen import as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 incident = typer.Typer(
     help="List incidents, show one, take care of it, export its evidence.",
@@ -25,6 +25,7 @@ incident = typer.Typer(
 Id = Annotated[str, typer.Argument(help="Id of the incident; one that was merged leads to the one it is part of.")]
 Form = Annotated[Report, typer.Option("--format", help="How to write it.")]
 Comment = Annotated[str, typer.Option("--comment", help="Add a comment.")]
+_WIDE = 120
 _STYLES = {"critical": "bold white on red", "high": "red", "medium": "yellow", "low": "blue", "informational": "dim"}
 
 
@@ -45,19 +46,33 @@ def listing(
     if form is Report.JSON:
         as_json(answer)
         return
+    _listed(answer["incidents"])
+
+
+def _listed(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print incidents: what identifies one is never broken, its title is, so that a narrow terminal shows all."""
     from rich.table import Table
     from rich.text import Text
 
     from treering.cli._screen import console, safe
 
+    screen = console()
+    if not found:
+        console(stderr=True).print("no incidents", style="dim")
+        return
+    is_narrow = screen.width < _WIDE
     table = Table(show_edge=False, header_style="bold")
-    for name in ("id", "severity", "state", "kind", "start", "findings", "title", "owner"):
-        table.add_column(name, overflow="fold")
-    for item in answer["incidents"]:
+    for name in ("id", "severity", "state", *(() if is_narrow else ("kind", "start", "findings"))):
+        table.add_column(name, no_wrap=True)
+    table.add_column("title", overflow="fold")
+    if not is_narrow:
+        table.add_column("owner", overflow="fold")
+    for item in found:
         severity = Text(item["severity"], style=_STYLES.get(item["severity"], ""))
-        rest = (item["state"], item["kind"], item["start"][:19], str(item["findings"]), item["title"], item["owner"])
-        table.add_row(Text(item["id"]), severity, *(Text(safe(cell)) for cell in rest))
-    console().print(table)
+        more = () if is_narrow else (item["kind"], item["start"][:19], str(item["findings"]))
+        last = (item["title"],) if is_narrow else (item["title"], item["owner"])
+        table.add_row(Text(item["id"]), severity, *(Text(safe(cell)) for cell in (item["state"], *more, *last)))
+    screen.print(table)
 
 
 @incident.command("show")

@@ -14,7 +14,7 @@ import typer
 from treering.cli._options import Config, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from treering.app.config import Settings
     from treering.receive._json_lines import Rejected
@@ -37,6 +37,7 @@ def ingest(
     Example: treering ingest "logs/**/*.log.gz" app.jsonl --into logs
     """
     from treering.cli import _connection
+    from treering.receive._blocks import expand
     from treering.receive.ingest import stream_name
 
     stream_name(into)
@@ -44,8 +45,19 @@ def ingest(
     if follow:
         asyncio.run(_follow(settings, tuple(paths), into, kind))
         return
+    _found(expand(tuple(paths)))
     progress = asyncio.run(read_files(settings, tuple(paths), (into, kind), rejected))
     _summary(progress, into)
+
+
+def _found(names: Sequence[str]) -> None:
+    """Refuse a name that is none before anything is opened: a mistake must not leave an empty data directory."""
+    from treering.core.errors import UserError
+    from treering.receive.files import STDIN
+
+    for name in names:
+        if name != STDIN and not Path(name).exists():
+            raise UserError(f"cannot read {name}: no such file or directory")
 
 
 def read_into(store: Store, settings: Settings, paths: tuple[str, ...]) -> Progress:

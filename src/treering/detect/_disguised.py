@@ -26,7 +26,7 @@ _PACKED = re.compile(r"[A-Za-z0-9+/_-]{20}|(?:\b(?:0x)?[0-9A-Fa-f]{2,3}[ ,:;]{1,
 _ORDINARY = frozenset({"entities", "percent", "escapes"})
 _SPACED = re.compile(r"(?<!\w)\w(?: {1,3}\w(?!\w)){7}")
 _SWAPPED = re.compile(r"[A-Za-z][013457@$]{1,3}(?=[A-Za-z])|(?<!\S)[013457]{1,2}[a-z]{2}")
-_WITH_DIGITS = re.compile(r"[^\s\d]*[a-z](?:[^\s]*)|[^\s]*\d(?=[a-z])[^\s]*")
+_RUN = re.compile(r"\S+")
 _DIGITS = [str.maketrans("0134578", f"o{one}eastb") for one in "il"]
 """What digits stand for within words."""
 _MOST = 20_000
@@ -44,7 +44,7 @@ def readings(text: str) -> Iterator[str]:
         yield straightened(view, "spaced").text
     if _is_swapped(text):
         for digits in _DIGITS:
-            read = _WITH_DIGITS.sub(lambda word, digits=digits: word[0].translate(digits), view.text)  # type: ignore[misc]
+            read = _RUN.sub(lambda run, digits=digits: _lettered(run[0], digits), view.text)  # type: ignore[misc]
             yield f"{read} {text}"  # what has digits of its own stands in it too
 
 
@@ -59,6 +59,11 @@ def _decoded(view: View, *, many: bool) -> Iterator[str]:
             last = layer.cased
     if last is not None:
         yield last
+
+
+def _lettered(run: str, digits: dict[int, int]) -> str:
+    """Return a word with its digits read as letters, a number as it is."""
+    return run.translate(digits) if any("a" <= each <= "z" for each in run) else run
 
 
 def _is_swapped(text: str) -> bool:

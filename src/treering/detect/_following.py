@@ -52,7 +52,7 @@ class Limits(NamedTuple):
     fit: float = 2.2
     sure_fit: float = 1.7
     together: float = 4.6
-    doubtful: float = 5.4
+    doubtful: float = 4.8
 
 
 class Act(NamedTuple):

@@ -106,21 +106,31 @@ class InjectionModel:
         self._learnt = weights
         self.ngrams = Ngrams(weights.weights)
 
-    def judge(self, texts: Sequence[str], heads: Sequence[int], scores: Sequence[float]) -> list[Judged]:
-        """Return what is thought of folded texts, each judged by a head; `scores` are those of their phrases, or 0."""
+    def judge(
+        self, texts: Sequence[str], heads: Sequence[int], scores: Sequence[float], least: float = -np.inf
+    ) -> list[Judged]:
+        """Return what is thought of folded texts, each judged by a head; `scores` are those of their phrases, or 0.
+
+        Of a text whose log-odds are below `least` they are only known to be no more than what is returned.
+        """
         data = [text[:_MOST_BYTES].encode("utf-8", "replace") for text in texts]
         found = self.ngrams.score(data, heads, WINDOWS)
         head = np.asarray(heads, np.intp)[found["text"]]
         odds = window_odds(found, self._learnt.units[head], self._learnt.intercepts[head])
         people = head == USER
         odds[people] *= 1 - MEANING
-        odds[people] += MEANING * meaning_odds(meanings(found[people]), self._learnt.layers)
+        evidence = np.array([rules_evidence(score) for score in scores])
+        fusion = self._learnt.fusion[np.asarray(heads, np.intp)].T
+        # The network is asked only where it could make an alarm of what the n-grams say.
+        of_text = found["text"]
+        open_ = people & (fused(fusion[:, of_text], odds + MEANING * _SUREST, evidence[of_text]) >= least)
+        odds[people & ~open_] += MEANING * _SUREST
+        odds[open_] += MEANING * meaning_odds(meanings(found[open_]), self._learnt.layers)
         best = np.full(len(texts), -30.0)
         np.maximum.at(best, found["text"], odds)
         number = np.bincount(found["text"], minlength=len(texts))
         best -= np.log(np.maximum(number, 1))
-        evidence = np.array([rules_evidence(score) for score in scores])
-        both = fused(self._learnt.fusion[np.asarray(heads, np.intp)].T, best, evidence)
+        both = fused(fusion, best, evidence)
         spans = np.zeros((len(texts), 2), np.int64)
         order = np.argsort(odds, kind="stable")
         spans[found["text"][order]] = np.stack((found["start"][order], found["end"][order]), axis=1)

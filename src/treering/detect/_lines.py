@@ -43,6 +43,10 @@ class Words:
 
     def places(self, bodies: Texts) -> Iterator[tuple[int, int]]:
         """Yield the number of a word and of a text for each time that a word is in a text."""
+        yield from ((number, row) for number, row, _ in self.found(bodies))
+
+    def found(self, bodies: Texts) -> Iterator[tuple[int, int, int]]:
+        """Yield the number of a word and of a text, and where in all texts it begins, each time it is there."""
         if self._search is None or not len(bodies.ends):
             return
         matches = self._search.find_matches_as_indexes(bodies.data, overlapping=True)
@@ -51,7 +55,7 @@ class Words:
         numbers, starts, ends = np.array(matches, dtype=np.int64).T
         rows = bodies.ends.searchsorted(starts, side="right")
         inside = ends <= bodies.ends[rows]
-        yield from zip(numbers[inside].tolist(), rows[inside].tolist(), strict=True)
+        yield from zip(numbers[inside].tolist(), rows[inside].tolist(), starts[inside].tolist(), strict=True)
 
 
 def line(rows: Rows, index: int) -> str:

@@ -34,6 +34,7 @@ SHIPPED = (
     "agents.yaml",
     "trust.yaml",
     "cloud.yaml",
+    "consumption.yaml",
     "gateways.yaml",
     "serving.yaml",
     "telemetry.yaml",

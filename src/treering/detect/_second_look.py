@@ -79,11 +79,15 @@ def calibration(file: str = "") -> Calibration:
 class SecondLook:
     """Judges what is said; remembers what it thought of the last texts."""
 
-    def __init__(self, limits: tuple[float, float], scanner: Scanner | None = None) -> None:
+    def __init__(
+        self, limits: tuple[float, float], scanner: Scanner | None = None, *, only_alarms: bool = False
+    ) -> None:
         """Take the log-odds above which there is an alarm: for what people say, and for documents and tools.
 
-        Where a text has to be read otherwise, `scanner` (the shipped phrases) reads it that way too.
+        Where a text has to be read otherwise, `scanner` (the shipped phrases) reads it that way too. With `only_alarms`
+        log-odds are exact for alarms alone, which is cheaper.
         """
+        self._least = min(limits) if only_alarms else -math.inf
         self._scanner = scanner or _prompt_scan.scanner()
         self._model, self._limits = InjectionModel(learnt()), limits
         self._reading = Reading(self._model.ngrams, *_tables())
@@ -114,7 +118,7 @@ class SecondLook:
         owner = [i for i, held in enumerate(views) for _ in held]
         flat = [view for held in views for view in held]
         scores = self._scores(said, ruled, owner, flat)
-        judged = self._model.judge([view.text for view in flat], [heads[i] for i in owner], scores)
+        judged = self._model.judge([view.text for view in flat], [heads[i] for i in owner], scores, self._least)
         best: dict[int, tuple[float, int]] = {}
         for place, (index, one) in enumerate(zip(owner, judged, strict=True)):
             if index not in best or one.odds > best[index][0]:

@@ -54,9 +54,10 @@ _SENT = (
 )  # fmt: skip
 
 
-_Said: TypeAlias = tuple[str, str, str]
+Said: TypeAlias = tuple[str, str, str]
 """A role, what it says, and the document or tool that it says it for."""
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+LIST = msgspec.json.Decoder(list[msgspec.Raw])
+"""Reads a list in JSON without reading what is in it."""
 
 
 class Text(NamedTuple):
@@ -122,12 +123,12 @@ def instructing(rows: Rows, column: str, places: Sequence[int]) -> Iterator[tupl
     read: dict[tuple[bytes, ...], str] = {}
     for place, value in zip(places, rows.at(column, places) if places else (), strict=True):
         try:
-            items = _LIST.decode(value) if isinstance(value, str) else [msgspec.Raw(msgspec.json.encode(value))]
+            items = LIST.decode(value) if isinstance(value, str) else [msgspec.Raw(msgspec.json.encode(value))]
         except (msgspec.DecodeError, TypeError, ValueError, RecursionError):
             continue
         chosen = tuple(raw for raw in map(bytes, items) if b'"system"' in raw or b'"developer"' in raw)
         if chosen not in read:
-            said = (one for raw in chosen for one in _item(USER, msgspec.json.decode(raw)))
+            said = (one for raw in chosen for one in read_item(USER, msgspec.json.decode(raw)))
             read[chosen] = "\n".join(text for role, text, _ in said if role == SYSTEM)
         if read[chosen]:
             yield place, read[chosen]
@@ -149,16 +150,16 @@ class _Read:
     def __init__(self, _: Rows) -> None:
         self.held: dict[tuple[str, str, int], tuple[Text, ...]] = {}
         self.same: dict[tuple[str, str, str], tuple[Text, ...]] = {}
-        self.said: dict[tuple[str, bytes], tuple[_Said, ...]] = {}
+        self.said: dict[tuple[str, bytes], tuple[Said, ...]] = {}
 
-    def items(self, role: str, listed: str) -> list[_Said]:
+    def items(self, role: str, listed: str) -> list[Said]:
         """Return what a list of messages in JSON says; calls of a conversation repeat what was said before."""
-        found: list[_Said] = []
-        for item in _LIST.decode(listed):
+        found: list[Said] = []
+        for item in LIST.decode(listed):
             key = role, bytes(item)
             said = self.said.get(key)
             if said is None:
-                said = self.said[key] = tuple(_item(role, msgspec.json.decode(item)))
+                said = self.said[key] = tuple(read_item(role, msgspec.json.decode(item)))
             found += said
         return found
 
@@ -195,17 +196,25 @@ def _sources(rows: Rows) -> list[Source]:
 
 
 def _read(known: _Read, index: int, role: str, field: str, value: object) -> tuple[Text, ...]:
-    said: Iterable[_Said] | None = None
-    if isinstance(value, str) and value[0] in "[{":
+    said: Iterable[Said] | None = None
+    if isinstance(value, str) and value[0] == "[":
         with suppress(msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            said = known.items(role, value) if value[0] == "[" else _item(role, msgspec.json.decode(value))
+            said = known.items(role, value)
     if said is None:
-        items = value if isinstance(value, list) else (value,)
-        said = (one for item in items for one in _item(role, item))
+        said = read_value(role, value)
     return tuple(Text(index, who, text, field, source) for who, text, source in said)
 
 
-def _item(role: str, item: object, depth: int = 0) -> Iterator[_Said]:
+def read_value(role: str, value: object) -> Iterator[Said]:
+    """Yield what a value says in which no list of messages is: an object in JSON, a decoded value, plain text."""
+    if isinstance(value, str) and value[0] == "{":
+        with suppress(msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return read_item(role, msgspec.json.decode(value))
+    items = value if isinstance(value, list) else (value,)
+    return (one for item in items for one in read_item(role, item))
+
+
+def read_item(role: str, item: object, depth: int = 0) -> Iterator[Said]:
     """Read a message, a part of one, or a document."""
     if isinstance(item, str):
         yield from _said(role, item)
@@ -227,7 +236,7 @@ def _item(role: str, item: object, depth: int = 0) -> Iterator[_Said]:
                 if not plain.isspace():
                     yield role, plain[:MAX_TEXT], ""
             else:
-                yield from _item(role, part, depth + 1)
+                yield from read_item(role, part, depth + 1)
     elif role in (TOOL, ASSISTANT) and item:
         yield from _said(role, as_json(item))
 
@@ -240,7 +249,7 @@ def _plain(part: object) -> str:
     return ""
 
 
-def _call(item: dict[str, Any]) -> Iterator[_Said]:
+def _call(item: dict[str, Any]) -> Iterator[Said]:
     key, role = _CALLS[item["type"]]
     inner, source = item.get(key, item.get("result")), item.get("name")
     text = inner if isinstance(inner, str) else as_json(inner) if inner else ""
@@ -255,7 +264,7 @@ def as_json(value: object) -> str:
         return ""
 
 
-def _said(role: str, text: str, source: str = "") -> Iterator[_Said]:
+def _said(role: str, text: str, source: str = "") -> Iterator[Said]:
     text = text[:MAX_TEXT]
     if role == USER and "</" in text:
         left = []

@@ -3,7 +3,8 @@
 The baseline of `spend` compares tokens of an hour; this compares money (`treering.cost.usd`), so that few calls of a
 dear model count, and whole days (UTC), so that a drain below every hourly limit counts. A caller is told when what it
 cost is at least `least_usd` and ten times the 99 % quantile of what callers cost in an hour, or in a day, once a
-hundred callers' hours or 25 callers' days (old ones counting less) are known; again at each doubling.
+hundred callers' hours or 25 callers' days (old ones counting less) are known; again at each doubling. One that grows
+slowly is compared with itself (`_leaks`).
 
 Misses: calls without a known price, callers without a name, drains that are spread over many accounts, and those from
 before there was history, for which a budget of `spend` is the answer.
@@ -21,6 +22,7 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._fold import folded
 from treering.detect._history import Distribution
+from treering.detect._leaks import Leaks
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.model.times import format_ns
@@ -45,6 +47,7 @@ class Drain(BaseConfig, frozen=True):
     """When a caller is too dear."""
 
     times: Annotated[float, Meta(gt=1, description="times the 99 % quantile of callers' hours or days")] = 10.0
+    leak_times: Annotated[float, Meta(gt=1, description="times a caller's own day before its cost began to rise")] = 5.0
     least_usd: Annotated[float, Meta(gt=0, description="US dollars below which nothing is told")] = 5.0
 
 
@@ -63,6 +66,7 @@ class Wallets(msgspec.Struct):
 
     sums: dict[str, Cost] = {}
     usual: dict[str, Distribution] = {}
+    leaks: Leaks = msgspec.field(default_factory=Leaks)
 
 
 class Wallet:
@@ -129,6 +133,10 @@ class Wallet:
                     held.told = held.usd
                     row = int(places[places.size - 1 - place])
                     yield self._finding(rows, whom, row, (kind, name), period, held)
+                elif period == "day" and self._is_leak(held, f"{kind}\0{name}"):
+                    held.told = held.usd
+                    row = int(places[places.size - 1 - place])
+                    yield self._leak(rows, whom, row, (kind, name), held)
 
     def _sum(self, name: str, period: str, number: int) -> Cost | None:
         """Return the sum of a caller's present period; None for costs of one that is over."""
@@ -143,6 +151,8 @@ class Wallet:
                 length = next(length for one, length, _ in _PERIODS if one == period)
                 usual = self._state.usual.setdefault(period, Distribution())
                 usual.add([held.usd], held.period * length)
+            if period == "day":
+                self._state.leaks.add(name.partition("\0")[2], held.usd)
             held.period, held.usd, held.calls, held.first_ns, held.told = number, 0.0, 0, 0, 0.0
         return held if number == held.period else None
 
@@ -152,9 +162,26 @@ class Wallet:
             return False
         return held.usd >= self._config.times * usual.quantile(0.99)
 
+    def _is_leak(self, held: Cost, name: str) -> bool:
+        if held.usd < max(self._config.least_usd, 2 * held.told):
+            return False
+        return held.usd >= self._config.leak_times * self._state.leaks.base(name)
+
+    def _leak(self, rows: Rows, whom: Whom, row: int, who: tuple[str, str], held: Cost) -> Finding:
+        before = self._state.leaks.base("\0".join(who))
+        found = self._finding(rows, whom, row, who, "day", held)
+        return msgspec.structs.replace(
+            found,
+            rule="slow_leak",
+            title=f"{who[0]} {who[1]} costs more day by day: ${held.usd:.2f} today, ${before:.2f} before it rose",
+            severity=Severity.MEDIUM,
+            facts=found.facts | {"usual_usd": round(before, 4)},
+        )
+
     def _finding(self, rows: Rows, whom: Whom, row: int, who: tuple[str, str], period: str, held: Cost) -> Finding:
         at_ns = int(rows.times[row])
-        usual = self._state.usual[period].quantile(0.99)
+        known = self._state.usual.get(period)
+        usual = known.quantile(0.99) if known is not None else 0.0
         facts = {"usd": round(held.usd, 4), "usual_usd": round(usual, 4), "calls": held.calls, "period": period}
         title = f"{who[0]} {who[1]} cost ${held.usd:.2f} within the {period}, callers mostly below ${usual:.2f}"
         shown = proof(rows, row, _COST, f"{rows.value(_COST, row)} USD, {format_ns(at_ns)[:19]}")

@@ -31,7 +31,7 @@ from treering.model.finding import Finding, Severity
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,26 +50,31 @@ _HINT = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 """What is in the JSON of every answer in which a kind is found, and little else."""
-_SIGNS = Words(
-    [
-        "<",
-        "`",
-        "|",
-        "$ ",
-        "--",
-        "\\u003c",
-        "javascript",
-        "data text/html",
-        "/dev/",
-        "\\/dev",
-        "u0027",
-        "eval",
-        "powershell",
-    ]
-    + [f"{word}{after}" for word in "drop delete union insert update rm chmod nc".split() for after in " \\"]
-    + ["'or", "' or", "'  or", *(f"\\{escape}or" for escape in "nrtf")]
+_BYTE_GAP = rb"(?:\s|\xc2\xa0|\xe2\x80[\x80-\x8a]|\xe3\x80\x80|\\[nrtf])"
+_VERBS = {
+    word: re.compile(pattern.replace(rb"~", _BYTE_GAP), re.IGNORECASE)
+    for word, pattern in {
+        "drop": rb"drop~+(?:table|database)",
+        "delete": rb"delete~+from",
+        "union": rb"union~+(?:all~+)?select",
+        "insert": rb"insert~+into",
+        "update": rb"update~+\w+~+set",
+        "rm": rb"rm~+-",
+        "chmod": rb"chmod~+\+",
+        "nc": rb"nc~+-e",
+        "eval": rb"eval~*\(",
+    }.items()
+}
+"""What has to follow a word that is usual elsewhere."""
+_SURE = ("`", "<", "powershell", "/dev/", "\\/dev", "\\u003c")
+_WORDS = (
+    *_SURE,
+    *("|", "$ ", "--", "javascript", "data text/html", "u0027", "'or", "' or", "'  or"),
+    *(f"\\{escape}or" for escape in "nrtf"),
+    *(f"{word}{after}" for word in _VERBS for after in ((" ", "\\") if word != "eval" else ("",))),
 )
 """Marks, and words as `_READ_AS` leaves them; one is in every answer in which `_HINT` finds something."""
+_SIGNS = Words(_WORDS)
 _READ_AS = bytes(
     ord(chr(byte).lower()) if byte < 128 and (chr(byte).isalnum() or chr(byte) in "_<`|$-/\\'") else ord(" ")
     for byte in range(256)
@@ -92,6 +97,12 @@ _KINDS = {
         re.IGNORECASE,
     ),
 }
+_SIGNS_OF = {
+    "script": ("<", "javascript:", "data:text/html"),
+    "sql": ("drop", "delete", "union", "insert", "update", "'", "--"),
+    "shell": ("curl", "wget", "rm", "/dev/tcp", "powershell", "nc", "chmod", "$(", "eval"),
+}
+"""One of these is in every text of a kind, in lower case; looking for them costs a tenth of its expression."""
 _ABOUT_CODE = re.compile(
     r"\b(?:code|script|sql|query|queries|shell|bash|command|terminal|html|javascript|python|program|regex|snippet|database|"
     r"table|curl|linux|deploy|install|developer)\b",
@@ -146,13 +157,14 @@ class ActiveOutput(AsRead[_State]):
         return folded(found)
 
     def _judged(self, rows: Rows, whom: Whom, said: Sequence[Text], usual: _Usual) -> Iterator[Finding]:
-        marked = any(_CODE.search(text.text) for text in said)
+        marked = any("`" in text.text and _CODE.search(text.text) for text in said)
         writes_code = usual.code > self._config.share * usual.answers
-        usual.code += marked or any(_KINDS[kind].search(text.text) for text in said for kind in ("sql", "shell"))
+        usual.code += marked or any(_found(kind, text.text) for text in said for kind in ("sql", "shell"))
         for text in said:
-            plain = _CODE.sub(lambda code: " " * len(code[0]), text.text[:_MOST_TEXT])
-            for kind, pattern in _KINDS.items():
-                match = pattern.search(plain)
+            plain = text.text[:_MOST_TEXT]
+            plain = _CODE.sub(lambda code: " " * len(code[0]), plain) if "`" in plain else plain
+            for kind in _KINDS:
+                match = _found(kind, plain)
                 if match and (kind == "script" or self._is_odd(rows, text.row, usual, writes_code=writes_code)):
                     yield _finding(rows, whom, text, kind, match.span())
 
@@ -167,26 +179,42 @@ class ActiveOutput(AsRead[_State]):
         return recent(self._state.services, service, _MOST_SERVICES, _Usual)
 
 
+def _found(kind: str, text: str) -> re.Match[str] | None:
+    """Return where a text holds something of a kind first."""
+    folded_text = text.casefold()
+    return _KINDS[kind].search(text) if any(sign in folded_text for sign in _SIGNS_OF[kind]) else None
+
+
 def _said(rows: Rows, places: NDArray[np.int64]) -> dict[int, list[Text]]:
     """Return what answers with a hint say, by record."""
     hinted = _hinted(rows)
-    chosen = [row for row in places.tolist() if row in hinted]
-    values = rows.at(_OUTPUT, chosen) if chosen else ()
-    pairs = zip(chosen, values, strict=True)
-    read = [row for row, value in pairs if not isinstance(value, str) or _HINT.search(value[2:])]
+    read = [row for row in places.tolist() if hinted.get(row)]
+    left = [row for row in places.tolist() if not hinted.get(row, True)]
+    values = zip(left, rows.at(_OUTPUT, left) if left else (), strict=True)
+    read += [row for row, value in values if not isinstance(value, str) or _HINT.search(value[2:])]
     said: dict[int, list[Text]] = {}
-    for text in texts(rows, lambda source: read if source.column == _OUTPUT else ()) if read else ():
+    for text in texts(rows, lambda source: sorted(read) if source.column == _OUTPUT else ()) if read else ():
         if text.role == ASSISTANT and not text.source:
             said.setdefault(text.row, []).append(text)
     return said
 
 
-def _hinted(rows: Rows) -> Collection[int]:
-    """Return the records whose answer may hold a hint: all where answers are not kept as texts."""
+def _hinted(rows: Rows) -> dict[int, bool]:
+    """Return the records whose answer may hold a hint, and whether it surely does: all where none is kept as text."""
     if [kind for kind, _ in rows.columns(_OUTPUT)] != [Kind.STRING]:
-        return range(rows.count)
+        return dict.fromkeys(range(rows.count), False)
     answers = texts_of(rows, _OUTPUT)
-    return {row for _, row in _SIGNS.places(answers._replace(data=answers.data.translate(_READ_AS)))}
+    found: dict[int, bool] = {}
+    for number, row, start in _SIGNS.found(answers._replace(data=answers.data.translate(_READ_AS))):
+        if found.get(row):
+            continue
+        word = _WORDS[number]
+        verb = _VERBS.get(word.rstrip(" \\"))
+        if verb is None:
+            found[row] = word in _SURE
+        elif verb.match(answers.data, start, int(answers.ends[row])):
+            found[row] = True
+    return found
 
 
 def _services(rows: Rows) -> tuple[NDArray[np.int64], list[str]]:

@@ -181,7 +181,7 @@ class _Told:
 
     def _of_messages(self, rows: Rows, answered: NDArray[np.bool_]) -> None:
         """Read what the system says among the messages, which many calls have in common."""
-        if not rows.has(_INPUT):
+        if not rows.has(_INPUT) or not (answered & (self.owner < 0)).any():
             return
         spoken = screened(rows).flags(_INPUT) & SAID_SYSTEM > 0
         places = np.flatnonzero(answered & (self.owner < 0) & spoken).tolist()

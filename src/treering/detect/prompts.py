@@ -14,15 +14,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect import _answers, _logged, _prompt_scan, _second_look
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
-from treering.detect._heard import Heard
+from treering.detect._heard import Heard, among, hidden
 from treering.detect._recent import remember
 from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, USER, Text, every, only, sources, texts
+from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, day, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
     from treering.detect._prompt_scan import Hidden, Verdict
     from treering.detect._second_look import SecondLook
+    from treering.detect._texts import Said
+    from treering.detect._unread import Messages
     from treering.model.rows import Rows
 
 NAME = "prompts"
@@ -40,6 +44,7 @@ ORDER_FREE = False
 """Whether a user's text or the document it was copied from is told of depends on which comes first."""
 _REMEMBERED = 4096
 _PLANTED = 64
+_SCORED = frozenset({USER, DOCUMENT, TOOL})
 
 
 class Config(BaseConfig, frozen=True):
@@ -134,6 +139,7 @@ class Prompts(AsRead[_State]):
         self._threshold = config.threshold
         self._limits, self._everything = _limits(config), config.everything
         self._second: SecondLook | None = None
+        self._harmless = Harmless()
         self._state = _State()
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
@@ -144,28 +150,42 @@ class Prompts(AsRead[_State]):
         flags = Heard(rows, self._files)
         whom = Whom(rows)
         findings = self._in_logs(rows, whom, logged) if logged else []
-        scored, hidden = self._read(rows, flags)
-        said = [(text.role, text.text) for text in scored]
-        verdicts = self._looked_at(said, self._scanner.verdicts(said, hidden))
-        hostile = [(t, v) for t, v in zip(scored, verdicts, strict=True) if v is not None and self._is_alarm(v)]
+        hostile = self._read(rows, flags)
         hostile.sort(key=lambda pair: pair[0].role == USER)
         findings += [self._suspicious(rows, whom, text, verdict) for text, verdict in hostile]
         findings += self._answers(rows, whom, flags)
         return folded(finding for finding in findings if finding is not None)
 
-    def _read(self, rows: Rows, flags: Heard) -> tuple[list[Text], list[Hidden]]:
-        """Return the texts in which something may be found, all where the model is to read everything, and what hides
-        in each."""
-        model = self._limits is not None
+    def _read(self, rows: Rows, flags: Heard) -> list[tuple[Text, Verdict]]:
+        """Return the suspicious texts, each time that they occur, but for messages that were harmless before."""
+        model, held = self._limits is not None, messages(rows)
         everything = self._everything and model
-        scored, hidden = [], []
-        for source in sources(rows):
-            places = range(rows.count) if everything else flags.suspicious(source, model=model)
-            for text in texts(rows, only(source, places)):
-                if text.role in (USER, DOCUMENT, TOOL):
-                    scored.append(text)
-                    hidden.append(flags.hidden(source, text.row))
-        return scored, hidden
+        read = [(one, range(rows.count) if everything else flags.suspicious(one, model=model)) for one in sources(rows)]
+        new = list(dict.fromkeys(key for one, places in read for key in held.unread(one, places, self._harmless)))
+        alarms = self._judged(held, new) if new else {}
+        self._harmless.add(key for key in new if key not in alarms)
+        return [
+            (Text(place, role, text, source.field, name), verdict)
+            for source, places in (read if alarms else ())
+            for place, key in held.records(source, places, alarms)
+            for (role, text, name), verdict in alarms[key]
+        ]
+
+    def _judged(self, held: Messages, keys: Sequence[int]) -> dict[int, list[tuple[Said, Verdict]]]:
+        """Return what is suspicious in messages, by their digests."""
+        model = self._limits is not None
+        bits = held.flags(keys, self._files)
+        if not (self._everything and model):
+            chosen = among(np.array([bits[key] for key in keys]), [held.role(key) for key in keys], model=model)
+            keys = [key for key, wanted in zip(keys, chosen.tolist(), strict=True) if wanted]
+        owned = [(key, one) for key in keys for one in held.read(key) if one[0] in _SCORED]
+        said = [(role, text) for _, (role, text, _) in owned]
+        verdicts = self._looked_at(said, self._scanner.verdicts(said, [hidden(bits[key]) for key, _ in owned]))
+        alarms: dict[int, list[tuple[Said, Verdict]]] = {}
+        for (key, one), verdict in zip(owned, verdicts, strict=True):
+            if verdict is not None and self._is_alarm(verdict):
+                alarms.setdefault(key, []).append((one, verdict))
+        return alarms
 
     def _in_logs(self, rows: Rows, whom: Whom, logged: Sequence[tuple[Text, Hidden]]) -> list[Finding | None]:
         """Judge lines of logs by the phrases alone."""
@@ -179,7 +199,7 @@ class Prompts(AsRead[_State]):
         if self._limits is None or not said:
             return verdicts
         if self._second is None:
-            self._second = _second_look.SecondLook(self._limits, self._scanner)
+            self._second = _second_look.SecondLook(self._limits, self._scanner, only_alarms=True)
         return self._second.verdicts(said, verdicts)
 
     def _is_alarm(self, verdict: Verdict) -> bool:

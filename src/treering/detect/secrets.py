@@ -12,7 +12,7 @@ they are ("card", "IBAN", "passport"), names of people. Costs under 1 µs for a 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from msgspec import Meta
 
@@ -24,7 +24,8 @@ from treering.detect._personal_kinds import ADDRESSES, PERSONAL
 from treering.detect._screen import SECRET, places, screened
 from treering.detect._secret_kinds import KINDS
 from treering.detect._secret_scan import Hit, Place, Scan, digest, masked
-from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, is_sent, texts
+from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, is_sent, sources
+from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.stage.detector import Example
@@ -32,6 +33,7 @@ from treering.stage.detector import Example
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from treering.detect._texts import Said, Source
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
 
@@ -71,7 +73,11 @@ class Config(BaseConfig, frozen=True):
     ip_addresses: Annotated[bool, Meta(description="count public IP addresses as personal data")] = False
 
 
-_CLEAN = 50_000  # texts remembered to be without a secret
+class _Spoken(NamedTuple):
+    """What was said in messages not read before that may hold a secret, and in which records they are looked for."""
+
+    said: dict[int, tuple[Said, ...]]
+    where: list[tuple[Source, Sequence[int]]]
 
 
 class Secrets:
@@ -86,27 +92,58 @@ class Secrets:
         left_out = frozenset(config.leave_out)
         self._scan = Scan([kind for kind in kinds if not left_out & {kind.rule, kind.name}])
         self._everywhere = config.ip_addresses
-        self._clean: dict[int, None] = {}
+        self._harmless = Harmless()
         self._personal = Personal(NAME, Limits(config.bulk, config.bulk_a_day, config.logged_people, left_out))
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return one finding for each secret and service of the batch, and what is to be said of personal data."""
-        places_ = _places(rows, everywhere=self._everywhere)
-        read = [place for place in places_ if place.role == "log" or hash(place.text) not in self._clean]
-        if not read:
-            return ()
-        found = self._scan.hits([place.text for place in read])
-        said = (hash(place.text) for number, place in enumerate(read) if place.role != "log" and number not in found)
-        self._clean.update(dict.fromkeys(said))
-        while len(self._clean) > _CLEAN:
-            del self._clean[next(iter(self._clean))]
-        if not found:
+        held = [*self._said(rows), *self._sent(rows)]
+        if not held:
             return ()
         whom = Whom(rows)
-        hits = {number: _distinct(some) for number, some in found.items()}
-        out = [f for number, some in hits.items() for f in _findings(rows, whom, read[number], some)]
-        held = [Held(read[number], some) for number, some in hits.items() if any(h.kind.is_personal for h in some)]
-        return folded([*out, *self._personal.findings(rows, whom, held)])
+        out = [finding for one in held for finding in _findings(rows, whom, one.place, one.hits)]
+        personal = [one for one in held if any(hit.kind.is_personal for hit in one.hits)]
+        return folded([*out, *self._personal.findings(rows, whom, personal)])
+
+    def _said(self, rows: Rows) -> list[Held]:
+        """Return what was said with a secret in it, each time that it was said."""
+        spoken = self._spoken(rows)
+        read = [(key, one) for key, said in spoken.said.items() for one in said]
+        hits: dict[int, list[tuple[Said, list[Hit]]]] = {}
+        for number, some in self._scan.hits([text for _, (_, text, _) in read]).items():
+            hits.setdefault(read[number][0], []).append((read[number][1], _distinct(some)))
+        self._harmless.add(key for key in spoken.said if key not in hits)
+        return [
+            Held(Place(row, role, source.field, text, name), some)
+            for source, chosen in (spoken.where if hits else ())
+            for row, key in messages(rows).records(source, chosen, hits)
+            for (role, text, name), some in hits[key]
+        ]
+
+    def _spoken(self, rows: Rows) -> _Spoken:
+        held, keys = messages(rows), dict[int, None]()
+        where: list[tuple[Source, Sequence[int]]] = []
+        for source in sources(rows):
+            where.append((source, self._looked_at(rows, source.column)))
+            keys |= dict.fromkeys(held.unread(*where[-1], self._harmless))
+        bits = held.flags(keys)
+        chosen = [key for key in keys if self._everywhere or bits[key] & SECRET]
+        self._harmless.add(keys.keys() - chosen)
+        return _Spoken({key: held.read(key) for key in chosen}, where)
+
+    def _sent(self, rows: Rows) -> list[Held]:
+        """Return bodies, and attributes that often hold what was sent, with a secret in them."""
+        read = [
+            Place(row, "log", name, value)
+            for name in filter(is_sent, rows.names)
+            if (held := self._looked_at(rows, name))
+            for row, value in zip(held, rows.at(name, held), strict=True)
+            if isinstance(value, str)
+        ]
+        return [Held(read[number], _distinct(some)) for number, some in self._scan.hits([p.text for p in read]).items()]
+
+    def _looked_at(self, rows: Rows, name: str) -> Sequence[int]:
+        return range(rows.count) if self._everywhere else places(screened(rows).flags(name) & SECRET > 0)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
         """Return nothing: all is said when it is seen."""
@@ -119,19 +156,6 @@ class Secrets:
     def restore(self, state: bytes) -> None:
         """Go on from a saved state; raises `ValueError` for another one than `save` returns."""
         self._personal.restore(state)
-
-
-def _places(rows: Rows, *, everywhere: bool = False) -> Iterator[Place]:
-    """Yield what may hold a secret: what was said, the bodies, and attributes that often hold what was sent."""
-    flags = screened(rows).flags
-    wanted = None if everywhere else lambda source: places(flags(source.column) & SECRET > 0)
-    for text in texts(rows, wanted):
-        yield Place(text.row, text.role, text.field, text.text, text.source)
-    for name in filter(is_sent, rows.names):
-        held = list(range(rows.count)) if everywhere else places(flags(name) & SECRET > 0)
-        for row, value in zip(held, rows.at(name, held), strict=True):
-            if isinstance(value, str):
-                yield Place(row, "log", name, value)
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Hit]:

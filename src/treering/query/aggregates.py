@@ -216,6 +216,8 @@ def _percentile(value: Typed, aggregate: Aggregate, *, indexed: bool) -> Typed:
         if aggregate.second is None:
             raise UserError("percentile takes a field and a number from 0 to 100")
         percent = _number(aggregate.second)
+        if value.type is Type.STRING:
+            raise UserError("percentile works on numbers, not on string")
     if not 0 <= percent <= 100:
         raise UserError(f"a percentile lies between 0 and 100, not at {percent:g}")
     # The engine's digest takes the item at floor(n * fraction); quantile_disc takes the one before where that is whole.
@@ -223,7 +225,7 @@ def _percentile(value: Typed, aggregate: Aggregate, *, indexed: bool) -> Typed:
     sql = value.sql if value.type in NUMBERS else sql_cast(_numeric(value, "percentile"), Type.DOUBLE)
     kind = value.type if value.type in NUMBERS else Type.DOUBLE
     found: exp.Expression = exp.Anonymous(this=_QUANTILE, expressions=[sql, exp.Literal.number(repr(fraction))])
-    if indexed:
+    if indexed and value.type is not Type.STRING:
         found = exp.Coalesce(this=found, expressions=[exp.Literal.number(0)])
     return Typed(found, kind)
 
@@ -278,6 +280,8 @@ def present(value: exp.Expression) -> exp.Expression:
 
 def _collected(aggregate: Aggregate, value: Typed, relation: Relation, *, indexed: bool) -> Typed:
     """A list of values: the first ones, the first as texts, or the different texts in order."""
+    if value.type in coerce.DOCUMENTS or (aggregate.name == "take" and value.type is Type.IP):
+        raise UserError(f"{aggregate.name} cannot collect values of type {value.type}")
     keys = [exp.Ordered(this=relation.sequence.raw, nulls_first=True)] if relation.sequence else relation.keys()
     if aggregate.name == "take":
         count = TAKEN if aggregate.second is None else int(_number(aggregate.second))

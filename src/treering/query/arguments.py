@@ -23,6 +23,8 @@ _NEEDS = {
     "number": "a number",
     "integer": "a whole number",
     "text": "a text",
+    "words": "a text",
+    "address": "an address",
     "boolean": "a condition",
     "datetime": "a date, a time or a timestamp",
     "timestamp": "a timestamp",
@@ -45,6 +47,24 @@ def argument(function: str, kind: str, value: Any, context: Context) -> Typed:
     return found
 
 
+# The types that each kind takes as they are; a value of unknown type becomes the first of them.
+_TYPES: dict[str, tuple[Type, ...]] = {
+    "number": (Type.DOUBLE, *NUMBERS),
+    "integer": (Type.INT, *INTEGERS),
+    "text": (Type.STRING,),
+    "words": (Type.STRING,),
+    "address": (Type.STRING,),
+    "boolean": (Type.BOOLEAN,),
+    "array": (Type.ARRAY,),
+}
+# The types of which a kind takes the text that is printed for them.
+_PRINTED = {
+    "text": (Type.BINARY,),
+    "words": (Type.BINARY, Type.IP, *INSTANTS),
+    "address": (Type.IP,),
+}
+
+
 def _converted(kind: str, value: Typed, context: Context) -> Typed | None:
     if kind in _TEXT_AS:
         return _instant(kind, value, context)
@@ -52,20 +72,13 @@ def _converted(kind: str, value: Typed, context: Context) -> Typed | None:
     if kind == "number" and source in {Type.STRING, Type.UNDEFINED}:
         return Typed(sql_cast(value.sql, Type.DOUBLE, safe=True), Type.DOUBLE)
     if source is Type.UNDEFINED:
-        targets = {"integer": Type.INT, "text": Type.STRING, "boolean": Type.BOOLEAN, "array": Type.ARRAY}
-        return Typed(sql_cast(value.sql, targets[kind]), targets[kind], None)
-    if kind == "text" and source in {Type.IP, Type.BINARY}:
-        return Typed(value.sql, Type.STRING)
+        target = _TYPES[kind][0]
+        return Typed(sql_cast(value.sql, target), target, None)
+    if source in _PRINTED.get(kind, ()):
+        return Typed(coerce.text_of(value), Type.STRING)
     if kind == "boolean" and source is Type.STRING:
         return coerce.cast(value, Type.BOOLEAN, context.now_ns)
-    accepted: dict[str, tuple[Type, ...]] = {
-        "number": NUMBERS,
-        "integer": INTEGERS,
-        "text": (Type.STRING,),
-        "boolean": (Type.BOOLEAN,),
-        "array": (Type.ARRAY,),
-    }
-    return value if source in accepted[kind] else None
+    return value if source in _TYPES[kind] else None
 
 
 # What a text becomes. The first four kinds leave an instant of any type as it is.

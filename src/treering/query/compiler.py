@@ -31,7 +31,7 @@ from treering.stage.condition import every
 from treering.stage.store import Query, Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from treering.core.errors import Where
     from treering.model.schema import StreamSchema
@@ -238,7 +238,7 @@ class Compiler:
     def query(self, rows: int) -> Query:
         """Return the query; its answer has at most `rows` rows."""
         relation = self.relation(self.pipeline)
-        keys = [*_restored(relation), *(relation.keys() if relation.order or relation.shuffled else [])]
+        keys = relation.keys() if relation.order or relation.shuffled else []
         chain.limit(relation, rows)
         found = self._finished(relation, output.visible(relation), keys, rows)
         return replace(found, counts=counting.word(self.pipeline, self) if rows else None)
@@ -284,15 +284,6 @@ def _placed(schema: StreamSchema) -> list[FieldType]:
     return sorted(schema, key=lambda field: (tops[field.name.split(".")[0]], field.name.split(".")))
 
 
-def _restored(relation: Relation) -> Iterator[exp.Ordered]:
-    """Yield the keys of the order that the answer comes in again, as far as they are still among the columns."""
-    shown = {column.ref for column in relation.columns.values()}
-    for order in relation.restored:
-        if order.column.ref not in shown:
-            return
-        yield order.sql()
-
-
 def _beyond(time: Column, sequence: Column, after: tuple[int, int], *, ascending: bool) -> exp.Expression:
     node = exp.GT if ascending else exp.LT
     stamp = instants.literal(after[0])
@@ -326,7 +317,7 @@ def scan(source: Source) -> Scan:
         scan(source.joined.source)
     tokens = pushdown.every(source.tokens)
     bound = where if newest is not None else None
-    sought = _sought(source)
+    sought = _sought(source) if source.joined is None else ()  # what is joined asks its conditions once more
     words = tuple(source.sought) if sought else ()
     demands = Told(plain, lambda condition: None if _asks(condition) else _own(source, condition))
     return Scan(

@@ -324,7 +324,7 @@ class _Reader:
                 return Every((HasWords(column.stored, words[:-1] or words, len(words[:-1] or words)), ANYTHING))
             return HasWords(column.stored, words, phrase=True, prefix=query.prefix)
         least = len(words) if query.operator == "and" else max(1, least_of(query.least, len(words)))
-        return HasWords(column.stored, words, least, prefix=query.prefix)
+        return FALSE if least > len(words) else HasWords(column.stored, words, least, prefix=query.prefix)
 
     def _value(self, text: str, column: Column) -> Condition:
         if column.type in coerce.INSTANTS:

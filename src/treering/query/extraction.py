@@ -33,13 +33,13 @@ def groups(pattern: str) -> tuple[str, ...]:
     return names
 
 
-def named(pattern: str, what: str, place: Place, compiler: Compiler) -> tuple[str, ...]:
-    """Return a pattern's group names. Raises `UserError` with the place, also when there are none."""
+def named(pattern: str, what: str, place: Place, compiler: Compiler, *, needed: bool = True) -> tuple[str, ...]:
+    """Return a pattern's group names. Raises `UserError` with the place, also when there are none and one is needed."""
     try:
         found = groups(pattern)
     except UserError as error:
         raise UserError(error.message, hint=error.hint, where=compiler.where(place)) from None
-    if not found:
+    if needed and not found:
         hint = "as in (?<name>[a-z]+)"
         raise UserError(f"the pattern of {what} needs a named group", hint=hint, where=compiler.where(place))
     return tuple(dict.fromkeys(found))
@@ -48,7 +48,7 @@ def named(pattern: str, what: str, place: Place, compiler: Compiler) -> tuple[st
 def text(scope: Scope, node: Node, what: str) -> exp.Expression:
     """Return the text that a field or an expression holds. Raises `UserError` when it is none."""
     value = scope.typed(node)
-    if value.type not in coerce.TEXTS and value.type not in coerce.NUMBERS:
+    if value.type not in {Type.STRING, Type.BINARY, Type.UNDEFINED}:
         raise UserError(f"{what} works on texts, not on {value.type}", where=scope.compiler.where(node.place))
     return coerce.text_of(value)
 

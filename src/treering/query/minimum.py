@@ -8,7 +8,8 @@ import re
 def least_of(text: str, count: int) -> int:
     """Return how many of `count` optional clauses must match by a `minimum_should_match` such as `2`, `-1`, `75%`.
 
-    Conditional forms (`2<-25% 9<-3`) take the last part whose number is below `count`.
+    Conditional forms (`2<-25% 9<-3`) take the last part whose number is below `count`. More than there are means that
+    nothing matches; a clause alone is no choice, so it must match.
     """
     if "<" in text:
         chosen = str(count)
@@ -26,4 +27,4 @@ def least_of(text: str, count: int) -> int:
         number = share if number >= 0 else count - share
     elif number < 0:
         number = count + number
-    return max(1, min(number, count)) if text.strip() != "0" else 1
+    return max(1, number) if count > 1 else 1

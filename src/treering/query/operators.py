@@ -102,8 +102,9 @@ def member(value: Typed, items: Sequence[Typed], now_ns: int) -> Typed:
 
 def between(value: Typed, low: Typed, high: Typed, now_ns: int) -> Typed:
     """Return `value between low and high`, both included."""
-    if (low.type is Type.STRING) != (high.type is Type.STRING) and value.type in NUMBERS:
-        raise UserError(f"both ends of between must be of one type, not {low.type} and {high.type}")
+    for end in (low, high):
+        if (value.type in NUMBERS) != (end.type in NUMBERS) and Type.UNDEFINED not in {value.type, end.type}:
+            raise UserError(f"both ends of between must be of one type with {value.type}, not {end.type}")
     target = _meet(_meet(value.type, low.type), high.type)
     parts = [operand(coerce.implicit(part, target, now_ns).sql) for part in (value, low, high)]
     return Typed(exp.Between(this=parts[0], low=parts[1], high=parts[2]), Type.BOOLEAN)
@@ -118,6 +119,9 @@ def _meet(left: Type, right: Type) -> Type:
 
 def like(value: Typed, pattern: Typed, *, case_sensitive: bool = False) -> Typed:
     """Return whether the text has the form of a pattern with `%` and `_`; a backslash takes their meaning away."""
+    for part in (value, pattern):
+        if part.type not in {Type.STRING, Type.UNDEFINED}:
+            raise UserError(f"like works on texts, not on {part.type}", hint="cast it to string first")
     node = exp.Like if case_sensitive else exp.ILike
     test = node(this=_text(value), expression=_text(pattern))
     return Typed(exp.Escape(this=test, expression=exp.Literal.string("\\")), Type.BOOLEAN)

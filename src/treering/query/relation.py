@@ -158,8 +158,7 @@ class Relation:
     so members of objects are not shown beside them. `shuffled` says that the engine no longer keeps the stored order by
     itself, so it has to be asked for by `sequence`, `unasked` that the order is only how groups come. `sides` are the
     tables of joins: what may stand before a field, and the columns it then names. `cut` says that a command has left
-    rows out by their place. `restored` is the order in which the answer comes again unless a command depends on the
-    order before.
+    rows out by their place, `topped` that it did so in an order that was asked for, which no order followed.
     """
 
     sql: exp.Select
@@ -174,7 +173,7 @@ class Relation:
     unasked: bool = False
     sides: tuple[tuple[frozenset[str], Mapping[str, Column]], ...] = ()
     cut: bool = False
-    restored: tuple[Order, ...] = ()
+    topped: bool = False
 
     @property
     def indexed(self) -> bool:
@@ -206,7 +205,7 @@ class Relation:
 
     def ordered(self, order: Sequence[Order]) -> Relation:
         """Return the relation in another order."""
-        return replace(self, order=tuple(order), plain=False, unasked=False, restored=())
+        return replace(self, order=tuple(order), plain=False, unasked=False, topped=False)
 
     def limited(self, count: int, offset: int = 0) -> Relation:
         """Return the first `count` rows after `offset`."""
@@ -216,12 +215,20 @@ class Relation:
         select = select.limit(count, copy=False)
         if offset:
             select = select.offset(offset, copy=False)
-        return replace(self, sql=select, plain=False, cut=True, restored=())
+        return replace(self, sql=select, plain=False, cut=True, topped=bool(self.order))
 
 
 def named(ref: str) -> exp.Column:
     """Return an SQL column by its exact name."""
     return exp.Column(this=exp.Identifier(this=ref, quoted=True))
+
+
+def unique(name: str, taken: object) -> str:
+    """Return the name, with a number after it if a column has it already."""
+    found, count = name, 0
+    while found in taken:  # type: ignore[operator]
+        found, count = f"{name}{count}", count + 1
+    return found
 
 
 def aliased(value: exp.Expression, ref: str) -> exp.Alias:

@@ -62,7 +62,7 @@ def _target(columns: list[Column | None], name: str, compiler: Compiler, *, wide
     kind = next(iter(kinds), Type.UNDEFINED)
     if len(kinds) > 1:
         common = coerce.common(kinds) or Type.STRING
-        if not widen and not all(found in coerce.INTEGERS for found in kinds):
+        if not widen:
             listed = " and ".join(kinds)
             raise UserError(f"the column {name!r} has different types: {listed}", hint="cast one of them")
         kind = common

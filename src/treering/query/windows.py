@@ -10,7 +10,7 @@ from sqlglot import exp
 from treering.core.errors import UserError
 from treering.query import aggregates, hashorder
 from treering.query.function import Typed
-from treering.query.relation import Column, Order, Relation, aliased
+from treering.query.relation import Column, Order, Relation, aliased, unique
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -61,10 +61,7 @@ def placed(names: Iterable[str], relation: Relation) -> list[str]:
 
 
 def by_groups(relation: Relation, keys: Sequence[Typed], compiler: Compiler) -> Relation:
-    """Return the rows group by group, groups in the order of a hash table; nothing reads it where a sort follows.
-
-    An answer comes in the order again in which rows were cut before, which OpenSearch's planner keeps to the end.
-    """
+    """Return the rows group by group, groups in the order of a hash table; nothing reads it where a sort follows."""
     place = hashorder.of_partitions(keys) if keys else None
     if place is None:
         return relation
@@ -74,8 +71,7 @@ def by_groups(relation: Relation, keys: Sequence[Typed], compiler: Compiler) -> 
     refs = [compiler.fresh(), compiler.fresh()]
     sql = relation.wrapped(aliased(place, refs[0]), aliased(first, refs[1]))
     order = tuple(Order(Column(ref, Type.BIGINT)) for ref in refs)
-    asked = relation.order if relation.cut and not relation.unasked else ()
-    return replace(relation, sql=sql, order=(*order, *relation.order), unasked=True, restored=asked)
+    return replace(relation, sql=sql, order=(*order, *relation.order), unasked=True)
 
 
 def value(aggregate: Aggregate, relation: Relation, compiler: Compiler, window: exp.Window) -> Typed:
@@ -91,6 +87,14 @@ def value(aggregate: Aggregate, relation: Relation, compiler: Compiler, window: 
     if aggregate.name == "distinct_count":  # of nothing: null here, 0 in stats
         sql = exp.Nullif(this=sql, expression=exp.Literal.number(0))
     return replace(found, sql=over(sql, window))
+
+
+def values(found: Sequence[Aggregate], relation: Relation, compiler: Compiler, window: exp.Window) -> dict[str, Typed]:
+    """Return the aggregates by name; a name that a column has already gets a number, and the column stays."""
+    named: dict[str, Typed] = {}
+    for each in found:
+        named[unique(each.column, {*relation.columns, *named})] = value(each, relation, compiler, window)
+    return named
 
 
 def over(sql: exp.Expression, window: exp.Window) -> exp.Expression:

@@ -1,1 +1,1 @@
-"""Invented suites of agents (`first.yaml`, `second.yaml`) and the traces that are composed of them."""
+"""Invented suites of agents (`first.yaml` to `fourth.yaml`) and the traces that are composed of them."""

@@ -28,7 +28,7 @@ export function Share({ shown, counts }: { shown: Address; counts: boolean }) {
   return (
     <Popover label="Share" align="right" name="share" button={<><Icon name="link" /> <span>Share</span></>}>
       {() => (
-        <div className="share">
+        <div className="share-panel">
           <p className="acts">
             <CopyButton icon="link" wide label="Copy link" text={() => window.location.href} />
             <CopyButton icon="link" wide label="Copy link with this time fixed" text={() => fixed(shown)} />

@@ -8,7 +8,7 @@ Arguments:
     field: the numbers that are added; all if not said
     row: true for a sum in each row, which is so if not said
     col: true for a last row of sums
-    fieldname: the name of the column of sums, Total if not said
+    fieldname: the name of the column of sums, Total if not said; there is none where no field is a number
     label: what stands in the last row, Total if not said
     labelfield: the column in which it stands
 
@@ -67,14 +67,14 @@ class Addtotals:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Add the column of row sums, then the row of column sums."""
         summed = self._summed(relation, compiler)
-        if self.row:
+        if self.row and summed:
             total = _row_total(summed)
             relation = compiler.extended(relation, {self.total: total})
         if not self.col:
             return relation
         if self.label_field and self.label_field not in relation.columns:
             relation = compiler.extended(relation, {self.label_field: coerce.null(Type.STRING)})
-        return unions.union([relation, self._last(relation, summed, compiler)], compiler, self.place)
+        return unions.union([relation, self._last(relation, summed, compiler)], compiler, self.place, widen=True)
 
     def _summed(self, relation: Relation, compiler: Compiler) -> Mapping[str, Column]:
         if self.names:
@@ -88,9 +88,9 @@ class Addtotals:
         columns: dict[str, Column] = {}
         selected: list[exp.Expression] = []
         for name, column in summed.items():
-            summed_up = exp.Coalesce(
-                this=exp.Anonymous(this="sum", expressions=[column.raw]), expressions=[exp.Literal.number(0)]
-            )
+            summed_up: exp.Expression = exp.Anonymous(this="sum", expressions=[column.raw])
+            if relation.indexed:
+                summed_up = exp.Coalesce(this=summed_up, expressions=[exp.Literal.number(0)])
             total = sql_cast(summed_up, _wide(column.type))
             columns[name] = computed(compiler.fresh(), Typed(total, _wide(column.type)))
             selected.append(aliased(total, columns[name].ref))

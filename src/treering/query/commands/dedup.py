@@ -53,7 +53,7 @@ class Dedup:
         scope = Scope(relation, compiler)
         # The index keeps the first rows in ascending order; the engine, with windows over a hash table.
         ours = self.keep_empty or not relation.indexed or any(_inside(scope.column(name)) for name in self.names)
-        hashed = ours and not self.consecutive and not relation.order
+        hashed = ours and not self.consecutive and (relation.topped or not relation.order)
         if hashed:
             written = {name.name: name for name in self.names}
             placed = [written[name] for name in windows.placed(written, relation)]

@@ -49,7 +49,7 @@ class Eventstats:
         """Add one column per aggregate over the rows of the same group."""
         keys = [Scope(relation, compiler).typed(group.node) for group in self.groups]
         window = windows.window([key.sql for key in keys])
-        found = {each.column: windows.value(each, relation, compiler, window) for each in self.aggregates}
+        found = windows.values(self.aggregates, relation, compiler, window)
         if not self.bucket_nullable:
             found = {name: grouped_only(value, [key.sql for key in keys]) for name, value in found.items()}
         named = dict(zip((group.column for group in self.groups), keys, strict=True))

@@ -77,6 +77,10 @@ class Fillnull:
 
 def _filled(name: str, current: Typed, value: Typed, compiler: Compiler, node: Node) -> Typed:
     kind = coerce.common([current.type, value.type])
+    if value.type is Type.STRING and current.type in coerce.INSTANTS:
+        kind = Type.STRING
+    if current.type is Type.IP and value.type is not Type.IP:
+        kind = None
     numbers = [found.type in coerce.NUMBERS for found in (current, value)]
     if kind is None or (numbers[0] != numbers[1] and Type.UNDEFINED not in {current.type, value.type}):
         raise UserError(

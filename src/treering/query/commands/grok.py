@@ -41,6 +41,8 @@ class Grok:
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Add one column per named pattern."""
+        if not self.pattern:
+            raise UserError("the pattern of grok is empty", where=compiler.where(self.place))
         try:
             pattern, names = grokpatterns.expanded(self.pattern)
         except UserError as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from treering.core.errors import UserError
 from treering.query import lexer, output, printer, windows
 from treering.query.aggregates import printed
 from treering.query.coerce import sql_cast
@@ -47,6 +48,8 @@ class Mvcombine:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Group by all other fields; groups come in the order of a hash table."""
         value = Scope(relation, compiler).typed(self.name)
+        if value.type is Type.ARRAY:
+            raise UserError("mvcombine takes a field that is no list", where=compiler.where(self.name.place))
         every = list(output.visible(relation))
         shown = [name for name in every if name != self.name.name]
         relation, number = windows.numbered(relation, compiler)

@@ -44,7 +44,7 @@ class Parse:
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Add one column per group."""
-        names = extraction.named(self.pattern, "parse", self.place, compiler)
+        names = extraction.named(self.pattern, "parse", self.place, compiler, needed=False)
         text = extraction.text(Scope(relation, compiler), self.source, "parse")
         found = {name: or_empty(extraction.group(text, self.pattern, name, whole=True)) for name in names}
         return compiler.extended(relation, found)

@@ -52,7 +52,7 @@ class Regex:
         """Keep the rows; a null is kept by neither sign."""
         value = Scope(relation, compiler).typed(self.name)
         where = compiler.where(self.name.place)
-        if value.type not in {Type.STRING, Type.UNDEFINED, Type.IP}:
+        if value.type not in {Type.STRING, Type.UNDEFINED, *coerce.INSTANTS}:
             raise UserError(f"regex works on texts, not on {value.type}", hint="cast it to string first", where=where)
         try:
             found = operators.regexp(value, coerce.string(self.pattern)).sql

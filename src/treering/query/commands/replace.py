@@ -59,7 +59,7 @@ class Replace:
             raise UserError("a field can be named only once", where=compiler.where(self.names[-1].place))
         for name in self.names:
             value = Scope(relation, compiler).typed(name)
-            if value.type not in coerce.TEXTS:
+            if value.type not in coerce.TEXTS and value.type not in coerce.INSTANTS:
                 raise UserError(f"replace works on texts, not on {value.type}", where=compiler.where(name.place))
             text = coerce.text_of(value)
             for old, new in self.pairs:

@@ -22,7 +22,7 @@ from sqlglot import exp
 from treering.query import aggregates, coerce, hashorder, lexer, listed, printer, ranged, spans, windows
 from treering.query.aggregates import Aggregate
 from treering.query.function import Typed
-from treering.query.relation import Column, Order, Relation, aliased, computed
+from treering.query.relation import Column, Order, Relation, aliased, computed, unique
 from treering.query.scope import Scope, column_value
 from treering.query.syntax import Name, Node, Span
 from treering.query.types import Type
@@ -173,6 +173,8 @@ def grouped(
     columns: dict[str, Column] = {}
     selected: list[exp.Expression] = []
     order: list[Order] = []
+    taken = {name for name, _ in keys}
+    values = [(f"{name}_0" if name in taken else name, value) for name, value in values]
     for index, (name, value) in enumerate([*values, *keys]):
         ref = compiler.fresh()
         selected.append(aliased(value.sql, ref))
@@ -193,14 +195,6 @@ def grouped(
     if having is not None:
         select.set("having", exp.Having(this=having))
     return Relation(select, columns, tuple(order), plain=False, implicit=False)
-
-
-def unique(name: str, taken: object) -> str:
-    """Return the name, with a number after it if a column has it already."""
-    found, count = name, 0
-    while found in taken:  # type: ignore[operator]
-        found, count = f"{name}{count}", count + 1
-    return found
 
 
 def parse(parser: Parser) -> Stats:

@@ -83,7 +83,7 @@ class Streamstats:
             relation, segment = self._segments(relation, compiler, number)
             partition.append(segment)
         window = self._window(partition, number)
-        found = {each.column: windows.value(each, relation, compiler, window) for each in self.aggregates}
+        found = windows.values(self.aggregates, relation, compiler, window)
         if not self.bucket_nullable:
             found = {name: grouped_only(value, keys) for name, value in found.items()}
         return windows.shuffled(compiler.extended(relation, found))

@@ -37,7 +37,7 @@ def as_array(nodes: exp.Expression, element: Type | None) -> Typed:
 
 def _common(values: Sequence[Typed]) -> Type | None:
     found = coerce.common([value.type for value in values])
-    if found is None and all(v.type in coerce.NUMBERS or v.type in coerce.TEXTS for v in values):
+    if found is None and all(v.type in (*coerce.NUMBERS, *coerce.TEXTS, *coerce.INSTANTS) for v in values):
         return Type.STRING
     return found
 

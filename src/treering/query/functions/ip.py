@@ -25,4 +25,4 @@ def _cidrmatch(address: Typed, network: Typed) -> Typed:
     return call("ppl_in_network", Type.BOOLEAN, address, network)
 
 
-FUNCTIONS: dict[str, Function] = {"cidrmatch": takes("cidrmatch", "text text", _cidrmatch)}
+FUNCTIONS: dict[str, Function] = {"cidrmatch": takes("cidrmatch", "address text", _cidrmatch)}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from treering.core.errors import UserError
 from treering.query import coerce, operators
 from treering.query.arguments import takes
-from treering.query.coerce import INTEGERS, NUMBERS, sql_cast
+from treering.query.coerce import INSTANTS, INTEGERS, NUMBERS, sql_cast
 from treering.query.function import Function, Typed
 from treering.query.template import call, literal, typed
 from treering.query.types import Type
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from treering.query.function import Context
 
+_NO_LOGARITHM = "CAST(error('cannot take the logarithm of zero or of a negative number') AS DOUBLE)"
 _REAL = {
     "cbrt": "cbrt(:x)",
     "cos": "cos(:x)",
@@ -39,10 +40,8 @@ _REAL = {
     "cot": "1 / nullif(tan(:x), 0)",
     "log2": "CASE WHEN :x > 0 THEN log2(:x) END",
     "sqrt": "CASE WHEN :x >= 0 THEN sqrt(:x) END",
-    "ln": "CASE WHEN :x <= 0 THEN CAST(error('cannot take the logarithm of zero or of a negative number') AS DOUBLE)"
-    " ELSE ln(:x) END",
-    "log10": "CASE WHEN :x <= 0 THEN CAST(error('cannot take the logarithm of zero or of a negative number') AS DOUBLE)"
-    " ELSE log10(:x) END",
+    "ln": f"CASE WHEN :x <= 0 THEN {_NO_LOGARITHM} ELSE ln(:x) END",
+    "log10": f"CASE WHEN :x <= 0 THEN {_NO_LOGARITHM} ELSE log10(:x) END",
 }
 
 
@@ -65,8 +64,8 @@ def _power(x: Typed, y: Typed) -> Typed:
 
 def _log(x: Typed, y: Typed | None = None) -> Typed:
     if y is None:
-        return typed(Type.DOUBLE, "CASE WHEN :x > 0 THEN ln(:x) END", x=_double(x))
-    template = "CASE WHEN :b > 0 AND :b <> 1 AND :x > 0 THEN ln(:x) / ln(:b) END"
+        return _real(_REAL["ln"], x)
+    template = f"CASE WHEN :b <= 0 OR :x <= 0 THEN {_NO_LOGARITHM} WHEN :b <> 1 THEN ln(:x) / ln(:b) END"
     return typed(Type.DOUBLE, template, b=_double(x), x=_double(y))
 
 
@@ -101,7 +100,12 @@ def _average(*args: Typed) -> Typed:
 
 
 def _extreme(function: str, args: Sequence[Typed], context: Context) -> Typed:
-    """Return the greatest or least argument, nulls left out. A text is greater than any number."""
+    """Return the greatest or least argument, nulls left out. A text is greater than any number.
+
+    Instants beside values of another type are compared as texts.
+    """
+    if len({arg.type in INSTANTS for arg in args}) > 1:
+        args = [Typed(coerce.text_of(arg), Type.STRING) if arg.type in INSTANTS else arg for arg in args]
     numbers = [arg for arg in args if arg.type in NUMBERS]
     texts = [arg for arg in args if arg.type not in NUMBERS]
     kind = coerce.common([arg.type for arg in numbers]) or Type.DOUBLE

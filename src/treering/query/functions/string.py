@@ -107,8 +107,8 @@ def _right(text: Typed, count: Typed) -> Typed:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "concat": takes("concat", "text text*", _concat, least=1),
-    "concat_ws": takes("concat_ws", "text text*", _join),
+    "concat": takes("concat", "words words*", _concat, least=1),
+    "concat_ws": takes("concat_ws", "words words*", _join),
     "length": takes("length", "text", lambda x: typed(Type.INT, _LENGTH, x=x)),
     "lower": _text("lower", "lower(:x)"),
     "upper": _text("upper", "upper(replace(:x, 'ß', 'SS'))"),

@@ -22,7 +22,7 @@ _PARTS = {
 
 
 # What takes the text of a date for its midnight.
-_DATED = frozenset({"minute_of_day", "microsecond"})
+_DATED = frozenset({"minute_of_day"})
 
 
 def _part(name: str, template: str) -> Function:

@@ -68,11 +68,11 @@ def _reach(value: Any, path: tuple[Step, ...]) -> Iterator[Any]:
 
 
 def extract(text: str, paths: list[str]) -> str | None:
-    """Return what one path names, a text bare and the rest as JSON; of several paths an array."""
+    """Return what one path names, a text bare and the rest as JSON; of several paths an array, of nulls for no JSON."""
     try:
         document = load(text)
     except ValueError:
-        return None
+        return dump([None] * len(paths)) if len(paths) > 1 else None
     found: list[Any] = []
     for path in paths:
         parsed = steps(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -12,7 +13,7 @@ from treering.query.coerce import data_type
 from treering.query.types import SQL, Type, type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from treering.model.schema import FieldType
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _ORDER = (Kind.TIME, Kind.STRING, Kind.LONG, Kind.DOUBLE, Kind.BOOLEAN, Kind.JSON)
 _INSTANTS = (Type.TIMESTAMP, Type.DATE, Type.TIME)
 _DOCUMENTS = (Type.STRUCT, Type.ARRAY)
+_DEEPEST = 16
 _TABLE = {ID: "VARCHAR", SEQUENCE: "BIGINT", TIME: "TIMESTAMP_NS"}
 _SAME = {
     Kind.LONG: ("BIGINT",),
@@ -115,7 +117,7 @@ def _by_format(value: exp.Expression, text: exp.Expression, stored: Kind, patter
     if pattern == dateformats.ISO:
         dashed = _call("contains", text, exp.Literal.string("-"))
         return exp.Case(ifs=[exp.If(this=dashed, true=_zoned(text))])
-    return _cast(_call("try_strptime", text.copy(), exp.Literal.string(pattern)), "TIMESTAMP_NS")
+    return _cast(_call("try_strptime", text.copy(), exp.Literal.string(pattern)), "TIMESTAMP_NS", safe=True)
 
 
 def _zoned(text: exp.Expression) -> exp.Expression:
@@ -196,7 +198,7 @@ def _document(field: FieldType, available: Collection[str], stream: str) -> exp.
     own = [name for name in field.physical if name in available and _pointer_name(name) == field.name]
     parts = [_cast(_named(name), "JSON") if name.endswith(":j") else _call("to_json", _named(name)) for name in own]
     pairs: list[exp.Expression] = []
-    for member in field.options.get("members", ()):
+    for member in _members(field):
         if any(name in available and name != REST for name in member.physical):
             value = column(member, available, stream)
             if type_of(member) in _INSTANTS:
@@ -206,16 +208,43 @@ def _document(field: FieldType, available: Collection[str], stream: str) -> exp.
         # A merge patch leaves out the members that are null (RFC 7396).
         empty = exp.Literal.string("{}")
         merged = _call("json_merge_patch", empty, _call("json_object", *pairs))
-        made: exp.Expression = exp.Nullif(this=merged, expression=_cast(empty.copy(), "JSON"))
+        made = _filled(merged)
         if field.type == "nested":
-            wrapped = _call("json_array", made.copy())
-            made = exp.Case(ifs=[exp.If(this=exp.Not(this=exp.Is(this=made, expression=exp.Null())), true=wrapped)])
+            item = exp.to_identifier("w")
+            wrap = exp.Lambda(this=_call("json_array", exp.column(item.copy())), expressions=[item])
+            made = _call("list_transform", made, wrap)
+        made = _call("list_extract", made, exp.Literal.number(1))
         parts.append(made)
     if REST in available:
         pointer = field.name.replace(".", "/").replace('"', "")
         left = _call("json_extract", _named(REST), exp.Literal.string(f'$."{pointer}"'))
         parts.append(exp.Nullif(this=left, expression=_cast(exp.Literal.string("null"), "JSON")))
     return _first(parts) or _null("JSON")
+
+
+def _filled(value: exp.Expression) -> exp.Expression:
+    """A list of an object, of none if it is empty.
+
+    `nullif` would write its value twice, and so each level of an object double the statement.
+    """
+    item = exp.to_identifier("v")
+    is_filled = exp.NEQ(this=exp.column(item.copy()), expression=_cast(exp.Literal.string("{}"), "JSON"))
+    return _call("list_filter", exp.Array(expressions=[value]), exp.Lambda(this=is_filled, expressions=[item]))
+
+
+def _members(field: FieldType) -> Iterator[FieldType]:
+    """Yield what an object is put together from: its members, or, deep down, the values below them.
+
+    Their names have dots then, which says the same of an object; a statement that nested as deep as a hostile record
+    could not be written.
+    """
+    is_deep = field.name.count(".") >= _DEEPEST
+    waiting = list(field.options.get("members", ()))[::-1]
+    while waiting:
+        member = waiting.pop()
+        below = member.options.get("members", ()) if is_deep else ()
+        waiting += list(below)[::-1]
+        yield replace(member, options={**member.options, "members": ()}) if below else member
 
 
 def _named(name: str) -> exp.Column:

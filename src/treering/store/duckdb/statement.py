@@ -71,7 +71,8 @@ def seen(scan: Scan, views: Iterable[StreamView]) -> list[StreamView]:
 def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query], settled: Collection[str]) -> exp.Query:
     """Return a copy of `sql` with the tables of scans in their places, and without what these take care of."""
     columns = {ref: field for name, table in tables.items() for ref, field in absent.of(name, table).items()}
-    placed: dict[str, exp.Subquery] = {}
+    placed: list[exp.Subquery] = []
+    names: set[str] = set()
     used: set[str] = set()
 
     def known(node: exp.Expr) -> exp.Expr | None:
@@ -85,13 +86,13 @@ def _with_tables(sql: exp.Query, tables: Mapping[str, exp.Query], settled: Colle
         return absent.without(node, columns, lambda part: copied(part, known)) if columns else None
 
     def placing(node: exp.Table, found: exp.Query) -> exp.Expr:
-        held = copied(found) if node.name in placed else found
-        made = exp.Subquery(this=held, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name)))
-        placed.setdefault(node.name, made)
-        return made
+        held = copied(found) if node.name in names else found
+        placed.append(exp.Subquery(this=held, alias=exp.TableAlias(this=exp.to_identifier(node.alias_or_name))))
+        names.add(node.name)
+        return placed[-1]
 
     whole = copied(sql, known)
-    for table in placed.values() if columns else ():
+    for table in placed if columns else ():
         absent.drop(table.find_ancestor(exp.Select), columns, used)
     return whole
 

@@ -118,9 +118,10 @@ def _grouped(rows: Iterable[Row], keys: Sequence[Callable[[Row], Any]]) -> dict[
 
 
 def eventstats(table: Table, command: Any) -> Table:
-    """The aggregates of each row's group beside the row."""
+    """The aggregates of each row's group beside the row; a name that a column has gets a number."""
     keys = [value(group.node, table.columns).of for group in command.groups]
     groups = _grouped(table.rows, keys)
+    named = {each.column: _free(each.column, table.columns) for each in command.aggregates}
     rows = []
     for row in table.rows:
         members = groups[tuple(part(row) for part in keys)]
@@ -128,9 +129,16 @@ def eventstats(table: Table, command: Any) -> Table:
             each.column: aggregates.over(each, table.columns, members, stored=False) for each in command.aggregates
         }
         found = {name: None if _nothing(each, members, table) else found[name] for name, each in _by_column(command)}
-        rows.append({**_without(row, *found), **found})
-    added = {each.column: aggregates.kind(each, table.columns) for each in command.aggregates}
-    return table.made({**_without(table.columns, *added), **added}, rows, ordered=False)
+        rows.append({**row, **{named[name]: part for name, part in found.items()}})
+    added = {named[each.column]: aggregates.kind(each, table.columns) for each in command.aggregates}
+    return table.made({**table.columns, **added}, rows, ordered=False)
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    found, count = name, 0
+    while found in taken:
+        found, count = f"{name}{count}", count + 1
+    return found
 
 
 def _by_column(command: Any) -> list[tuple[str, Any]]:
