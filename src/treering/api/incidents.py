@@ -165,7 +165,8 @@ def _playbook(service: Service, case: Case) -> str:
 
 
 def _missing(identifier: str) -> NotFound:
-    return NotFound(f"no incident {identifier[:60]!r}", hint="`treering incident list` and GET /api/incidents name those there are")
+    hint = "`treering incident list` and GET /api/incidents name those there are"
+    return NotFound(f"no incident {identifier[:60]!r}", hint=hint)
 
 
 def _state(name: str) -> State:
