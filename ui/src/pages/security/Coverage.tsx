@@ -10,7 +10,8 @@ import type { Technique } from "../../server/rules";
 
 const NAMES: Readonly<Record<string, string>> = { "owasp-llm": "OWASP Top 10 for LLM applications", "owasp-agentic": "OWASP Top 10 for agents", "mitre-atlas": "MITRE ATLAS", "mitre-attack": "MITRE ATT&CK" };
 const STATES: Readonly<Record<string, readonly [string, string]>> = {
-  proven: ["good", "a case or an example of it is a test"],
+  proven: ["good", "two cases or examples of it are tests"],
+  "one case": ["amber", "one case or example of it is a test"],
   "drill only": ["amber", "a drill has attacks for it; whether they are noticed is known when it is run"],
   "claimed, untested": ["amber", "a rule names it and carries no case"],
   nothing: ["bad", "nothing here looks for it"],
