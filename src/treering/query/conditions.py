@@ -286,13 +286,13 @@ class _Reader:
 
     def _of_columns(self, query: Words | Wildcard, lowering: Lowering, *, apart: bool) -> Condition:
         columns = lowering.columns(query.field)
-        texts = [column for column in columns if column.type is Type.STRING and is_text(column)]
-        if apart or len(texts) < 2:
+        are_texts = [column.type is Type.STRING and is_text(column) for column in columns]
+        if apart or sum(are_texts) < 2:
             return either(self._known(column, self._asked(query, column)) for column in columns)
         # Several texts are asked as one, which is never null.
-        together = Known(either(self._known(column, self._asked(query, column)) for column in texts))
-        others = [self._known(column, self._asked(query, column)) for column in columns if column not in texts]
-        return either([together, *others])
+        asked = [self._known(column, self._asked(query, column)) for column in columns]
+        together = Known(either(one for one, is_one in zip(asked, are_texts, strict=True) if is_one))
+        return either([together, *(one for one, is_one in zip(asked, are_texts, strict=True) if not is_one)])
 
     def of_texts(self, query: Words | Wildcard, columns: Sequence[Column]) -> Condition:
         return either(self._known(column, self._asked(query, column)) for column in columns)

@@ -315,10 +315,11 @@ def _parted(columns: Sequence[Column], *, together: bool) -> tuple[list[Column],
     The engine compiles a regular expression anew for each place it stands in, at some milliseconds each: asked one by
     one, the hundred texts of a stream cost more than reading them.
     """
-    texts = [column for column in columns if column.type is Type.STRING and is_text(column)]
-    if not together or len(texts) < 2:
-        return [], list(columns)
-    return texts, [column for column in columns if column not in texts]
+    texts: list[Column] = []
+    others: list[Column] = []
+    for column in columns:
+        (texts if column.type is Type.STRING and is_text(column) else others).append(column)
+    return (texts, others) if together and len(texts) > 1 else ([], list(columns))
 
 
 def _joined(texts: Sequence[Column]) -> exp.Expression:

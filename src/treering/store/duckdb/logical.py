@@ -22,6 +22,7 @@ _ORDER = (Kind.TIME, Kind.STRING, Kind.LONG, Kind.DOUBLE, Kind.BOOLEAN, Kind.JSO
 _INSTANTS = (Type.TIMESTAMP, Type.DATE, Type.TIME)
 _DOCUMENTS = (Type.STRUCT, Type.ARRAY)
 _DEEPEST = 16
+MEMBERS_APART = "treering_members_apart"
 _TABLE = {ID: "VARCHAR", SEQUENCE: "BIGINT", TIME: "TIMESTAMP_NS"}
 _SAME = {
     Kind.LONG: ("BIGINT",),
@@ -32,15 +33,18 @@ _SAME = {
 }
 
 
-def column(field: FieldType, available: Collection[str], stream: str) -> exp.Expression:
-    """Return the SQL expression of `field` over a table that has the physical columns `available`."""
+def column(field: FieldType, available: Collection[str], stream: str, *, apart: bool = False) -> exp.Expression:
+    """Return the SQL expression of `field` over a table that has the physical columns `available`.
+
+    With `apart` an object has more members in `_rest`, which are read from there all at once.
+    """
     if field.name in {ID, SEQUENCE, TIME}:
         return _named(field.name) if field.name in available else _null(_TABLE[field.name])
     if field.name == "_index":
         return exp.Literal.string(stream)
     kind = type_of(field)
     if kind in _DOCUMENTS:
-        return _document(field, available, stream)
+        return _document(field, available, stream, apart=apart and REST in available)
     if kind is Type.GEO_POINT:
         return _point(field, available)
     target = "JSON" if field.holds_lists and kind not in _INSTANTS else SQL[kind]
@@ -51,6 +55,11 @@ def column(field: FieldType, available: Collection[str], stream: str) -> exp.Exp
     if not parts and "value" in field.options and field.type == "constant_keyword":
         return exp.Literal.string(str(field.options["value"]))
     return _first(parts) or _null(target)
+
+
+def is_document(field: FieldType) -> bool:
+    """Whether a field is an object or a list, put together from what is below it."""
+    return type_of(field) in _DOCUMENTS
 
 
 def _first(parts: list[exp.Expression]) -> exp.Expression | None:
@@ -193,7 +202,7 @@ def _in_list(field: FieldType, parent: str, target: str) -> exp.Expression:
     return _cast(text, target, safe=True)
 
 
-def _document(field: FieldType, available: Collection[str], stream: str) -> exp.Expression:
+def _document(field: FieldType, available: Collection[str], stream: str, *, apart: bool) -> exp.Expression:
     """An object put together from the columns of its members, or the list or empty object that its sender wrote."""
     own = [name for name in field.physical if name in available and _pointer_name(name) == field.name]
     parts = [_cast(_named(name), "JSON") if name.endswith(":j") else _call("to_json", _named(name)) for name in own]
@@ -204,9 +213,12 @@ def _document(field: FieldType, available: Collection[str], stream: str) -> exp.
             if type_of(member) in _INSTANTS:
                 value = _cast(value, "VARCHAR")
             pairs += [exp.Literal.string(member.name[len(field.name) + 1 :]), value]
-    if pairs:
+    if pairs or apart:
         # A merge patch leaves out the members that are null (RFC 7396).
-        empty = exp.Literal.string("{}")
+        empty: exp.Expression = exp.Literal.string("{}")
+        if apart:
+            others = _cast(_call(MEMBERS_APART, _named(REST), exp.Literal.string(field.name)), "JSON")
+            empty = exp.Coalesce(this=others, expressions=[empty])
         merged = _call("json_merge_patch", empty, _call("json_object", *pairs))
         made = _filled(merged)
         if field.type == "nested":

@@ -26,6 +26,7 @@ _METADATA = {
     "_index": FieldType("_index", "keyword"),
 }
 STAMP = "@timestamp:t"
+_MOST_FROM_REST = 256
 _JSON_TYPES = {
     Kind.STRING: ("VARCHAR",),
     Kind.LONG: ("BIGINT", "UBIGINT"),
@@ -42,7 +43,7 @@ class Part:
 
     The fields in `absent` need not be read: what is looked for is not in them. `demands` are conditions over logical
     columns and those called `hits`, which the source has too. Rows that are all `inside` the scan's time need not be
-    asked for it.
+    asked for it. With `apart` objects have more members in `_rest` than `columns` names.
     """
 
     stream: str
@@ -53,6 +54,7 @@ class Part:
     demands: tuple[exp.Expr, ...] = ()
     hits: tuple[str, ...] = ()
     inside: bool = False
+    apart: bool = False
 
 
 def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
@@ -62,7 +64,9 @@ def table(scan: Scan, schema: StreamSchema, parts: Sequence[Part]) -> exp.Query:
     for part in parts:
         columns = [
             exp.alias_(
-                logical.column(f, () if f.name in part.absent else part.columns, part.stream), f.name, quoted=True
+                logical.column(f, () if f.name in part.absent else part.columns, part.stream, apart=part.apart),
+                f.name,
+                quoted=True,
             )
             for f in fields
         ]
@@ -116,6 +120,21 @@ def physical(fields: Iterable[FieldType]) -> list[str]:
         if field.name in {ID, SEQUENCE}:
             found[field.name] = None
     return list(found)
+
+
+def members_apart(fields: Iterable[FieldType], columns: Collection[str], rest: Collection[str]) -> frozenset[str]:
+    """Return the columns that objects alone want and only `_rest` holds, if they are many; else nothing.
+
+    Each column taken from `_rest` is an expression of its own, and statements of many thousands take the engine seconds
+    and gigabytes.
+    """
+    if len(rest) <= _MOST_FROM_REST:
+        return frozenset()
+    alone, below = set[str](), set[str]()
+    for field in fields:
+        (below if logical.is_document(field) else alone).update(field.physical)
+    found = frozenset(name for name in below - alone if name in rest and name not in columns)
+    return found if len(found) > _MOST_FROM_REST else frozenset()
 
 
 def files(paths: Sequence[str]) -> exp.Expression:
@@ -179,9 +198,11 @@ def _from_rest(name: str) -> exp.Expression:
         text = _try_cast(text, "BOOLEAN")
     elif kind is Kind.TIME:
         text = exp.Anonymous(this="make_timestamp_ns", expressions=[_try_cast(text, "BIGINT")])
-    fits: exp.Expression = exp.In(
-        this=call("json_type"), expressions=[exp.Literal.string(found) for found in _JSON_TYPES[kind]]
-    )
+    # Of thousands of IN the engine's search for common parts takes seconds.
+    bar = exp.Literal.string("|")
+    kinds = exp.Literal.string(f"|{'|'.join(_JSON_TYPES[kind])}|")
+    barred = exp.DPipe(this=exp.DPipe(this=bar, expression=call("json_type")), expression=bar.copy())
+    fits = exp.Anonymous(this="contains", expressions=[kinds, barred])
     return exp.Case(ifs=[exp.If(this=fits, true=text)])
 
 

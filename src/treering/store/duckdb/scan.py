@@ -138,15 +138,18 @@ class Scanner:
         return Chosen(view, kept, tuple(runs))
 
     def _parts(self, scan: Scan, schema: StreamSchema, chosen: Iterable[Chosen]) -> list[Part]:
-        wanted = relation.physical(relation.types(scan.fields, schema))
+        fields = relation.types(scan.fields, schema)
+        wanted = relation.physical(fields)
         parts: list[Part] = []
         for item in chosen:
-            parts += self._segment_parts(item, wanted, scan, schema)
+            parts += self._segment_parts(item, fields, wanted, scan, schema)
             if item.runs:
-                parts.append(self._memory_part(item, wanted))
+                parts.append(self._memory_part(item, fields, wanted))
         return parts
 
-    def _segment_parts(self, chosen: Chosen, wanted: Sequence[str], scan: Scan, schema: StreamSchema) -> list[Part]:
+    def _segment_parts(
+        self, chosen: Chosen, fields: Sequence[FieldType], wanted: Sequence[str], scan: Scan, schema: StreamSchema
+    ) -> list[Part]:
         view = chosen.view
         pieces = [
             list(group)
@@ -161,8 +164,7 @@ class Scanner:
         for piece in pieces:
             items = [item for item, _ in piece]
             alike = len({_key(item, wanted) for item in items}) == 1
-            columns = {name for item in items for name in item.columns.members}
-            rest = {name for item in items for name in item.rest.members}
+            columns, rest, apart = _names(items, fields)
             paths = [str(self._folder / item.file) for item in items] if self._folder else []
             source = relation.files(paths) if alike else relation.files_by_name(paths)
             where = [*_alive(view, items), *_spans(piece)]
@@ -181,6 +183,7 @@ class Scanner:
                     decided.demands,
                     decided.columns,
                     all(_inside(scan, item.min_ns, item.max_ns) for item in items),
+                    apart,
                 )
             )
         return parts
@@ -203,19 +206,18 @@ class Scanner:
         fields = [field for name in scan.sought if (field := schema.get(name)) is not None]
         return frozenset(field.name for field in fields if _is_text(field) and own.isdisjoint(field.physical))
 
-    def _memory_part(self, chosen: Chosen, wanted: Sequence[str]) -> Part:
+    def _memory_part(self, chosen: Chosen, fields: Sequence[FieldType], wanted: Sequence[str]) -> Part:
         runs = chosen.runs
-        rest = {name for run in runs for name in run.rest.members}
-        columns = {name for run in runs for name in run.columns.members}
+        columns, rest, apart = _names(runs, fields)
         needed = [name for name in (*wanted, TIME, SEQUENCE) if name in columns]
-        if any(name in rest for name in wanted):
+        if apart or any(name in rest for name in wanted):
             needed.append(REST)
         table = arrow.aligned([run.data for run in runs], list(dict.fromkeys(needed)))
         # A join over Arrow batches does not keep their order, so deleted rows are taken out here.
         name = self._register(arrow.without(table, chosen.view.dead_inside(runs[0].first_seq, runs[-1].last_seq)))
         demands = tuple(demand.sql.copy() for demand in self._demands)
         source = relation.selected(exp.to_table(name), wanted, columns, rest)
-        return Part(chosen.view.name, source, columns | rest, demands=demands)
+        return Part(chosen.view.name, source, columns | rest, demands=demands, apart=apart)
 
     def _register(self, table: Table) -> str:
         name = f"memory_{self._count}"
@@ -342,3 +344,11 @@ def _spans(pairs: Sequence[Pair]) -> list[exp.Expr]:
         else:
             joined.append((low, high))
     return [relation.ranges(joined)] if len(joined) <= _MOST_RANGES else []
+
+
+def _names(items: Sequence[Segment | Run], fields: Sequence[FieldType]) -> tuple[set[str], set[str], bool]:
+    """Return the columns of `items`, those to be taken out of `_rest`, and whether objects have more there."""
+    columns = {name for item in items for name in item.columns.members}
+    rest = {name for item in items for name in item.rest.members}
+    apart = relation.members_apart(fields, columns, rest)
+    return columns, rest - apart, bool(apart)
