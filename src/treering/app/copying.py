@@ -7,7 +7,6 @@ broken off is taken back and done again: the copy has each record once.
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +14,7 @@ from arro3.core import DataType
 from sqlglot import exp
 
 from treering.core.errors import UserError
+from treering.core.files import replaced
 from treering.model.batch import Batch
 from treering.model.columns import ID, SEQUENCE, TIME, Kind, as_stored, to_record
 from treering.stage.store import Scan
@@ -89,12 +89,7 @@ class Copy:
             raise UserError(f"{self._path} is no journal of a copy: {error}", hint="delete it to begin anew") from error
 
     def _write(self) -> None:
-        temporary = self._path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            file.write(msgspec.json.encode(self._journal))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        replaced(self._path, msgspec.json.encode(self._journal))
 
     def run(self, told: Callable[[int], None] = lambda _: None) -> None:
         """Copy what is left; `told` is called with how many records there are so far."""

@@ -6,7 +6,6 @@ The templates are kept in the data directory, so that ids are the same after a r
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import numpy as np
 from arro3.core import Array, Field
 
 from treering.core.errors import UserError
+from treering.core.files import replaced
 from treering.model.batch import Batch
 from treering.model.columns import ARROW, OWN, Kind
 from treering.parse.admission import Admission
@@ -128,12 +128,7 @@ class Templates:
     def _save(self) -> None:
         if self._path is None or not self._changed:
             return
-        temporary = self._path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            file.write(self._miner.dump())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        replaced(self._path, self._miner.dump())
         self._changed, self._saved = False, time.monotonic()
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from treering.detect._direction import OUT, TO_LOG, TO_TOOL, direction
 from treering.detect._personal_kinds import CONTACT, NETWORK
+from treering.detect._recent import recent
 from treering.detect._secret_scan import digest, masked
 from treering.detect._texts import USER
 from treering.detect._whom import Whom, day, proof, restored
@@ -128,14 +129,11 @@ class Personal:
         """Return how many different people's data of a kind went this way on this day, as far as it matters."""
         row = said.held.place.row
         key = "\x00".join((day(int(rows.times[row])), said.way, whom.service(row), said.recipient, name))
-        known = self._counted.pop(key, [])
+        known = recent(self._counted, key, _MOST_COUNTED, list[str])
         most = max(self._limits.day, self._limits.log)
         for hit in hits:
             if len(known) < most and (number := digest(_value(said.held, hit))) not in known:
                 known.append(number)
-        self._counted[key] = known
-        while len(self._counted) > _MOST_COUNTED:
-            del self._counted[next(iter(self._counted))]
         return len(known)
 
     def _finding(

@@ -91,7 +91,7 @@ class Scan:
             if one.is_word and not _is_word(text, place, end - starts[number]):
                 continue
             held = hits.setdefault((number, one.is_personal), {})
-            if len(held) >= (_MOST_PERSONAL if one.is_personal else _MOST):
+            if len(held) >= _most(one):
                 continue
             if one.reach:
                 done[number, kind] = _near(one, text, place, end - starts[number], kind, held)
@@ -102,6 +102,11 @@ class Scan:
             if some:
                 out.setdefault(number, []).extend(some.values())
         return out
+
+
+def _most(kind: Kind) -> int:
+    """Return how many hits of such kinds a text may have."""
+    return _MOST_PERSONAL if kind.is_personal else _MOST
 
 
 def _is_word(text: str, start: int, end: int) -> bool:
@@ -136,7 +141,7 @@ def _far(kind: Kind, text: str, place: int, number: int, hits: dict[tuple[int, i
     """Add all matches in the surroundings of a literal; return up to where the text is done."""
     low, high = max(0, place - _REACH), min(len(text), place + 2 * _LONGEST)
     for match in kind.pattern.finditer(text, low, high):
-        if match.start() > place + _LONGEST or len(hits) >= (_MOST_PERSONAL if kind.is_personal else _MOST):
+        if match.start() > place + _LONGEST or len(hits) >= _most(kind):
             break
         last = match.lastindex or 0
         if kind.check(match[last]):

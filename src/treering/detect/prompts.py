@@ -11,7 +11,7 @@ in documents ("unlock the door"), persuasion over several turns, images. Costs a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from treering.model.rows import Rows
 
 NAME = "prompts"
-T = TypeVar("T")
 ORDER_FREE = False
 """Whether a user's text or the document it was copied from is told of depends on which comes first."""
 _REMEMBERED = 4096

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from treering.parse.records import surround
 from treering.parse.regular import split_target
 from treering.parse.severity import from_status
-from treering.parse.tables import MOST_COLUMNS
+from treering.parse.tables import LONGEST_CELL, MOST_COLUMNS, WHOLE
 from treering.parse.times import TimeParser
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 _FIRST = re.compile(r"#(?:Software|Version|Fields|Date|Start-Date|Remark): ?|#separator \S", re.IGNORECASE)
 _CELL = re.compile(r'"((?:[^"]|"")*+)"|\S+')
 _ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
-_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"-?\d{1,18}\.\d{1,18}")
-_LONGEST_CELL = 1 << 20
 _W3C = {
     "c-ip": "client.address",
     "c-port": "client.port",
@@ -133,9 +131,9 @@ class DirectedTable:
             if name == "time-taken" and _is_number(cell):
                 attributes["http.server.request.duration"] = float(cell) / (1000 if plus else 1)
             elif name.startswith("cs(") and plus:
-                attributes[_W3C.get(name, name)] = cell.replace("+", " ")[:_LONGEST_CELL]
+                attributes[_W3C.get(name, name)] = cell.replace("+", " ")[:LONGEST_CELL]
             elif name.startswith("cs("):
-                attributes[_W3C.get(name, name)] = unquote(cell)[:_LONGEST_CELL]
+                attributes[_W3C.get(name, name)] = unquote(cell)[:LONGEST_CELL]
             else:
                 attributes[_W3C.get(name, name)] = _value(cell)
         record: Record = {"body": _said(attributes, cells), "attributes": attributes}
@@ -152,7 +150,7 @@ class DirectedTable:
         types = self._types if len(self._types) == len(self._names) else ("",) * len(self._names)
         path = self._said.get("path", "")
         attributes: dict[str, Any] = {"zeek.path": path} if path else {}
-        record: Record = {"body": " ".join([path, *cells]).strip()[:_LONGEST_CELL], "attributes": attributes}
+        record: Record = {"body": " ".join([path, *cells]).strip()[:LONGEST_CELL], "attributes": attributes}
         for name, kind, cell in zip(self._names, types, cells, strict=True):
             if cell in absent:
                 continue
@@ -168,7 +166,7 @@ def _requested(attributes: dict[str, Any], row: dict[str, str]) -> None:
     stem, query = row.pop("cs-uri-stem", None), row.pop("cs-uri-query", None)
     target = row.pop("cs-uri", None) or (stem and (f"{stem}?{query}" if query else stem))
     if target:
-        split_target(attributes, target[:_LONGEST_CELL])
+        split_target(attributes, target[:LONGEST_CELL])
     version = row.pop("cs-version", None) or row.pop("cs-protocol-version", None)
     if version:
         attributes["network.protocol.version"] = version.rpartition("/")[2]
@@ -178,7 +176,7 @@ def _said(attributes: Mapping[str, Any], cells: Sequence[str]) -> str:
     """Return what a row says in a line: the request, or all of it where it is none."""
     method, path = attributes.get("http.request.method"), attributes.get("url.path")
     if method is None or path is None:
-        return " ".join(cells)[:_LONGEST_CELL]
+        return " ".join(cells)[:LONGEST_CELL]
     query = attributes.get("url.query")
     return f"{method} {path}?{query}" if query else f"{method} {path}"
 
@@ -188,13 +186,13 @@ def _unquoted(found: re.Match[str]) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return (_WHOLE.fullmatch(cell) or _NUMBER.fullmatch(cell)) is not None
+    return (WHOLE.fullmatch(cell) or _NUMBER.fullmatch(cell)) is not None
 
 
 def _value(cell: str) -> Any:
-    if _WHOLE.fullmatch(cell):
+    if WHOLE.fullmatch(cell):
         return int(cell)
-    return float(cell) if _NUMBER.fullmatch(cell) else cell[:_LONGEST_CELL]
+    return float(cell) if _NUMBER.fullmatch(cell) else cell[:LONGEST_CELL]
 
 
 def _typed(kind: str, cell: str, between: str) -> Any:
@@ -204,8 +202,8 @@ def _typed(kind: str, cell: str, between: str) -> Any:
         return [_typed(inner, one, between) for one in cell.split(between)] if between else cell
     if kind == "bool":
         return cell == "T"
-    if kind in _ZEEK_WHOLE and _WHOLE.fullmatch(cell):
+    if kind in _ZEEK_WHOLE and WHOLE.fullmatch(cell):
         return int(cell)
     if kind in _ZEEK_REAL and _is_number(cell):
         return float(cell)
-    return cell[:_LONGEST_CELL]
+    return cell[:LONGEST_CELL]

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 DELIMITERS = ",\t;|"
 MOST_COLUMNS = 1000
-_LONGEST_CELL = 1 << 20
+LONGEST_CELL = 1 << 20
 _MOST_LINES = 10_000
 _NAME = re.compile(r"[A-Za-z_@#][\w .:/()\[\]%@#+-]{0,79}")
-_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
+WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.?\d+)(?:[eE][-+]?\d{1,3})?")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{4}")
 
@@ -133,7 +133,7 @@ class Table:
 
 def _value(cell: str) -> Any:
     if len(cell) > 40:
-        return cell[:_LONGEST_CELL]
-    if _WHOLE.fullmatch(cell):
+        return cell[:LONGEST_CELL]
+    if WHOLE.fullmatch(cell):
         return int(cell)
     return float(cell) if _NUMBER.fullmatch(cell) and not cell.lstrip("+-").startswith("00") else cell

@@ -18,7 +18,7 @@ from treering.query.types import Type
 from treering.stage.condition import ANYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from treering.model.schema import FieldType, StreamSchema
     from treering.stage.condition import Condition
@@ -223,10 +223,10 @@ def named(ref: str) -> exp.Column:
     return exp.Column(this=exp.Identifier(this=ref, quoted=True))
 
 
-def unique(name: str, taken: object) -> str:
+def unique(name: str, taken: Container[str]) -> str:
     """Return the name, with a number after it if a column has it already."""
     found, count = name, 0
-    while found in taken:  # type: ignore[operator]
+    while found in taken:
         found, count = f"{name}{count}", count + 1
     return found
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from treering.core.errors import UserError
+from treering.core.files import replaced
 from treering.receive import _index_names, _mappings
 from treering.stage.store import Limits
 
@@ -187,9 +188,7 @@ class Indices:
 
     def _save(self) -> None:
         if self._path is not None:
-            temporary = self._path.with_suffix(".tmp")
-            temporary.write_bytes(msgspec.json.encode(self.state))
-            temporary.replace(self._path)
+            replaced(self._path, msgspec.json.encode(self.state))
 
     def template_mapping(self, stream: str) -> dict[str, Any]:
         """Return the mapping that the templates give a new stream: the index template of highest priority, else

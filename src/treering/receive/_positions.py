@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from treering.core.errors import UserError
+from treering.core.files import replaced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,9 +68,4 @@ def load(path: Path) -> list[Position] | None:
 
 def save(path: Path, positions: list[Position]) -> None:
     """Replace the saved positions; a crash leaves the old or the new ones, never half of them."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.encode(positions))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    replaced(path, msgspec.json.encode(positions))

@@ -8,7 +8,6 @@ not stored again. Bedrock's model invocation logs come this way too. Needs the e
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -20,6 +19,7 @@ from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import Permanent, Retryable, UserError
+from treering.core.files import replaced
 from treering.model.batch import batch
 from treering.parse.messages import records as explain
 from treering.receive._intake import off_loop, store
@@ -220,9 +220,4 @@ def _load(path: Path) -> dict[str, int]:
 
 
 def _save(path: Path, read_ms: Mapping[str, int]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.encode(read_ms))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    replaced(path, msgspec.json.encode(read_ms))

@@ -20,6 +20,7 @@ from treering.app.drill.line import RUN
 from treering.app.drill.results import Entry, Results
 from treering.core.access import digest, new_token
 from treering.core.errors import TreeringError, UserError
+from treering.core.files import replaced
 from treering.model.batch import Batch, batch
 from treering.model.finding import FINDINGS, Finding, to_record
 
@@ -196,9 +197,7 @@ class Drills:
 
     def _keep(self) -> None:
         if self._path is not None:
-            temporary = self._path.with_suffix(".tmp")
-            temporary.write_bytes(msgspec.json.encode(list(self._runs.values())))
-            temporary.replace(self._path)
+            replaced(self._path, msgspec.json.encode(list(self._runs.values())))
 
 
 def _tags(given: Batch) -> list[str | None]:

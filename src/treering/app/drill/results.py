@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from treering.app.drill.score import Result
+from treering.core.files import replaced
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_log = logging.getLogger("treering.app.drill")
 FILE = "drill-results.json"
 MOST_RESULTS, MOST_TOLD = 100, 500
 _MOST_TEXT = 300
@@ -47,9 +50,7 @@ class Results:
         with self._lock:
             self._entries = [bounded, *self._entries][:MOST_RESULTS]
             if self._path is not None:
-                temporary = self._path.with_suffix(".tmp")
-                temporary.write_bytes(msgspec.json.encode(self._entries))
-                temporary.replace(self._path)
+                replaced(self._path, msgspec.json.encode(self._entries))
 
 
 def kept(result: Result) -> Result:
@@ -61,7 +62,10 @@ def kept(result: Result) -> Result:
 
 
 def _read(path: Path | None) -> list[Entry]:
+    if path is None or not path.exists():
+        return []
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[Entry]) if path is not None else []
-    except (OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(path.read_bytes(), type=list[Entry])
+    except (OSError, msgspec.MsgspecError) as error:
+        _log.warning("%s cannot be read (%s): the results of earlier drills are left out", path, error)
         return []

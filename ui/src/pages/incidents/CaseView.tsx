@@ -2,8 +2,8 @@
 import { useRef, useState } from "react";
 import { set, useAddress } from "../../address/address";
 import { useKeys } from "../../address/keys";
-import { CopyButton } from "../../parts/CopyButton";
-import { Entities, Severity } from "../../parts/Entities";
+import { DetailHead } from "../../parts/DetailHead";
+import { Entities } from "../../parts/Entities";
 import { Broken, Waiting } from "../../parts/State";
 import { Techniques } from "../../parts/Techniques";
 import { shown } from "../../parts/Text";
@@ -41,12 +41,7 @@ function Whole({ incident }: { incident: Case }) {
   });
   return (
     <section className="detail" aria-label="Incident" data-testid="incident">
-      <header>
-        <Severity name={incident.severity} />
-        <h2>{shown(incident.title)}</h2>
-        <span className="spring" />
-        <CopyButton icon="link" label="Copy link to this incident" text={() => window.location.href} />
-      </header>
+      <DetailHead kind="incident" severity={incident.severity} title={incident.title} />
       <States incident={incident} apply={apply} busy={change.isPending} />
       {change.error && <p className="bad" role="alert">{change.error.message}</p>}
       <dl className="pairs">

@@ -1,8 +1,8 @@
 /** Everything about one finding. */
 import type { ReactNode } from "react";
 import { EXPLORE } from "../../address/address";
-import { CopyButton } from "../../parts/CopyButton";
-import { Entities, Severity } from "../../parts/Entities";
+import { DetailHead } from "../../parts/DetailHead";
+import { Entities } from "../../parts/Entities";
 import { Excerpts } from "../../parts/Excerpts";
 import { Link } from "../../parts/Link";
 import { Techniques, useNames } from "../../parts/Techniques";
@@ -27,12 +27,7 @@ const ACTS: readonly [FindingState, string, string][] = [["confirmed", "Confirm"
 export function Detail({ finding, failure, onState }: Props) {
   return (
     <section className="detail" aria-label="Finding" data-testid="finding">
-      <header>
-        <Severity name={finding.severity} />
-        <h2>{shown(finding.title)}</h2>
-        <span className="spring" />
-        <CopyButton icon="link" label="Copy link to this finding" text={() => window.location.href} />
-      </header>
+      <DetailHead kind="finding" severity={finding.severity} title={finding.title} />
       {onState && (
         <div className="acts" role="group" aria-label="Judge">
           <span className="chip" data-testid="finding-state">{finding.state}</span>

@@ -1,7 +1,6 @@
 /** One rule: what it looks for, what to do, whether its cases hold, what it would have told. */
 import { EXPLORE } from "../../address/address";
-import { CopyButton } from "../../parts/CopyButton";
-import { Severity } from "../../parts/Entities";
+import { DetailHead } from "../../parts/DetailHead";
 import { Link } from "../../parts/Link";
 import { Techniques } from "../../parts/Techniques";
 import { shown } from "../../parts/Text";
@@ -19,12 +18,7 @@ export function RuleDetail({ rule, told }: { rule: Rule; told: number }) {
   const failure = test.error ?? replay.error;
   return (
     <section className="detail" aria-label="Rule" data-testid="rule">
-      <header>
-        <Severity name={rule.severity} />
-        <h2>{shown(rule.title)}</h2>
-        <span className="spring" />
-        <CopyButton icon="link" label="Copy link to this rule" text={() => window.location.href} />
-      </header>
+      <DetailHead kind="rule" severity={rule.severity} title={rule.title} />
       <div className="acts" role="group" aria-label="Try it">
         <button type="button" className="button" disabled={test.isPending || rule.cases.match === 0} onClick={() => test.mutate()}>{test.isPending ? "Running…" : `Run its ${rule.cases.match + rule.cases.no_match} cases`}</button>
         <span className="quiet">Replay</span>
