@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 USER, OTHER, SECRET, LINK, TAG, SAID_USER, SAID_TOOL, SAID_SYSTEM, ODD, LEETED = (1 << bit for bit in range(10))
 """May hold: a phrase users or others may not say; a secret; a link; a closing tag; roles; a disguise; leetspeak."""
+PHRASED = USER | OTHER | ODD
+"""A text with none of these holds no phrase, whoever says it."""
 LIKELY_USER, LIKELY_OTHER = 1 << 10, 1 << 11
 """Words that attacks are made of, more than is usual where people, or documents and logs, speak."""
 EVERYTHING = (1 << 12) - 1

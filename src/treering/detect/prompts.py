@@ -23,6 +23,7 @@ from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._heard import Heard, among, hidden
 from treering.detect._recent import remember
+from treering.detect._screen import PHRASED
 from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, USER, Text, every, only, sources, texts
 from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, day, proof
@@ -179,12 +180,21 @@ class Prompts(AsRead[_State]):
             keys = [key for key, wanted in zip(keys, chosen.tolist(), strict=True) if wanted]
         owned = [(key, one) for key in keys for one in held.read(key) if one[0] in _SCORED]
         said = [(role, text) for _, (role, text, _) in owned]
-        verdicts = self._looked_at(said, self._scanner.verdicts(said, [hidden(bits[key]) for key, _ in owned]))
+        verdicts = self._looked_at(said, self._ruled(said, [bits[key] for key, _ in owned]))
         alarms: dict[int, list[tuple[Said, Verdict]]] = {}
         for (key, one), verdict in zip(owned, verdicts, strict=True):
             if verdict is not None and self._is_alarm(verdict):
                 alarms.setdefault(key, []).append((one, verdict))
         return alarms
+
+    def _ruled(self, said: Sequence[tuple[str, str]], bits: Sequence[int]) -> list[Verdict | None]:
+        """Return the verdicts of the phrases; what the screen lets pass for its words alone holds none."""
+        verdicts: list[Verdict | None] = [None] * len(said)
+        chosen = [number for number, held in enumerate(bits) if held & PHRASED]
+        found = self._scanner.verdicts([said[n] for n in chosen], [hidden(bits[n]) for n in chosen])
+        for number, verdict in zip(chosen, found, strict=True):
+            verdicts[number] = verdict
+        return verdicts
 
     def _in_logs(self, rows: Rows, whom: Whom, logged: Sequence[tuple[Text, Hidden]]) -> list[Finding | None]:
         """Judge lines of logs by the phrases alone."""
