@@ -19,7 +19,7 @@ import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect._costs import Cost, Costs, Spent
+from treering.detect._costs import PERIODS, Cost, Costs, Spent
 from treering.detect._fold import folded
 from treering.detect._grouped import Grouped
 from treering.detect._history import Distribution
@@ -29,7 +29,7 @@ from treering.model.finding import Entity, Finding, Severity
 from treering.model.times import format_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from treering.detect._costs import Period
     from treering.model.rows import Rows
@@ -98,11 +98,7 @@ class Wallet:
     def restore(self, state: Wallets) -> None:
         """Go on from what `save` returned."""
         self._state = state
-        keys = [(*key.split("\0", 2), held) for key, held in state.sums.items()]
-        self._costs = {
-            kind: Costs.restored((period, name, held) for period, of, name, held in keys if of == kind)
-            for kind, _ in _CALLERS
-        }
+        self._costs = {kind: Costs.restored(_of(kind, state.sums)) for kind, _ in _CALLERS}
 
     def _callers(self, rows: Rows, whom: Whom, kind: str, field: str, costs: Any) -> Iterator[Finding]:
         """Add the costs of each caller and period of a batch."""
@@ -191,3 +187,12 @@ class Wallet:
             min(held.first_ns, at_ns), at_ns, at_ns, 1.0, (Entity(*who), *about), (shown,),
             ("owasp-llm@2026:LLM06", "mitre-atlas@2026.09:AML.T0034"), "AML.TA0011", facts | {"family": "cost"},
         )  # fmt: skip
+
+
+def _of(kind: str, sums: Mapping[str, Cost]) -> Iterator[tuple[Period, str, Cost]]:
+    """Yield the callers of a kind with what they cost."""
+    for period in PERIODS:
+        before = f"{period}\0{kind}\0"
+        for key, held in sums.items():
+            if key.startswith(before):
+                yield period, key.removeprefix(before), held
