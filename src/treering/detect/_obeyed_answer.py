@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from treering.detect._values import folded, holds, strict
+from treering.detect._values import folded, holds, stems, strict
 
 if TYPE_CHECKING:
     from treering.detect._agent_runs import Run
@@ -17,12 +18,15 @@ _SPEAKS_OF_IT = (
 _SAYING = frozenset({"say", "send", "post", "create"})
 _QUOTES = {"“": "”", "‘": "’", '"': '"', "'": "'"}
 _FEWEST, _SHORTEST = 3, 8
+_WORDS, _MOST = 4, 1.6
+_SENTENCE = re.compile(r"[^.!?\n]{8,400}")
 
 
 def said(run: Run, judged: Judgement) -> tuple[int, int] | None:
     """Return where the last answer says what an order wanted said; None where it does not, or only speaks of it.
 
-    What counts is a link of the order, or words that it puts in quotation marks, that nobody else gave.
+    What counts is a link of the order, words that it puts in quotation marks, or most of its words in a sentence, that
+    nobody else gave.
     """
     if run.answer is None or run.answer.at_ns < judged.source.at_ns or not judged.order.actions & _SAYING:
         return None
@@ -34,6 +38,18 @@ def said(run: Run, judged: Judgement) -> tuple[int, int] | None:
         at = plain.find(wanted)
         if at >= 0 and holds(asked, folded(wanted)) < 0:
             return at, at + len(wanted)
+    return _repeated(judged.order.sentence, answer, stems(run.asked))
+
+
+def _repeated(order: str, answer: str, asked: frozenset[str]) -> tuple[int, int] | None:
+    """Return the sentence of an answer that says most of what an order wanted told, in words that nobody asked with."""
+    wanted = stems(order) - asked
+    if len(wanted) < _WORDS:
+        return None
+    for sentence in _SENTENCE.finditer(answer):
+        said = stems(sentence[0]) & wanted
+        if len(said) >= _WORDS and _MOST * len(said) >= len(wanted):
+            return sentence.span()
     return None
 
 

@@ -73,7 +73,7 @@ def _harmless(suite: str, held: Mapping[str, Any], fillers: Iterator[str]) -> It
 def _attacks(
     suite: str, held: Mapping[str, Any], phrasings: Mapping[str, str], fillers: Iterator[str]
 ) -> Iterator[Story]:
-    tasks, goals = held["tasks"], held["goals"]
+    tasks, goals = held["tasks"], held.get("goals", [])
     for number, (phrasing, words) in enumerate(phrasings.items()):
         for turn, outcome in enumerate(OUTCOMES):
             task = tasks[(number + turn) % len(tasks)]
