@@ -36,6 +36,7 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     actions: dict[str, str]
     reads: list[str]
+    nouns: dict[str, str]
     looks: str
     commands: str
     glances: str
@@ -55,6 +56,10 @@ class Words:
         for action, verbs in book.actions.items():
             for verb in verbs.split(","):
                 self.classes.setdefault(verb.strip(), set()).add(action)
+        self._nouns: dict[str, set[str]] = {}
+        for action, nouns in book.nouns.items():
+            for noun in nouns.split(", "):
+                self._nouns.setdefault(noun, set()).add(action)
         self.reads = frozenset(book.reads)
         self.looks, self.commands, self.glances, self.leads, self.no_verbs, self.no_objects = (
             frozenset(text.replace(",", " ").split())
@@ -80,8 +85,8 @@ class Words:
         return [(cue, match.start(), match.end()) for cue, pattern in chosen for match in pattern.finditer(text)]
 
     def actions(self, verb: str) -> set[str]:
-        """Return what a verb may mean."""
-        return self.classes.get(verb, set())
+        """Return what a verb may mean, or a noun for what a verb says."""
+        return self.classes.get(verb) or self._nouns.get(verb, set())
 
     def asked(self, text: str) -> set[str]:
         """Return what a person asks for, by the verbs that stand where one asks."""
@@ -112,7 +117,9 @@ class Words:
 
     def verb(self, name: str) -> str:
         """Return the first word of a tool's name that says what it does; empty if none does."""
-        return next((word for word in parts(name) if word in self.looks or word in self.classes), "")
+        said = parts(name)
+        verb = next((word for word in said if word in self.looks or word in self.classes), "")
+        return verb or next((word for word in said if word in self._nouns), "")
 
 
 def _lowered(text: str) -> str:

@@ -32,7 +32,7 @@ _END = re.compile(
     r"(?<!\b[A-Z])(?<!\bDr)(?<!\bM[rs])(?<!\bMrs)(?<!\bSt)(?<!\bNo)[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$"
 )
 _NEXT_WORD = re.compile(r"\s+[\"'“`*_(\[<$]{0,3}([\w$/@.'-]+)")
-_HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
+_HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i(?!\.)|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
 _QUOTATION = re.compile(r"'[^'\n]{3,200}'|\"[^\"\n]{3,200}\"|“[^”\n]{3,200}”")
 _QUOTED = re.compile(r"(?<![\w=])[\"“](?=[^\"”\n]{0,300} [^\"”\n]{0,300} )[^\"“”\n]{12,600}[\"”](?!\s?:)")
 _OF_ATTACKS = re.compile(r"attack|inject|jailbreak|payload|phish|malicious|hacker|scam|fraud|suspicious", re.IGNORECASE)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 ALIKE = 4
 """Letters that a word needs so that a longer one may be the same."""
+_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?!\s|$)[^.!?\n]*)*[.!?\n]?")
+_ASKS_FOR = re.compile(
+    r"\b(?:could|can|would|will) (?:you|we)\b|\bplease\b|\bdo you mind\b|\bmind \w+ing\b", re.IGNORECASE
+)
 _PAYS = frozenset({"pay"})
 _FOR_ME = re.compile(r"\b(?:give|show|tell|send|get|find|let|make|write|read) (?:me|us|sure)\b")
 _TO = re.compile(r"\b(?:send|forward|e?mail|post|share|write|message|invite|pay|transfer)\b.{1,60}\b(?:to|with)\b")
@@ -31,7 +35,7 @@ class Task:
         self.text = folded(run.asked)
         self.given = folded(run.asked + "\n" + run.instructed)
         self.stems = stems(run.asked)
-        self.delegates = bool(words().delegates.search(run.asked))
+        self.delegates = any(words().delegates.search(each) for each in _SENTENCE.findall(run.asked) if _is_wish(each))
         asked = _FOR_ME.sub("", self.text)
         self.actions = {action for word in asked.split() for action in words().actions(word.strip(".,:;!?"))}
         self.nouns = {each for each in self.stems if not words().actions(each) and len(each) > ALIKE}
@@ -71,6 +75,11 @@ class Task:
         return self._spoken(source) or [v for _, v in leaves(source.arguments) if folded(v) in self.shown]
 
 
+def _is_wish(sentence: str) -> bool:
+    """Return whether a sentence is not only a question: what they say is asked, not done."""
+    return not sentence.rstrip().endswith("?") or bool(_ASKS_FOR.search(sentence))
+
+
 def is_alike(one: str, other: str) -> bool:
     """Return whether a stem is the other or its beginning: mail, mailbox."""
     short, long = sorted((one, other), key=len)
@@ -81,7 +90,7 @@ def is_alike(one: str, other: str) -> bool:
 def things(name: str) -> frozenset[str]:
     """Return the stems of the words in a tool's name behind its verb."""
     table, said = words(), [part for part in parts(name) if part not in _VAGUE]
-    verb = next((part for part in said if part in table.looks or part in table.classes), "")
+    verb = table.verb(name)
     same = table.actions(verb)
     return frozenset(
         stem(part) for part in said if part != verb and part not in table.looks and not same & table.actions(part)
