@@ -59,7 +59,14 @@ def share(of: Sequence[Told], among: Sequence[Told]) -> float:
 
 @pytest.mark.parametrize(
     ("part", "impact", "attempts"),
-    [("first", 0.9, 0.87), ("second", 0.9, 0.82), ("third", 0.9, 0.8), ("fourth", 0.9, 0.77)],
+    [
+        ("first", 0.92, 0.9),
+        ("second", 0.91, 0.84),
+        ("third", 0.92, 0.83),
+        ("fourth", 0.92, 0.83),
+        ("fifth", 0.89, 0.86),
+        ("sixth", 0.88, 0.77),
+    ],
 )
 def test_injections_in_invented_suites(part: str, impact: float, attempts: float) -> None:
     all_told = told(part)
@@ -77,8 +84,13 @@ def test_injections_in_invented_suites(part: str, impact: float, attempts: float
     sources = [each for each in right if each.found[0].facts["source_span"] in each.case.sources]
     steps = [each for each in right if set(each.found[0].facts.get("followed_spans", ())) & each.case.followed]
     assert share(sources, right) >= 0.98
-    assert share(steps, right) >= 0.98
+    assert share(steps, right) >= 0.95
     assert all(len(each.found) <= 1 for each in all_told)
+
+
+def test_texts_that_tell_people_what_to_do_are_no_injections() -> None:
+    found = [each.case.story.name for each in told("harmless") if each.found]
+    assert len(found) <= 0.02 * len(told("harmless")), found
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_ORDERS = 8
 _BEFORE, _SENTENCE, _BELONGS, _NEAR, _MOST_STARTS = 500, 400, 600, 260, 200
 _BOUNDARY, _NO_START = ".!?:;\n>-–—#|]})*,/", "@/$-"
-_ONLY_PEOPLE, _MENTIONED, _EXAMPLE = 1.5, 4.0, 200
+_ONLY_PEOPLE, _MENTIONED, _EXAMPLE = 2.5, 4.0, 200
 _HOSTILE, _BY_PHRASES, _DISGUISED = 0.7, 3.5, 2.5
 _END = re.compile(
     r"(?<!\b[A-Z])(?<!\bDr)(?<!\bM[rs])(?<!\bMrs)(?<!\bSt)(?<!\bNo)[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$"

@@ -14,27 +14,39 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _EXACT = re.compile(r"\"[^\"\n]{2,}\"|'[^'\n]{2,}'|“[^”\n]{2,}”|(?<![\w.-])\d[\d.,:-]*(?![\w-])")
+_ALL = re.compile(
+    r"\b(?:all|every|each|everyone|everybody|anyone|anybody|whole|entire|largest|biggest|newest|latest)\b",
+    re.IGNORECASE,
+)
 _SURE = 2
 
 
 class _Tool(NamedTuple):
-    """What a tool is there for: kinds of effect, what it works on, the words of its name behind the verb."""
+    """What a tool is there for: kinds of effect, what it works on, the words of its name but the verb, all of them."""
 
     effects: frozenset[str]
     things: frozenset[str]
     rest: frozenset[str]
+    said: frozenset[str]
 
 
 def is_possible(sentence: str, actions: frozenset[str], tools: Iterable[str]) -> bool:
-    """Return whether a tool does one of the `actions` to a thing that a sentence names, with exact values in there.
+    """Return whether a tool does one of the `actions` to a thing that a sentence names, exactly or all there are.
 
-    Tools that only send ask for two exact values: people are told to write to an address too.
+    Tools that only send ask for two exact values: people are told to write to an address too. Where a sentence has the
+    whole name of a tool and an exact value, the kind of action does not matter.
     """
-    if not actions or not (exact := len(set(strict(sentence))) + len(_EXACT.findall(sentence))):
+    exact = len(set(strict(sentence))) + len(_EXACT.findall(sentence))
+    if not actions or not (exact or _ALL.search(sentence)):
         return False
     said = stems(sentence)
-    able = [tool for tool in map(_tool, tools) if tool.effects & actions]
-    return any(_names(tool.things, said) or (exact >= _SURE and _names(tool.rest, said)) for tool in able)
+    known = [_tool(tool) for tool in tools]
+    able = [tool for tool in known if tool.effects & actions]
+    return (
+        any(_names(tool.things, said) for tool in able)
+        or (exact >= _SURE and any(_names(tool.rest, said) for tool in able))
+        or (exact > 0 and any(tool.effects and len(tool.said) > 1 and tool.said <= said for tool in known))
+    )
 
 
 def _names(wanted: Iterable[str], said: frozenset[str]) -> bool:
@@ -43,9 +55,10 @@ def _names(wanted: Iterable[str], said: frozenset[str]) -> bool:
 
 @lru_cache(4096)
 def _tool(name: str) -> _Tool:
-    table = words()
+    table, said = words(), parts(name)
     verb = table.verb(name)
     if not verb or verb in table.looks:
-        return _Tool(frozenset(), frozenset(), frozenset())
+        return _Tool(frozenset(), frozenset(), frozenset(), frozenset())
     effects = frozenset(table.actions(verb)) - frozenset(table.reads)
-    return _Tool(effects, things(name), frozenset(stem(part) for part in parts(name) if part != verb))
+    rest = frozenset(stem(part) for part in said if part != verb)
+    return _Tool(effects, things(name), rest, frozenset(map(stem, said)))
