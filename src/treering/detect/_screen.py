@@ -18,12 +18,12 @@ import numpy as np
 from treering.core.wasm import Instance, Trap
 from treering.detect._automaton import automaton
 from treering.detect._derived import derived
-from treering.detect._personal_kinds import PERSONAL
 from treering.detect._prompt_scan import scanner
-from treering.detect._secret_kinds import KINDS, Around
 from treering.detect._texts import holds_text
 from treering.model.buffers import Texts, from_arrow, joined
 from treering.model.columns import Kind
+from treering.parse.sensitive.personal import PERSONAL
+from treering.parse.sensitive.secrets import KINDS, Around
 from treering.parse.textview import fold
 
 if TYPE_CHECKING:
