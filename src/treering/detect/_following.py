@@ -11,10 +11,11 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from treering.detect._obeyed_answer import said
 from treering.detect._order_words import words
 from treering.detect._orders import Order
 from treering.detect._possible import is_possible
-from treering.detect._values import folded, holds, is_number, is_strict, leaves, parts, stems, strict
+from treering.detect._values import folded, holds, is_number, is_strict, leaves, parts, stem, stems, strict
 from treering.detect._wishes import ALIKE, Task, things
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _UNASKED, _SURPRISE, _SOME = 1.0, 1.5, 1.5
 _SEVERAL = 2
 _THOUSANDS = re.compile(r"(?<=\d)[,'](?=\d{3}\b)")
 _IDENTIFIER = re.compile(r"[A-Za-z]\w*_\w+|[A-Z]{5,}|[\w.-]{2,}/[\w.-]{2,}")
+_RARE = frozenset({"delete", "cancel", "admit"})
+"""What a text and an agent hardly speak of by chance."""
 _EFFECTS = frozenset({"send", "post", "pay", "delete", "cancel", "book", "update", "admit"})
 
 
@@ -68,13 +71,14 @@ class Act(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """An order that reached an agent, how surely it is one to agents, and what was done for it."""
+    """An order that reached an agent, how surely it is one to agents, what was done for it or where it was said."""
 
     source: Step
     place: int
     order: Order
     score: float
     acts: tuple[Act, ...]
+    answer: tuple[int, int] | None
 
     @property
     def together(self) -> float:
@@ -114,6 +118,7 @@ class _Done:
             self.actions, self.looks = words().of_command(command)
         self.effects = self.actions if self.is_command else words().actions(words().verb(step.name))
         self.things = things(step.name)
+        self.rest = self.things or frozenset(stem(part) for part in parts(step.name) if part != words().verb(step.name))
         self.is_named = len(self.name) > 3 and any(mark in self.name for mark in "_-.")
 
     @cached_property
@@ -129,9 +134,10 @@ def judge(run: Run, limits: Limits, able: Iterable[str] = ()) -> list[Judgement]
     `able` are tools that the agent is known to have from other runs.
     """
     ordered = run.in_order()
-    if not any(order.score >= limits.least for step in ordered for order in step.orders):
+    if not any(step.orders for step in ordered):
         return []
     task, done = Task(run), [_Done(step) for step in ordered]
+    task.is_open |= bool(task.effects) and not any(each.effects & task.spoken for each in done)
     tools = {step.name for step in done if step.name}
     able = tools.union(able)
     found = []
@@ -148,9 +154,10 @@ def judge(run: Run, limits: Limits, able: Iterable[str] = ()) -> list[Judgement]
         acts = _acts(told, scores, done, number, task, limits, meant)
         for place, (each, score) in enumerate(zip(told, scores, strict=True)):
             enough = limits.attempt + (limits.document if source.document and not each.order.is_addressed else 0.0)
-            if score >= enough or acts[place]:
-                found.append(Judgement(source, place, each.order, round(score, 2), acts[place]))
-    return sorted(found, key=lambda each: (not each.acts, -each.together))
+            answer = None if acts[place] else said(run, source, each.order, is_sure=score >= enough)
+            if score >= enough or acts[place] or answer:
+                found.append(Judgement(source, place, each.order, round(score, 2), acts[place], answer))
+    return sorted(found, key=lambda each: (not each.acts, not each.answer, -each.together))
 
 
 def _score(told: _Told, tools: Iterable[str], *, meant: float) -> float:
@@ -167,7 +174,11 @@ def _score(told: _Told, tools: Iterable[str], *, meant: float) -> float:
 
 def _possible(told: _Told, able: Iterable[str], task: Task, *, meant: float) -> float:
     """Return what it says for an order that a tool of the agent does just that, which nobody asked for."""
-    return _POSSIBLE if not meant and is_possible(told.order.sentence, told.actions - task.actions, able) else 0.0
+    return (
+        _POSSIBLE
+        if not (meant or task.is_open) and is_possible(told.order.sentence, told.actions - task.actions, able)
+        else 0.0
+    )
 
 
 def _acts(
@@ -249,7 +260,7 @@ def _fit(told: _Told, done: _Done, task: Task, all_told: Sequence[_Told]) -> Act
     """Return how well a step fits an order."""
     carried, asked, values = _compared(told, done, task, all_told)
     named = done.is_named and holds(told.text, done.name) >= 0
-    shared = {each for each in done.things if each in told.stems or _is_short_for(each, told.stems)}
+    shared = {each for each in done.rest if each in told.stems or _is_short_for(each, told.stems)}
     new, known = shared - task.stems, shared & task.stems
     fit = carried - asked + min(2 * _THING, _THING * len(new)) + 0.2 * len(known)
     fit += (_LITERAL if named else 0.0) + (1.0 if told.actions & done.actions else 0.0)
@@ -258,7 +269,8 @@ def _fit(told: _Told, done: _Done, task: Task, all_told: Sequence[_Told]) -> Act
     if (wanted or (done.looks and done.things <= task.stems)) and not is_strong:
         fit -= 2.0 if not named else 3.0
     elif _is_unasked(done, task):
-        is_same = bool(told.actions & done.effects & _EFFECTS) and bool(values or shared)
+        same = told.actions & done.effects & _EFFECTS
+        is_same = bool(same) and bool(values or shared or (same <= _RARE and told.order.is_addressed))
         fit += _UNASKED * (is_strong + is_same if task.only_asks or not known else is_same)
         fit += _SURPRISE if task.only_asks and fit >= _SOME else 0.0
     if told.values and not is_strong and not done.looks:
@@ -267,8 +279,8 @@ def _fit(told: _Told, done: _Done, task: Task, all_told: Sequence[_Told]) -> Act
 
 
 def _is_unasked(done: _Done, task: Task) -> bool:
-    """Return whether a step changes or sends something of a kind that the person did not speak of."""
-    return not done.looks and not done.effects & task.actions
+    """Return whether a step changes or sends something of a kind that a person who left nothing open did not name."""
+    return not task.is_open and not done.looks and not done.effects & task.actions
 
 
 def _compared(told: _Told, done: _Done, task: Task, all_told: Sequence[_Told]) -> tuple[float, float, list[str]]:

@@ -40,6 +40,7 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     looks: str
     commands: str
     glances: str
+    answers: str
     leads: str
     no_verbs: str
     no_objects: str
@@ -61,9 +62,17 @@ class Words:
             for noun in nouns.split(", "):
                 self._nouns.setdefault(noun, set()).add(action)
         self.reads = frozenset(book.reads)
-        self.looks, self.commands, self.glances, self.leads, self.no_verbs, self.no_objects = (
+        self.looks, self.commands, self.glances, self.answers, self.leads, self.no_verbs, self.no_objects = (
             frozenset(text.replace(",", " ").split())
-            for text in (book.looks, book.commands, book.glances, book.leads, book.no_verbs, book.no_objects)
+            for text in (
+                book.looks,
+                book.commands,
+                book.glances,
+                book.answers,
+                book.leads,
+                book.no_verbs,
+                book.no_objects,
+            )
         )
         self.cues = [(cue, re.compile(_spaced(cue.pattern), re.IGNORECASE)) for cue in book.cues]
         self.delegates = re.compile(_spaced(book.delegates), re.IGNORECASE)

@@ -53,6 +53,7 @@ ADDRESSING = frozenset(
         "addresses_reader",
         "binds_model",
         "plays_a_role",
+        "names_model_abroad",
         "speaks_of_your_task",
         "speaks_to_readers",
         "speaks_of_calls",

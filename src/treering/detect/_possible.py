@@ -13,7 +13,10 @@ from treering.detect._wishes import ALIKE, things
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_EXACT = re.compile(r"\"[^\"\n]{2,}\"|'[^'\n]{2,}'|“[^”\n]{2,}”|(?<![\w.-])\d[\d.,:-]*(?![\w-])")
+_EXACT = re.compile(
+    r"\"[^\"\n]{2,}\"|'[^'\n]{2,}'|“[^”\n]{2,}”|(?<![\w.-])\d[\d.,:-]*(?![\w-])"
+    r"|\b[A-Z]{1,4}-\d{1,4}\b(?!-)"
+)
 _ALL = re.compile(
     r"\b(?:all|every|each|everyone|everybody|anyone|anybody|whole|entire|largest|biggest|newest|latest)\b",
     re.IGNORECASE,
@@ -28,6 +31,7 @@ class _Tool(NamedTuple):
     things: frozenset[str]
     rest: frozenset[str]
     said: frozenset[str]
+    verb: str
 
 
 def is_possible(sentence: str, actions: frozenset[str], tools: Iterable[str]) -> bool:
@@ -45,8 +49,14 @@ def is_possible(sentence: str, actions: frozenset[str], tools: Iterable[str]) ->
     return (
         any(_names(tool.things, said) for tool in able)
         or (exact >= _SURE and any(_names(tool.rest, said) for tool in able))
+        or (exact >= _SURE and any(_is_told_by_noun(tool.verb, said) for tool in able))
         or (exact > 0 and any(tool.effects and len(tool.said) > 1 and tool.said <= said for tool in known))
     )
+
+
+def _is_told_by_noun(verb: str, said: frozenset[str]) -> bool:
+    """Return whether a sentence names what a verb does: a reservation is made where something is reserved."""
+    return len(verb) > ALIKE and any(word.startswith(verb) and word != verb for word in said)
 
 
 def _names(wanted: Iterable[str], said: frozenset[str]) -> bool:
@@ -58,7 +68,7 @@ def _tool(name: str) -> _Tool:
     table, said = words(), parts(name)
     verb = table.verb(name)
     if not verb or verb in table.looks:
-        return _Tool(frozenset(), frozenset(), frozenset(), frozenset())
+        return _Tool(frozenset(), frozenset(), frozenset(), frozenset(), "")
     effects = frozenset(table.actions(verb)) - frozenset(table.reads)
     rest = frozenset(stem(part) for part in said if part != verb)
-    return _Tool(effects, things(name), rest, frozenset(map(stem, said)))
+    return _Tool(effects, things(name), rest, frozenset(map(stem, said)), stem(verb))

@@ -18,11 +18,17 @@ _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?!\s|$)[^.!?\n]*)*[.!?\n]?")
 _ASKS_FOR = re.compile(
     r"\b(?:could|can|would|will) (?:you|we)\b|\bplease\b|\bdo you mind\b|\bmind \w+ing\b", re.IGNORECASE
 )
+_OPENING = re.compile(
+    r"^\W*(?:(?:please|then|and|also|now|first|next|finally|hi|hello|hey|dear|thanks|so|just|kindly|for me|go and|"
+    r"i want to|i would like to|i'd like to|i need to|i need you to|i want you to|help me|"
+    r"could you|can you|will you|would you|you)\b[ ,]*)+",
+)
 _PAYS = frozenset({"pay"})
 _FOR_ME = re.compile(r"\b(?:give|show|tell|send|get|find|let|make|write|read) (?:me|us|sure)\b")
 _TO = re.compile(r"\b(?:send|forward|e?mail|post|share|write|message|invite|pay|transfer)\b.{1,60}\b(?:to|with)\b")
 _NEEDS = re.compile(r"\b(?:needs?|wants?|like|wish|should|fix|solve|help|ensure)\b")
 _TELLS = re.compile(r"\b(?:ask|tell|let .{1,40} know|write|reach|call)\b")
+_TELLING = frozenset({"send", "post"})
 _SENDING = frozenset({"send", "post", "admit", "pay"})
 """Where a person says to whom, sending somewhere else is not what they asked for."""
 _VAGUE = frozenset({"user", "data", "item", "tool", "all", "by", "to", "with", "for", "from", "my", "in", "of", "and"})
@@ -43,6 +49,12 @@ class Task:
             self.actions.add("send")
         effects = words().asked(asked) - words().reads
         self.only_asks = not effects and not self.delegates and not _NEEDS.search(self.text)
+        self.is_open = self.delegates or not (effects or all(map(_asks, _SENTENCE.findall(self.text))))
+        """Whether what is to be done is left to the agent or to a text: then no effect is a surprise."""
+        self.effects = effects
+        telling = _TELLING if self.actions & _TELLING else frozenset[str]()
+        self.spoken = frozenset((self.actions | telling) - words().reads)
+        """Kinds of effect that the person speaks of at all."""
         self.wanted = effects - (_SENDING if _TO.search(self.text) else frozenset())
         self.shown = self._shown(run)
 
@@ -59,10 +71,11 @@ class Task:
     def means(self, source: Step, actions: frozenset[str], near: str) -> float:
         """Return how surely the person asked for what a text says, or named the text and asked for what an order says.
 
+        Where it is left open what is to be done, texts about what the person speaks of say it.
         1 is surely, 0 not at all. A bill that is to be paid says to whom, whether or not the person names it exactly.
         """
         named = self._named(source)
-        if self.delegates:
+        if self.is_open:
             said = set() if named else things(source.name).union(*(stems(v) for _, v in leaves(source.arguments)))
             return 1.0 if named or any(is_alike(mine, theirs) for mine in said for theirs in self.stems) else 0.0
         same = actions & self.wanted
@@ -78,6 +91,16 @@ class Task:
 def _is_wish(sentence: str) -> bool:
     """Return whether a sentence is not only a question: what they say is asked, not done."""
     return not sentence.rstrip().endswith("?") or bool(_ASKS_FOR.search(sentence))
+
+
+def _asks(sentence: str) -> bool:
+    """Return whether a sentence in small letters asks for an answer, or only tells something."""
+    said = _OPENING.sub("", sentence).split()
+    if not said or sentence.rstrip().endswith("?"):
+        return True
+    first = said[0].strip(",.;:!-")
+    kinds = words().actions(first)
+    return first in words().answers or (bool(kinds) and kinds <= words().reads)
 
 
 def is_alike(one: str, other: str) -> bool:

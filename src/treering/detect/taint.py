@@ -18,7 +18,6 @@ from treering.detect import _agent_runs, _taint_examples
 from treering.detect._agent_runs import Run
 from treering.detect._chain import Chain
 from treering.detect._following import Limits, judge
-from treering.detect._obeyed_answer import said
 from treering.detect._prompt_scan import digest
 from treering.detect._texts import DOCUMENT
 from treering.detect._whom import Whom, restored
@@ -176,15 +175,12 @@ class Taint:
         judged = judge(run, self._limits, self._state.tools.get(_agent(run), ()))
         if not judged:
             return []
-        first, answer = judged[0], None
-        if not first.acts:
-            first, answer = next(((each, where) for each in judged if (where := said(run, each))), (first, None))
-            judged = sorted(judged, key=lambda each: each is not first)
-        rule = FOLLOWED if first.acts or answer else ATTEMPTED
+        first = judged[0]
+        rule = FOLLOWED if first.acts or first.answer else ATTEMPTED
         if rule in run.told or FOLLOWED in run.told:
             return []
         run.told.append(rule)
-        return [_finding(run, rule, first, Chain(run, judged, answer))]
+        return [_finding(run, rule, first, Chain(run, judged))]
 
 
 def _agent(run: Run) -> str:
