@@ -44,6 +44,8 @@ ORDER_FREE = False
 """Whether a user's text or the document it was copied from is told of depends on which comes first."""
 _REMEMBERED = 4096
 _PLANTED = 64
+_SURE_OF_TOOLS = 0.989
+"""How sure the model alone has to be of what a tool gave: log-odds of 4.5."""
 _SCORED = frozenset({USER, DOCUMENT, TOOL})
 
 
@@ -183,7 +185,7 @@ class Prompts(AsRead[_State]):
         verdicts = self._looked_at(said, self._ruled(said, [bits[key] for key, _ in owned]))
         alarms: dict[int, list[tuple[Said, Verdict]]] = {}
         for (key, one), verdict in zip(owned, verdicts, strict=True):
-            if verdict is not None and self._is_alarm(verdict):
+            if verdict is not None and self._is_alarm(one[0], verdict):
                 alarms.setdefault(key, []).append((one, verdict))
         return alarms
 
@@ -211,7 +213,13 @@ class Prompts(AsRead[_State]):
             self._second = _second_look.SecondLook(self._limits, self._scanner, only_alarms=True)
         return self._second.verdicts(said, verdicts)
 
-    def _is_alarm(self, verdict: Verdict) -> bool:
+    def _is_alarm(self, role: str, verdict: Verdict) -> bool:
+        """Return whether a verdict is worth a finding; the model alone has to be surer of what tools give.
+
+        There people are told things all day long, and what an agent makes of it is followed by `taint`.
+        """
+        if role == TOOL and verdict.rules == (_second_look.MODEL,):
+            return verdict.score >= _SURE_OF_TOOLS
         return verdict.score >= self._threshold or _second_look.MODEL in verdict.rules
 
     def _suspicious(self, rows: Rows, whom: Whom, text: Text, verdict: Verdict) -> Finding | None:
