@@ -36,9 +36,11 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     actions: dict[str, str]
     reads: list[str]
+    nouns: dict[str, str]
     looks: str
     commands: str
     glances: str
+    answers: str
     leads: str
     no_verbs: str
     no_objects: str
@@ -55,10 +57,22 @@ class Words:
         for action, verbs in book.actions.items():
             for verb in verbs.split(","):
                 self.classes.setdefault(verb.strip(), set()).add(action)
+        self._nouns: dict[str, set[str]] = {}
+        for action, nouns in book.nouns.items():
+            for noun in nouns.split(", "):
+                self._nouns.setdefault(noun, set()).add(action)
         self.reads = frozenset(book.reads)
-        self.looks, self.commands, self.glances, self.leads, self.no_verbs, self.no_objects = (
+        self.looks, self.commands, self.glances, self.answers, self.leads, self.no_verbs, self.no_objects = (
             frozenset(text.replace(",", " ").split())
-            for text in (book.looks, book.commands, book.glances, book.leads, book.no_verbs, book.no_objects)
+            for text in (
+                book.looks,
+                book.commands,
+                book.glances,
+                book.answers,
+                book.leads,
+                book.no_verbs,
+                book.no_objects,
+            )
         )
         self.cues = [(cue, re.compile(_spaced(cue.pattern), re.IGNORECASE)) for cue in book.cues]
         self.delegates = re.compile(_spaced(book.delegates), re.IGNORECASE)
@@ -80,8 +94,8 @@ class Words:
         return [(cue, match.start(), match.end()) for cue, pattern in chosen for match in pattern.finditer(text)]
 
     def actions(self, verb: str) -> set[str]:
-        """Return what a verb may mean."""
-        return self.classes.get(verb, set())
+        """Return what a verb may mean, or a noun for what a verb says."""
+        return self.classes.get(verb) or self._nouns.get(verb, set())
 
     def asked(self, text: str) -> set[str]:
         """Return what a person asks for, by the verbs that stand where one asks."""
@@ -112,7 +126,9 @@ class Words:
 
     def verb(self, name: str) -> str:
         """Return the first word of a tool's name that says what it does; empty if none does."""
-        return next((word for word in parts(name) if word in self.looks or word in self.classes), "")
+        said = parts(name)
+        verb = next((word for word in said if word in self.looks or word in self.classes), "")
+        return verb or next((word for word in said if word in self._nouns), "")
 
 
 def _lowered(text: str) -> str:

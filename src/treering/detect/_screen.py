@@ -18,12 +18,12 @@ import numpy as np
 from treering.core.wasm import Instance, Trap
 from treering.detect._automaton import automaton
 from treering.detect._derived import derived
-from treering.detect._personal_kinds import PERSONAL
 from treering.detect._prompt_scan import scanner
-from treering.detect._secret_kinds import KINDS, Around
 from treering.detect._texts import holds_text
 from treering.model.buffers import Texts, from_arrow, joined
 from treering.model.columns import Kind
+from treering.parse.sensitive.personal import PERSONAL
+from treering.parse.sensitive.secrets import KINDS, Around
 from treering.parse.textview import fold
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 USER, OTHER, SECRET, LINK, TAG, SAID_USER, SAID_TOOL, SAID_SYSTEM, ODD, LEETED = (1 << bit for bit in range(10))
 """May hold: a phrase users or others may not say; a secret; a link; a closing tag; roles; a disguise; leetspeak."""
+PHRASED = USER | OTHER | ODD
+"""A text with none of these holds no phrase, whoever says it."""
 LIKELY_USER, LIKELY_OTHER = 1 << 10, 1 << 11
 """Words that attacks are made of, more than is usual where people, or documents and logs, speak."""
 EVERYTHING = (1 << 12) - 1

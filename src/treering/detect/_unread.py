@@ -17,7 +17,7 @@ import numpy as np
 
 from treering.detect._derived import derived
 from treering.detect._screen import EVERYTHING, screen
-from treering.detect._texts import LIST, Said, read_item, read_value
+from treering.detect._texts import LIST, Said, read_item, read_raw, read_value
 from treering.model.buffers import Texts
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Messages:
         if said is None:
             role, raw = self._raw[key]
             try:
-                said = tuple(read_item(role, msgspec.json.decode(raw)))
+                said = read_raw(role, raw)
             except (msgspec.DecodeError, RecursionError):
                 said = tuple(read_item(role, raw.decode("utf-8", "replace")))
             self._said[key] = said
