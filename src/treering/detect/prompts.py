@@ -253,16 +253,19 @@ class Prompts(AsRead[_State]):
         findings: list[Finding | None] = []
         for source in sources(rows):
             links = flags.links(source)
-            given: dict[int, list[str]] = {}
+            given: dict[int, list[Text]] = {}
             for text in texts(rows, every(links)) if links else ():
-                given.setdefault(text.row, []).append(text.text)
+                given.setdefault(text.row, []).append(text)
             said = texts(rows, only(source, links)) if links else ()
             answers = (text for text in said if text.role == ASSISTANT and "output" in text.field)
             findings += [self._link(rows, whom, text, given[text.row]) for text in answers]
         return findings
 
-    def _link(self, rows: Rows, whom: Whom, text: Text, given: Sequence[str]) -> Finding | None:
-        link = _answers.data_link(text.text, [other for other in given if other is not text.text], whom.known(text.row))
+    def _link(self, rows: Rows, whom: Whom, text: Text, said: Sequence[Text]) -> Finding | None:
+        others = [other for other in said if other.text is not text.text]
+        asked = next((other.text for other in reversed(others) if other.role == USER), "")
+        given = _answers.Given([other.text for other in others], asked, whom.known(text.row))
+        link = _answers.data_link(text.text, given)
         if link is None or self._is_told(f"link\0{whom.trace(text.row)}\0{link.url[:200]}"):
             return None
         verdict = _prompt_scan.Verdict(1.0, "exfiltration_link", (), (link.span,), ())
