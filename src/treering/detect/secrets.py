@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect._direction import TO_TOOL, direction
+from treering.detect._direction import TO_TOOL, direction, is_due
 from treering.detect._fold import folded
 from treering.detect._personal import Held, Limits, Personal
-from treering.detect._screen import SECRET, places, screened
+from treering.detect._screen import SECRET, places
+from treering.detect._screened import screened
 from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, is_sent, sources
 from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, proof
@@ -159,7 +160,9 @@ class Secrets:
 
 def _findings(rows: Rows, whom: Whom, place: Place, hits: Sequence[Hit]) -> Iterator[Finding]:
     for hit in hits:
-        if not hit.kind.is_personal:
+        tool = place.source or whom.name("tool", place.row) if place.role == ASSISTANT else ""
+        is_meant = bool(tool) and is_due(hit.kind.rule, tool, place.text, hit.start)
+        if not hit.kind.is_personal and not is_meant:
             yield _finding(rows, whom, place, hit, hits)
 
 
