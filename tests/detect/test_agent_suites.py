@@ -68,6 +68,7 @@ def share(of: Sequence[Told], among: Sequence[Told]) -> float:
         ("sixth", 0.86, 0.77),
         ("seventh", 0.92, 0.88),
         ("eighth", 0.89, 0.8),
+        ("ninth", 0.82, 0.73),
     ],
 )
 def test_injections_in_invented_suites(part: str, impact: float, attempts: float) -> None:
