@@ -19,6 +19,7 @@ _SPEAKS_OF_IT = (
 _SAYING = frozenset({"say", "send", "post", "create"})
 _QUOTES = {"“": "”", "‘": "’", '"': '"', "'": "'"}
 _FEWEST, _SHORTEST = 3, 8
+_TO_SAY = frozenset("answer summary repl response report user read guest customer quot cit claim sentence word".split())
 _WHO_SAYS = re.compile(
     r"\b(?:sa(?:ys?|id)|according|reviews?|guests?|claims?|wr(?:ote|ites?)|mentions?|states?|praises?)\b", re.IGNORECASE
 )
@@ -61,7 +62,7 @@ def said(run: Run, source: Step, order: Order, *, is_sure: bool) -> tuple[int, i
 
 def _repeated(order: str, answer: str, asked: frozenset[str], share: _Share) -> tuple[int, int] | None:
     """Return the sentence of an answer that says most of what an order wanted told, in words that nobody asked with."""
-    wanted = stems(order) - asked
+    wanted = {word for word in stems(order) - asked - _TO_SAY if "say" not in words().actions(word)}
     if len(wanted) < share.least:
         return None
     for sentence in _SENTENCE.finditer(answer):

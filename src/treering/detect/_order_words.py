@@ -16,6 +16,8 @@ from treering.detect._values import parts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_WRITES = re.compile(r">{1,2}\s*[\w~/.$]|\|\s*(?:sudo )?(?:tee|(?:ba|z|da)?sh|python\d?|xargs)\b")
+"""What makes a program that prints change something."""
 _ASKING = re.compile(r"[^\W\d_][\w'-]*|[.,;:!?\n]")
 _ASKS = frozenset(("", ".", ",", ";", ":", "!", "?", "\n", "me", "us", "them", "it", "again", "also", "could", "would"))
 """Words and signs after which a verb asks for something."""
@@ -113,8 +115,10 @@ class Words:
         said = parts(command)[:24]
         for word in said:
             found |= self.actions(word)
+        if writes := bool(_WRITES.search(command[:1000])):
+            found |= {"create", "update"}
         programs = [line.split(maxsplit=1)[0] for line in re.split(r"[;&|\n]+", command[:1000]) if line.strip()]
-        return found, bool(programs) and all(program in self.glances for program in programs)
+        return found, not writes and bool(programs) and all(program in self.glances for program in programs)
 
     def of_tool(self, name: str) -> tuple[set[str], bool]:
         """Return what a tool may do by the words of its name, and whether it only looks."""

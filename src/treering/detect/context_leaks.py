@@ -27,7 +27,8 @@ from treering.detect._order_words import words
 from treering.detect._prompt_scan import digest
 from treering.detect._recent import remember
 from treering.detect._repeats import RUN, WORD, Repeats, words_of
-from treering.detect._screen import ODD, SAID_SYSTEM, screened
+from treering.detect._screen import ODD, SAID_SYSTEM
+from treering.detect._screened import screened
 from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, instructing, texts
 from treering.detect._whom import FIELDS, Whom, day, proof
 from treering.model.finding import Finding, Severity

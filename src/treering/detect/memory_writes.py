@@ -22,7 +22,8 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._fold import folded
 from treering.detect._orders import Order, orders
 from treering.detect._prompt_scan import Verdict, digest, scanner
-from treering.detect._screen import LEETED, ODD, OTHER, USER, screened
+from treering.detect._screen import LEETED, ODD, OTHER, USER
+from treering.detect._screened import screened
 from treering.detect._texts import Text, as_json
 from treering.detect._values import leaves, parts, strict
 from treering.detect._whom import Whom, proof

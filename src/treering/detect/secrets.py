@@ -19,7 +19,8 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._direction import TO_TOOL, direction, is_due
 from treering.detect._fold import folded
 from treering.detect._personal import Held, Limits, Personal
-from treering.detect._screen import SECRET, places, screened
+from treering.detect._screen import SECRET, places
+from treering.detect._screened import screened
 from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, is_sent, sources
 from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, proof

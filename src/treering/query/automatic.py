@@ -45,7 +45,8 @@ def bucket(value: Typed, bins: int, within: Sequence[exp.Expression] = ()) -> Ty
     if value.type is Type.TIME:
         return Typed(fixed, value.type)
     months = "year(make_timestamp_ns(:x)) * 12 + month(make_timestamp_ns(:x)) - 1"
-    month = _begun(*(sql(months, x=each) for each in (stamp, low, high)), bins, _CALENDAR)
+    at, first, last = (sql(months, x=each) for each in (stamp, low, high))
+    month = _begun(at, first, last, bins, _CALENDAR)
     start = sql("epoch_ns(make_timestamp(divide(:m, 12), :m % 12 + 1, 1, 0, 0, 0))", m=month)
     return Typed(exp.Coalesce(this=fixed, expressions=[coerce.from_ns(start, value.type)]), value.type)
 

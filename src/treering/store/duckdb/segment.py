@@ -35,7 +35,7 @@ LEAST_INDEXED = 2 * tokens.BLOCK_ROWS
 class Shape:
     """How segments are written: rows of a row group, most field columns."""
 
-    row_group_rows: int = 30_720
+    row_group_rows: int = 61_440
     most_columns: int = 1000
 
 
