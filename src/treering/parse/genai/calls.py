@@ -118,7 +118,7 @@ def _repeats(
         if span not in outer:
             continue
         chain = [place]
-        while len(within := inside.get(spans[chain[-1]], ())) == 1 and len(chain) < _DEEPEST:
+        while len(within := inside.get(spans[chain[-1]], [])) == 1 and len(chain) < _DEEPEST:
             chain.append(within[0])
         counted = spans[chain[-1]] in outer  # by calls elsewhere
         stays = None if counted else next((one for one in reversed(chain) if told[one]), chain[-1])
