@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.detect.feeding import START_NS, built, call, feed
 from treering.detect import secrets
-from treering.detect._secret_kinds import entropy, luhn
+from treering.parse.sensitive.secrets import entropy, luhn
 
 CHANCE = random.Random(20)
 ALNUM = string.ascii_letters + string.digits

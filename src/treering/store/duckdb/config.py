@@ -25,7 +25,7 @@ class Config(Base, frozen=True, kw_only=True):
     flush_latest_seconds: Annotated[Seconds, Meta(description="age at which any rows become segments")] = 900.0
     memory_bytes: Annotated[Bytes, Meta(description="unflushed rows beyond which senders must wait")] = 256 * _MIB
     columns: Annotated[int, Meta(gt=0, description="most field columns of a segment; rarer fields share one")] = 1000
-    row_group_rows: Annotated[Rows, Meta(description="rows of a Parquet row group")] = 30_720
+    row_group_rows: Annotated[Rows, Meta(description="rows of a Parquet row group")] = 61_440
     segment_rows: Annotated[Rows, Meta(description="rows up to which segments are merged")] = 1_000_000
     threads: Annotated[int, Meta(gt=0, description="threads of the query engine")] = 2
     engine_memory_bytes: Annotated[Bytes, Meta(description="memory of all queries together")] = 1024 * _MIB

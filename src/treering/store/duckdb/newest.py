@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 # The first instant of some rows, and how many they are.
 Span = tuple[int, int]
 _BYTES = 64
+# What tells the rows of a file in parts, the finest first, and the names of a part's least value and of its rows there.
+_KNOWN = (
+    ("parquet_page_index", "min_value", "num_rows"),
+    ("parquet_metadata", "stats_min_value", "row_group_num_rows"),
+)
 
 
 def since(
@@ -32,7 +37,7 @@ def since(
 ) -> int | None:
     """Return an instant from which on segments and unflushed rows have `most` rows, None when they are fewer.
 
-    It is the latest that row groups tell.
+    It is the latest that pages or row groups tell.
     """
     files: list[tuple[int, int, Segment]] = []
     spans: list[Span] = []
@@ -58,7 +63,7 @@ def _latest(most: int, spans: Iterable[Span]) -> int | None:
 
 
 class Groups:
-    """Reads the instants of row groups from the ends of Parquet files, once each."""
+    """Reads the first instants of pages or row groups from the ends of Parquet files, once each."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, folder: Path, cache: Cache) -> None:
         """Read files below `folder`."""
@@ -67,18 +72,21 @@ class Groups:
         self._cache = cache
 
     def of(self, item: Segment) -> list[Span]:
-        """Return the row groups of a segment."""
+        """Return the pages of a segment's instants, its row groups where it has no index of pages."""
         return self._cache.get(("groups", item.file), lambda: self._read(item), lambda spans: _BYTES * len(spans))
 
     def _read(self, item: Segment) -> list[Span]:
+        for function, least, count in _KNOWN:
+            found = self._spans(item, function, least, count)
+            if all(stamp is not None for stamp, _ in found) and sum(rows for _, rows in found) == item.rows:
+                return found
+        return [(item.min_ns, item.rows)]  # the writer kept no statistics
+
+    def _spans(self, item: Segment, function: str, least: str, count: str) -> list[Span]:
         source = relation.files([str(self._folder / item.file)])
-        source.this.set("this", "parquet_metadata")
+        source.this.set("this", function)
         column = exp.Literal.string(relation.STAMP if "time" in item.traits else TIME)
-        least = exp.Cast(this=exp.column("stats_min_value"), to=data_type("TIMESTAMP_NS"))
-        first = exp.Anonymous(this="epoch_ns", expressions=[least])
-        query = exp.select(first, "row_group_num_rows").from_(source)
+        stamp = exp.Cast(this=exp.column(least), to=data_type("TIMESTAMP_NS"))
+        query = exp.select(exp.Anonymous(this="epoch_ns", expressions=[stamp]), count).from_(source)
         query = query.where(exp.EQ(this=exp.column("path_in_schema"), expression=column))
-        found = self._cursor.execute(query.sql(dialect="duckdb")).fetchall()
-        if any(stamp is None for stamp, _ in found) or sum(rows for _, rows in found) != item.rows:
-            return [(item.min_ns, item.rows)]  # the writer kept no statistics
-        return found
+        return self._cursor.execute(query.sql(dialect="duckdb")).fetchall()

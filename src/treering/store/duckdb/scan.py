@@ -228,6 +228,8 @@ class Scanner:
     def _newest(self, scan: Scan, schema: StreamSchema, views: Sequence[StreamView]) -> Scan:
         """Return the scan bounded to the time from which on there are as many matching rows as are asked for."""
         most = scan.newest or 0
+        if not most:
+            return replace(scan, newest=None)
         chosen = [self._choose(replace(scan, newest=None), view, schema) for view in views]
         self.segments.update((item.file, item) for part in chosen for item, _ in part.segments)
         if scan.where is None and scan.tokens is None and (first := self._since(scan, chosen)) is not None:
@@ -238,7 +240,7 @@ class Scanner:
         for group, later in _walk(chosen):
             best = heapq.nlargest(most, [*best, *self._times(narrow, schema, group, most)])
             if len(best) >= most and (later is None or later < best[-1]):
-                return replace(scan, newest=None, start_ns=max(scan.start_ns or best[-1], best[-1])) if best else scan
+                return replace(scan, newest=None, start_ns=max(scan.start_ns or best[-1], best[-1]))
         return replace(scan, newest=None)
 
     def _since(self, scan: Scan, chosen: Iterable[Chosen]) -> int | None:
@@ -320,7 +322,7 @@ def _touched(view: StreamView, item: Segment) -> bool:
 
 
 def _alive(view: StreamView, items: Sequence[Segment]) -> list[exp.Expr]:
-    dead = view.dead_inside(items[0].min_seq, items[-1].max_seq).tolist()
+    dead = view.dead_inside(min(item.min_seq for item in items), max(item.max_seq for item in items)).tolist()
     return [relation.alive(dead)] if dead else []
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from treering.detect import _national_numbers as numbers
-from treering.detect._secret_kinds import Around, Kind
+from treering.parse.sensitive import national_numbers as numbers
+from treering.parse.sensitive.secrets import Around, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

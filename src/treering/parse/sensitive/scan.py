@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_right
+import sys
+from bisect import bisect_left, bisect_right
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from treering.model.finding import MAX_EXCERPT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from treering.detect._secret_kinds import Kind
+    from treering.parse.sensitive.secrets import Kind
 
 _BREAK = "\n\x00\n"
 _REACH = 300
@@ -69,10 +70,15 @@ def _lower(text: str) -> str:
 class Scan:
     """The compiled search for some kinds."""
 
-    def __init__(self, kinds: Sequence[Kind]) -> None:
-        """Compile it."""
+    def __init__(self, kinds: Sequence[Kind], *, bounded: bool = True) -> None:
+        """Compile it; unless `bounded`, a text may have any number of hits."""
         self._kinds = kinds
+        self._most = (_MOST, _MOST_PERSONAL) if bounded else (sys.maxsize, sys.maxsize)
         self._searches = [_Search(kinds, is_word=False), _Search(kinds, is_word=True)]
+
+    def says(self, name: str) -> bool:
+        """Return whether a name of a field has a word that tells what a value near by is."""
+        return any(True for search in self._searches for _ in search.places([name]))
 
     def hits(self, found: Sequence[str]) -> dict[int, list[Hit]]:
         """Return the hits in each text by its number, in no order; those without any are left out."""
@@ -91,22 +97,18 @@ class Scan:
             if one.is_word and not _is_word(text, place, end - starts[number]):
                 continue
             held = hits.setdefault((number, one.is_personal), {})
-            if len(held) >= _most(one):
+            most = self._most[one.is_personal]
+            if len(held) >= most:
                 continue
             if one.reach:
                 done[number, kind] = _near(one, text, place, end - starts[number], kind, held)
             else:
-                done[number, kind] = _far(one, text, place, kind, held)
+                done[number, kind] = _far(one, text, place, kind, held, most)
         out: dict[int, list[Hit]] = {}
         for (number, _), some in hits.items():
             if some:
                 out.setdefault(number, []).extend(some.values())
         return out
-
-
-def _most(kind: Kind) -> int:
-    """Return how many hits of such kinds a text may have."""
-    return _MOST_PERSONAL if kind.is_personal else _MOST
 
 
 def _is_word(text: str, start: int, end: int) -> bool:
@@ -137,16 +139,29 @@ def _near(kind: Kind, text: str, start: int, end: int, number: int, hits: dict[t
     return -1
 
 
-def _far(kind: Kind, text: str, place: int, number: int, hits: dict[tuple[int, int], Hit]) -> int:
+def _far(kind: Kind, text: str, place: int, number: int, hits: dict[tuple[int, int], Hit], most: int) -> int:
     """Add all matches in the surroundings of a literal; return up to where the text is done."""
     low, high = max(0, place - _REACH), min(len(text), place + 2 * _LONGEST)
     for match in kind.pattern.finditer(text, low, high):
-        if match.start() > place + _LONGEST or len(hits) >= _most(kind):
+        if match.start() > place + _LONGEST or len(hits) >= most:
             break
         last = match.lastindex or 0
         if kind.check(match[last]):
             hits[number, match.start(last)] = Hit(kind, *match.span(last))
     return high if high == len(text) else place + _LONGEST
+
+
+def distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits without those that overlap a better one: secrets by form before those by name, then people."""
+    out: list[Hit] = []
+    ends: list[tuple[int, int]] = []
+    for hit in sorted(hits, key=lambda hit: (hit.kind.is_personal, hit.kind.rule == "password", hit.start)):
+        after = bisect_left(ends, (hit.start, hit.end))
+        if (after and ends[after - 1][1] > hit.start) or (after < len(ends) and ends[after][0] < hit.end):
+            continue
+        ends.insert(after, (hit.start, hit.end))
+        out.append(hit)
+    return out
 
 
 def digest(secret: str) -> str:
