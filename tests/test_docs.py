@@ -68,6 +68,7 @@ def test_every_option_is_named(command: str) -> None:
         config.Detect,
         config.Prices,
         config.Rules,
+        config.Masking,
         access.Token,
     ],
 )

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.detect.feeding import START_NS, built, call, encode, feed, said
-from treering.detect import _national_numbers as numbers
-from treering.detect import _screen, secrets
-from treering.detect._personal_kinds import ADDRESSES, PERSONAL
-from treering.detect._secret_scan import Scan
+from treering.detect import _screened, secrets
 from treering.model.batch import batch
 from treering.model.finding import Finding
 from treering.model.rows import Rows
+from treering.parse.sensitive import national_numbers as numbers
+from treering.parse.sensitive.personal import ADDRESSES, PERSONAL
+from treering.parse.sensitive.scan import Scan
 
 SCAN = Scan(PERSONAL)
 FOUND = [
@@ -93,7 +93,7 @@ def test_look_alikes_are_left_alone(text: str) -> None:
 
 
 def flagged(text: str) -> bool:
-    return bool(_screen.screened(Rows(batch("logs", [{"body": text}], received_ns=START_NS))).flags("body")[0] & 4)
+    return bool(_screened.screened(Rows(batch("logs", [{"body": text}], received_ns=START_NS))).flags("body")[0] & 4)
 
 
 PIECES = st.one_of(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.detect.feeding import START_NS, built, call, encode, feed, said
 from tests.detect.test_secrets import KINDS
-from treering.detect import _prompt_scan, _screen, secrets
+from treering.detect import _prompt_scan, _screen, _screened, secrets
 from treering.detect._automaton import automaton
 from treering.detect._screen import LEETED, LIKELY_OTHER, LIKELY_USER, ODD, OTHER, SECRET, USER, Screen
 from treering.model.batch import batch
@@ -78,7 +78,7 @@ PIECES = st.one_of(
 
 def flags(text: str) -> int:
     data = batch("spans", [{"body": text}], received_ns=START_NS)
-    return int(_screen.screened(Rows(data)).flags("body")[0])
+    return int(_screened.screened(Rows(data)).flags("body")[0])
 
 
 def passes_over(found: int, text: str) -> list[str]:
@@ -173,7 +173,7 @@ def test_nothing_of_the_development_data_is_passed_over(shared: Path) -> None:
     with gzip.open(shared / "data" / "injection" / "look.jsonl.gz") as file:
         texts = [msgspec.json.decode(line)["text"] for line in file]
     data = batch("spans", [{"body": encode([said("user", text)])} for text in texts], received_ns=START_NS)
-    looked = _screen.screened(Rows(data)).flags("body") & (USER | ODD) > 0
+    looked = _screened.screened(Rows(data)).flags("body") & (USER | ODD) > 0
     verdicts = SCANNER.verdicts([("user", text) for text in texts])
     assert [text for text, verdict, look in zip(texts, verdicts, looked, strict=True) if verdict and not look] == []
     assert looked.mean() < 0.6
@@ -191,7 +191,7 @@ def test_nothing_of_the_development_data_is_passed_over(shared: Path) -> None:
 @pytest.mark.parametrize("written", ["plain", "upper", "wide", "zero width", "look-alikes"])
 def test_words_say_what_is_likely(text: str, likely: bool, written: str) -> None:
     rows = Rows(batch("spans", [call(WRITTEN[written](text))], received_ns=START_NS), 0)
-    flags = int(_screen.screened(rows).flags("attributes.gen_ai.input.messages")[0])
+    flags = int(_screened.screened(rows).flags("attributes.gen_ai.input.messages")[0])
     assert bool(flags & LIKELY_USER) == likely
 
 
@@ -204,7 +204,7 @@ def test_a_text_is_as_likely_as_its_weights_say(text: str) -> None:
         now = max(0, now + worth)
         best = max(best, now)
     said = [{"@timestamp": START_NS, "body": text}]
-    flags = int(_screen.screened(Rows(batch("logs", said, received_ns=START_NS), 0)).flags("body")[0])
+    flags = int(_screened.screened(Rows(batch("logs", said, received_ns=START_NS), 0)).flags("body")[0])
     assert [bool(flags & bit) for bit in (LIKELY_USER, LIKELY_OTHER)] == [best > limit for limit in limits]
 
 

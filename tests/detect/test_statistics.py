@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treering.detect import _statistics as statistics
+from treering.detect._cells import Cell
 from treering.detect._history import Distribution
 from treering.detect._levels import began
 from treering.detect._reference import Feature, categorical, numeric, psi
-from treering.detect._series import Cell
 from treering.detect._statistics import fisher_chance
 
 stats = pytest.importorskip("scipy.stats")

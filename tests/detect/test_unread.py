@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.detect.feeding import built, call, encode, feed, said
 from treering.detect import prompts, secrets
+from treering.detect._screened import screened
 from treering.detect._texts import sources, texts
 from treering.detect._unread import Harmless, messages
 from treering.model.batch import batch
@@ -80,3 +83,20 @@ def test_messages_say_what_texts_say(values: list[str]) -> None:
         spoken = [(row, *one) for row, key in held.records(source, range(rows.count), keys) for one in held.read(key)]
         assert spoken == [(text.row, text.role, text.text, text.source) for text in texts(rows)]
         assert set(held.flags(keys)) >= set(keys)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=5))
+def test_long_histories_have_the_flags_of_their_messages(values: list[str]) -> None:
+    long = [encode([said("user", "Tell me more. " * 200), said("user", value)]) for value in values]
+    records = [{"@timestamp": 1, "attributes": {"gen_ai.input.messages": value}} for value in long]
+    for size in (len(long), 1):  # the second time all is known
+        for first in range(0, len(long), size):
+            rows = Rows(batch("spans", records[first : first + size], received_ns=1))
+            (source,) = sources(rows)
+            told = screened(rows).flags(source.column)
+            assert told.tolist() == messages(rows).flagged(source).tolist()
+            for row, flags in enumerate(told.tolist()):
+                said_there = messages(rows).unread(source, [row], Harmless())
+                every = messages(rows).flags(said_there)
+                assert flags == reduce(or_, (every[key] for key in said_there))

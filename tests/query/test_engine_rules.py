@@ -55,10 +55,28 @@ CASES = {
     "where match(team, 'north', minimum_should_match=2) | stats count()": [[2]],
     "where match(word, 'red fox', minimum_should_match=3) | stats count()": [[0]],
     "where match(word, 'red fox', minimum_should_match=2) | stats count()": [[1]],
+    # Automatic buckets are each group's own, begin with its first value and order last; weeks begin on Mondays.
+    "eval t = timestampadd(minute, n, timestamp('2026-01-01 00:00:00')) | bin t bins=2 | stats count() by t, team": [
+        [1, "2026-01-01 00:07:00", "east"],
+        [2, "2026-01-01 00:01:00", "north"],
+    ],
+    "eval t = timestampadd(month, n, timestamp('2026-01-15 00:00:00')) | bin t bins=3 | stats count() by t": [
+        [1, "2026-02-01 00:00:00"],
+        [1, "2026-05-01 00:00:00"],
+        [1, "2026-08-01 00:00:00"],
+    ],
+    "eval t = timestamp('2025-08-01 10:00:00') | stats count() by span(t, 2w)": [[4, "2025-07-28 00:00:00"]],
+    # Addresses have hashes, too.
+    "fields ip, n | mvcombine n | fields ip": [["9.1.1.1"], ["10.0.0.2"], ["10.0.0.9"], ["10.0.0.10"]],
+    "where match_phrase_prefix(word, 'fox a', slop=3) | stats count()": [[1]],
+    "where query_string(['word'], 'red fox owl', minimum_should_match=2) | stats count()": [[1]],
+    "where simple_query_string(['word'], 'red fox owl', minimum_should_match='100%') | stats count()": [[0]],
+    "where match_phrase_prefix(word, 'fox a', slop=2) | stats count()": [[0]],
     # Lists that are not there.
     "head 1 | eval x = json_extract('bad', 'a', 'b'), y = json_extract('bad', 'a') | fields x, y": [
         ["[null,null]", None],
     ],
+    """head 1 | eval x = json_extract('{"a":[]}', 'a{}') | fields x""": [["[]"]],
     # What the index aggregates has zeros and empty lists for nothing; what the engine does has nulls.
     "where n > 99 | stats sum(n), p50(n), avg(n), count(n)": [[0, 0, None, 0]],
     "where n > 99 | stats list(n), values(n), sum(n)": [[None, None, None]],

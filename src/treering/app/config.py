@@ -116,6 +116,17 @@ class Prices(Config, frozen=True):
     file: Annotated[str, Meta(description="a TOML file of dated prices, see docs/cost.md")] = ""
 
 
+class Masking(Config, frozen=True):
+    """What is taken out of records before they are stored."""
+
+    secrets: Annotated[bool, Meta(description="whether keys, tokens, passwords, card and account numbers are")] = False
+    personal: Annotated[bool, Meta(description="whether e-mail addresses, telephone and national numbers … are")] = (
+        False
+    )
+    ip_addresses: Annotated[bool, Meta(description="whether public IP addresses are")] = False
+    leave_out: Annotated[tuple[str, ...], Meta(description="kinds that are kept as they are, by name")] = ()
+
+
 class Settings(Config, frozen=True):
     """Everything `treering up` can be told."""
 
@@ -136,6 +147,7 @@ class Settings(Config, frozen=True):
     incidents: Annotated[Incidents, Meta(description="when findings are an incident")] = Incidents()
     detect: Annotated[Detect, Meta(description="what watches the records")] = Detect()
     rules: Annotated[Rules, Meta(description="rules of your own")] = Rules()
+    masking: Annotated[Masking, Meta(description="what is not to be stored")] = Masking()
     alerts: Annotated[Alerts, Meta(description="whom to tell about what")] = Alerts()
     limits: Annotated[Limits, Meta(description="bounds on queries and receivers")] = Limits()
     prices: Annotated[Prices, Meta(description="prices of your own")] = Prices()
@@ -180,6 +192,10 @@ def check(settings: Settings) -> None:
     for table in settings.sources:
         source_of(table)
     Access(settings.tokens).require_for(settings.listen.host)
+    if settings.masking != Masking():
+        from treering.app.masking import kinds
+
+        kinds(settings.masking)
     if settings.alerts != Alerts():
         from treering.app.alerting import checked
 

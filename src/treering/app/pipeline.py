@@ -4,7 +4,7 @@
                HTTP routes   │        │
                own sources   │        ├── by itself: segments, merging, retention
                              │        └─► detection ─► ledger (the stream `findings`) ─► incidents ─► alerts
-                             └── enriched, bounded, off the event loop
+                             └── masked, enriched, bounded, off the event loop
 
 `start` goes through it from the store outwards, so that nothing is received before it can be kept; `stop` goes back
 from the senders inwards, so that everything received is kept.
@@ -27,6 +27,7 @@ from treering.app.detection import Detection
 from treering.app.drill.drills import Drills
 from treering.app.incidents import Desk
 from treering.app.ledger import Ledger
+from treering.app.masking import masking
 from treering.app.playbooks import Playbooks
 from treering.app.scan import Scans
 from treering.app.sink import StoreSink
@@ -89,14 +90,9 @@ class Pipeline:
         """Open the store, build the receivers, start sources and jobs. Raises `UserError` when one cannot."""
         self.store = await asyncio.to_thread(_owned, self.settings)
         self.templates = open_templates(self.settings)
-        steps = enrichers(self.settings, self.templates)
-        waiting = self.settings.limits.waiting
         detect = canaries.watching(self.settings.detect, self.settings.directory)
         self.drills = Drills(detect, self.store, self.clock, self.settings.directory)
-        sorting = self.drills.sorted_out
-        self.sink = StoreSink(
-            self.store, self.pool, waiting, enrichers=steps, telemetry=self.telemetry, sorting=sorting
-        )
+        self.sink = self._sink()
         self.context = Context(self.sink, self.clock, self.telemetry)
         self.ledger = Ledger(self.store, self.clock)
         self.incidents = await asyncio.to_thread(open_desk, self.settings, self.store, self.clock, self.records_now_ns)
@@ -125,6 +121,17 @@ class Pipeline:
             await self.stop()
             raise
         self.ready = True
+
+    def _sink(self) -> StoreSink:
+        return StoreSink(
+            self.store,
+            self.pool,
+            self.settings.limits.waiting,
+            enrichers=enrichers(self.settings, self.templates),
+            telemetry=self.telemetry,
+            masking=masking(self.settings, self.telemetry),
+            sorting=self.drills.sorted_out,
+        )
 
     async def stop(self) -> None:
         """Stop taking in, store what is on its way, write what is only in memory, release the directory."""

@@ -33,16 +33,19 @@ class StoreSink:
         *,
         enrichers: Sequence[Enricher] = (),
         telemetry: Telemetry | None = None,
+        masking: Callable[[Batch], Batch] = lambda batch: batch,
         sorting: Callable[[Batch], Sequence[Batch]] = lambda batch: (batch,),
     ) -> None:
         """Append to `store` in `pool` what `enrichers` make of each batch, one after the other, as `sorting` sorts it.
 
-        Batches that an enricher fails on are stored as they were and counted in `telemetry`.
+        Before all that, `masking` takes out what must not be kept; what it raises the sender is told, and nothing of
+        the request is stored. Batches that an enricher fails on are stored as they were and counted in `telemetry`.
         """
         self._store = store
         self._pool = pool
         self._enrichers = tuple(enrichers)
         self._telemetry = telemetry
+        self._masking = masking
         self._sorting = sorting
         self._limit = waiting
         self._waiting = 0
@@ -64,7 +67,7 @@ class StoreSink:
         return await asyncio.shield(work)
 
     def _append(self, batches: Sequence[Batch], tombstones: Mapping[str, Sequence[int]]) -> int:
-        sorted_out = [part for batch in batches for part in self._sorting(self._enriched(batch))]
+        sorted_out = [part for batch in batches for part in self._sorting(self._enriched(self._masking(batch)))]
         return self._store.append(sorted_out, tombstones)
 
     def _enriched(self, batch: Batch) -> Batch:

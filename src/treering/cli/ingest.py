@@ -95,6 +95,7 @@ def _filling(store: Store, settings: Settings) -> Iterator[Context]:
     from concurrent.futures import ThreadPoolExecutor
 
     from treering.app import pipeline
+    from treering.app.masking import masking
     from treering.app.sink import StoreSink
     from treering.core.clock import SystemClock
     from treering.core.telemetry import Telemetry
@@ -103,7 +104,7 @@ def _filling(store: Store, settings: Settings) -> Iterator[Context]:
     with ThreadPoolExecutor(2) as pool:
         telemetry = Telemetry()
         steps = pipeline.enrichers(settings, pipeline.open_templates(settings))
-        sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry)
+        sink = StoreSink(store, pool, enrichers=steps, telemetry=telemetry, masking=masking(settings, telemetry))
         try:
             yield Context(sink, SystemClock(), telemetry)
         finally:

@@ -13,7 +13,8 @@ import msgspec
 
 from treering.detect._orders import Order, orders
 from treering.detect._prompt_scan import digest
-from treering.detect._screen import OTHER, SAID_TOOL, TAG, screened
+from treering.detect._screen import OTHER, SAID_TOOL, TAG
+from treering.detect._screened import screened
 from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, Text, texts
 from treering.detect._unfolded import MOST_TEXT
 from treering.detect._values import leaves, strict

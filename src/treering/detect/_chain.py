@@ -26,9 +26,9 @@ _DESTRUCTION = "mitre-atlas@2026.09:AML.T0101"
 class Chain:
     """What happened because of an order, hop by hop."""
 
-    def __init__(self, run: Run, judged: Sequence[Judgement], answer: tuple[int, int] | None) -> None:
+    def __init__(self, run: Run, judged: Sequence[Judgement]) -> None:
         """Put together what the orders of the surest source led to."""
-        self._run, self._first, self._answer = run, judged[0], answer
+        self._run, self._first, self._answer = run, judged[0], judged[0].answer
         acts: dict[tuple[int, str], Act] = {}
         for each in judged:
             for act in each.acts:

@@ -8,7 +8,8 @@ import numpy as np
 
 from treering.detect import _screen as flag
 from treering.detect._prompt_scan import Hidden
-from treering.detect._screen import places, screened
+from treering.detect._screen import places
+from treering.detect._screened import screened
 from treering.detect._texts import DOCUMENT, TOOL, USER
 
 if TYPE_CHECKING:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta
 
 from treering.detect import _statistics as statistics
-from treering.detect._series import Verdict, Windows, evidence_of, pool
+from treering.detect._cells import evidence_of, pool
+from treering.detect._series import Verdict, Windows
 from treering.model.finding import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from treering.detect._series import Cell, Series
+    from treering.detect._cells import Cell
+    from treering.detect._series import Series
 
 Method = Literal["robust", "zscore", "mad", "iqr", "ewma"]
 _SCORES: dict[str, tuple[Callable[[float, Sequence[float], float], float], float]] = {
@@ -63,8 +65,8 @@ class LevelJudge:
         self._rule = rule
         self._title = title
 
-    def __call__(self, series: Series, cell: Cell, window_ns: int) -> Verdict | None:
-        """Return why the newest window is high, or None."""
+    def __call__(self, series: Series, cell: Cell, window_ns: int, looks: int = 1) -> Verdict | None:
+        """Return why the newest window, looked at for one of `looks` times, is high, or None."""
         usual = series.distribution.quantile(0.5)
         if series.distribution.size < _LEAST_PAST or usual <= 0 or not cell.values:
             return None
@@ -79,7 +81,7 @@ class LevelJudge:
             now = statistics.median(values)
             if now < usual * self._settings.ratio:
                 continue
-            found = self._surprise(series, values, high, cell.number * window_ns)
+            found = self._surprise(series, values, high, cell.number * window_ns, looks)
             if found is not None:
                 return self._verdict(series, cells, (usual, now, high), found)
         return None
@@ -93,7 +95,10 @@ class LevelJudge:
                 break
         return statistics.median(newest) >= usual * (1 + (self._settings.ratio - 1) / 2)
 
-    def _surprise(self, series: Series, values: list[float], high: float, at_ns: int) -> dict[str, float] | None:
+    def _surprise(
+        self, series: Series, values: list[float], high: float, at_ns: int, looks: int
+    ) -> dict[str, float] | None:
+        likely = self._settings.chance / looks
         slots = series.history.usual(at_ns)
         levels = [math.log(max(slot.level / slot.calls, 1e-9)) for slot in slots if slot.calls and slot.level > 0]
         now = math.log(max(statistics.median(values), 1e-9))
@@ -111,11 +116,11 @@ class LevelJudge:
         for limit, share in limits:
             hits = sum(1 for value in values if value > limit)
             chance = statistics.binomial_tail(hits, len(values), 1 - share)
-            if chance <= self._settings.chance * _ROUNDING:
+            if chance <= likely * _ROUNDING:
                 return {"chance": chance, "above": hits, "calls": len(values)}
         if series.distribution.size >= _VERY_HIGH_PAST:
             chance = statistics.fisher_chance([series.distribution.share_from(value) for value in values])
-            if chance < self._settings.chance:
+            if chance < likely:
                 return {"chance": chance, "above": sum(1 for value in values if value > high), "calls": len(values)}
         if len(values) >= _MANY_CALLS and len(levels) >= _LEAST_SLOTS:
             value = statistics.mad_score(now, levels, _FLOOR)

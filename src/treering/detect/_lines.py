@@ -47,15 +47,20 @@ class Words:
 
     def found(self, bodies: Texts) -> Iterator[tuple[int, int, int]]:
         """Yield the number of a word and of a text, and where in all texts it begins, each time it is there."""
+        yield from zip(*(column.tolist() for column in self.matches(bodies)), strict=True)
+
+    def matches(self, bodies: Texts) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return what `found` yields as arrays."""
+        none = np.zeros(0, dtype=np.int64)
         if self._search is None or not len(bodies.ends):
-            return
+            return none, none, none
         matches = self._search.find_matches_as_indexes(bodies.data, overlapping=True)
         if not matches:
-            return
+            return none, none, none
         numbers, starts, ends = np.array(matches, dtype=np.int64).T
         rows = bodies.ends.searchsorted(starts, side="right")
         inside = ends <= bodies.ends[rows]
-        yield from zip(numbers[inside].tolist(), rows[inside].tolist(), starts[inside].tolist(), strict=True)
+        return numbers[inside], rows[inside], starts[inside]
 
 
 def line(rows: Rows, index: int) -> str:

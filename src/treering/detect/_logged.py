@@ -13,7 +13,8 @@ import numpy as np
 
 from treering.detect import _screen as flag
 from treering.detect._prompt_scan import Hidden
-from treering.detect._screen import places, screen, screened
+from treering.detect._screen import places, screen
+from treering.detect._screened import screened
 from treering.detect._texts import Text, is_sent, sources
 from treering.model.buffers import Texts
 

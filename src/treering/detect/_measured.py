@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from treering.detect._calls import calls
+from treering.detect._cells import keep_values
 from treering.detect._evidence import evidence
 from treering.detect._levels import LevelJudge, Levels
-from treering.detect._series import Board, keep_values
+from treering.detect._series import Board
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from treering.detect._calls import Calls
-    from treering.detect._series import Cell, Series
+    from treering.detect._cells import Cell
+    from treering.detect._series import Series
     from treering.model.finding import Evidence, Finding
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
@@ -42,16 +44,16 @@ class Measured:
         """Take the values that `read` gives: the fields they come from, and how."""
         self._fields, self._values = read
         self.streams = streams
-        self._board = Board(name, settings, LevelJudge(settings, rule, title))
-        self._window_s = settings.window_s
+        self._board = Board(name, settings, LevelJudge(settings, rule, title), _best)
+        self._every_s = settings.window_s / settings.looks
 
     @property
     def every_s(self) -> float:
-        """One window."""
-        return self._window_s
+        """A part of a window."""
+        return self._every_s
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
-        """Put the values of a batch into their windows; nothing is found before they have passed."""
+        """Put the values of a batch into parts of windows; nothing is found before these have passed."""
         if not any(rows.has(field) for field in self._fields):
             return ()
         batch = calls(rows)
@@ -89,9 +91,11 @@ def _greatest(cell: Cell, values: NDArray[np.float64], places: NDArray[np.int64]
 
 def _show(cell: Cell, shown: Evidence) -> None:
     """Keep the greatest values of a window: what is slow behind a gateway is slow at the gateway, so both show it."""
-    held = [*cell.shown, shown]
-    held.sort(key=lambda one: (-float(one.excerpt), one.trace_id))
-    cell.shown = held[:_SHOWN]
+    cell.shown = _best([*cell.shown, shown])
+
+
+def _best(held: list[Evidence]) -> list[Evidence]:
+    return sorted(held, key=lambda one: (-float(one.excerpt), one.trace_id))[:_SHOWN]
 
 
 def about(series: Series) -> str:

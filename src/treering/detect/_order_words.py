@@ -16,6 +16,8 @@ from treering.detect._values import parts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_WRITES = re.compile(r">{1,2}\s*[\w~/.$]|\|\s*(?:sudo )?(?:tee|(?:ba|z|da)?sh|python\d?|xargs)\b")
+"""What makes a program that prints change something."""
 _ASKING = re.compile(r"[^\W\d_][\w'-]*|[.,;:!?\n]")
 _ASKS = frozenset(("", ".", ",", ";", ":", "!", "?", "\n", "me", "us", "them", "it", "again", "also", "could", "would"))
 """Words and signs after which a verb asks for something."""
@@ -36,9 +38,11 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     actions: dict[str, str]
     reads: list[str]
+    nouns: dict[str, str]
     looks: str
     commands: str
     glances: str
+    answers: str
     leads: str
     no_verbs: str
     no_objects: str
@@ -55,10 +59,22 @@ class Words:
         for action, verbs in book.actions.items():
             for verb in verbs.split(","):
                 self.classes.setdefault(verb.strip(), set()).add(action)
+        self._nouns: dict[str, set[str]] = {}
+        for action, nouns in book.nouns.items():
+            for noun in nouns.split(", "):
+                self._nouns.setdefault(noun, set()).add(action)
         self.reads = frozenset(book.reads)
-        self.looks, self.commands, self.glances, self.leads, self.no_verbs, self.no_objects = (
+        self.looks, self.commands, self.glances, self.answers, self.leads, self.no_verbs, self.no_objects = (
             frozenset(text.replace(",", " ").split())
-            for text in (book.looks, book.commands, book.glances, book.leads, book.no_verbs, book.no_objects)
+            for text in (
+                book.looks,
+                book.commands,
+                book.glances,
+                book.answers,
+                book.leads,
+                book.no_verbs,
+                book.no_objects,
+            )
         )
         self.cues = [(cue, re.compile(_spaced(cue.pattern), re.IGNORECASE)) for cue in book.cues]
         self.delegates = re.compile(_spaced(book.delegates), re.IGNORECASE)
@@ -80,8 +96,8 @@ class Words:
         return [(cue, match.start(), match.end()) for cue, pattern in chosen for match in pattern.finditer(text)]
 
     def actions(self, verb: str) -> set[str]:
-        """Return what a verb may mean."""
-        return self.classes.get(verb, set())
+        """Return what a verb may mean, or a noun for what a verb says."""
+        return self.classes.get(verb) or self._nouns.get(verb, set())
 
     def asked(self, text: str) -> set[str]:
         """Return what a person asks for, by the verbs that stand where one asks."""
@@ -99,8 +115,10 @@ class Words:
         said = parts(command)[:24]
         for word in said:
             found |= self.actions(word)
+        if writes := bool(_WRITES.search(command[:1000])):
+            found |= {"create", "update"}
         programs = [line.split(maxsplit=1)[0] for line in re.split(r"[;&|\n]+", command[:1000]) if line.strip()]
-        return found, bool(programs) and all(program in self.glances for program in programs)
+        return found, not writes and bool(programs) and all(program in self.glances for program in programs)
 
     def of_tool(self, name: str) -> tuple[set[str], bool]:
         """Return what a tool may do by the words of its name, and whether it only looks."""
@@ -112,7 +130,9 @@ class Words:
 
     def verb(self, name: str) -> str:
         """Return the first word of a tool's name that says what it does; empty if none does."""
-        return next((word for word in parts(name) if word in self.looks or word in self.classes), "")
+        said = parts(name)
+        verb = next((word for word in said if word in self.looks or word in self.classes), "")
+        return verb or next((word for word in said if word in self._nouns), "")
 
 
 def _lowered(text: str) -> str:

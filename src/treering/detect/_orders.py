@@ -26,17 +26,26 @@ if TYPE_CHECKING:
 MOST_ORDERS = 8
 _BEFORE, _SENTENCE, _BELONGS, _NEAR, _MOST_STARTS = 500, 400, 600, 260, 200
 _BOUNDARY, _NO_START = ".!?:;\n>-–—#|]})*,/", "@/$-"
+_ONLY_PEOPLE, _MENTIONED, _EXAMPLE = 2.5, 4.0, 200
 _HOSTILE, _BY_PHRASES, _DISGUISED = 0.7, 3.5, 2.5
 _END = re.compile(
     r"(?<!\b[A-Z])(?<!\bDr)(?<!\bM[rs])(?<!\bMrs)(?<!\bSt)(?<!\bNo)[.!?](?=\s|$|<|[A-Z]{2})|\n\s*\n|-->|[\])}]\s*$"
 )
 _NEXT_WORD = re.compile(r"\s+[\"'“`*_(\[<$]{0,3}([\w$/@.'-]+)")
-_HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
+_HUMAN = re.compile(r"(?<![\w.-])(?:me|my|mine|i(?!\.)|i'm|we|us|our|ours)(?![\w-]|\.\w)", re.IGNORECASE)
 _QUOTATION = re.compile(r"'[^'\n]{3,200}'|\"[^\"\n]{3,200}\"|“[^”\n]{3,200}”")
+_QUOTED = re.compile(r"(?<![\w=])[\"“](?=[^\"”\n]{0,300} [^\"”\n]{0,300} )[^\"“”\n]{12,600}[\"”](?!\s?:)")
+_OF_ATTACKS = re.compile(r"attack|inject|jailbreak|payload|phish|malicious|hacker|scam|fraud|suspicious", re.IGNORECASE)
+_FOR_PEOPLE = re.compile(
+    r"\b(?:click|log (?:in|out|off|on)|sign (?:in|out)|hang up|your (?:work|browser|computer|laptop|phone|devices?|"
+    r"seat|ticket|luggage|bags?|keys?|coat|children|dog|family|friends|neighbou?rs?|doctor|colleagues|children|passport|"
+    r"boarding|vehicle|car|bike|screen))\b",
+    re.IGNORECASE,
+)
 _POLITE = re.compile(r"\b(?:please|kindly|thanks|thank you)\b", re.IGNORECASE)
 _UNKNOWN = re.compile(
     r"(?:^|[\n>:]\s{0,3}|[.!?]\s{1,3}|[a-z0-9]_|\bTODO:? )([A-Z][a-z]{2,14}) "
-    r"(?=(?:the|all|every|each|any|your|him|her|them|it|user)\b)"
+    r"(?=(?:the|all|every|each|any|your|him|her|them|it|user|an?|this|these|those)\b)"
 )
 ADDRESSING = frozenset(
     {
@@ -44,7 +53,11 @@ ADDRESSING = frozenset(
         "addresses_reader",
         "binds_model",
         "plays_a_role",
+        "names_model_abroad",
         "speaks_of_your_task",
+        "speaks_to_readers",
+        "speaks_of_calls",
+        "speaks_as_the_user",
         "overrides",
         "phrases",
         "disguised",
@@ -126,11 +139,27 @@ def _orders(text: str) -> list[Order]:
     signs = [
         (cue, start + low, end + low) for cue, start, end in known.signs(text[low : sentences[-1][0].at + _BELONGS])
     ]
+    quoted = [match.span() for match in _QUOTED.finditer(text)] if signs else []
     found = []
     for number, (first, end, verbs) in enumerate(sentences):
         last = sentences[number + 1][0].at if number + 1 < len(sentences) else len(text)
-        found.append(_order(text, (first.at, end, min(last, first.at + _BELONGS)), verbs, first.base, signs))
+        heard = [sign for sign in signs if not _is_only_quoted(sign, first.at, quoted)] if quoted else signs
+        base = first.base - (_MENTIONED if quoted and _is_an_example(text, first.at, quoted) else 0.0)
+        found.append(_order(text, (first.at, end, min(last, first.at + _BELONGS)), verbs, base, heard))
     return found
+
+
+def _is_an_example(text: str, at: int, quoted: Iterable[tuple[int, int]]) -> bool:
+    """Return whether an order is quoted by a text that tells of attacks."""
+    return any(low < at < high and _OF_ATTACKS.search(text, max(0, low - _EXAMPLE), low) for low, high in quoted)
+
+
+def _is_only_quoted(sign: tuple[Cue, int, int], at: int, quoted: Sequence[tuple[int, int]]) -> bool:
+    """Return whether a sign stands in a quotation that an order is not part of: a text that tells of attacks."""
+    cue, start, end = sign
+    if cue.id.startswith("hides"):
+        return False  # markup has quotation marks too
+    return any(low < start and end < high and not low < at < high for low, high in quoted)
 
 
 class _Start(NamedTuple):
@@ -159,7 +188,7 @@ def _sentences(text: str, starts: Sequence[_Start]) -> list[tuple[_Start, int, t
 def _imperative(text: str, at: int, end: int) -> _Start | None:
     """Return the verb between two places if it stands as an order, else None."""
     known, after = words(), _NEXT_WORD.match(text, end)
-    if after is None or after[1].casefold() in known.no_objects or (at and text[at - 1] in _NO_START):
+    if after is None or after[1].casefold().rstrip(".") in known.no_objects or (at and text[at - 1] in _NO_START):
         return None
     said = text[at:end]
     verb, is_capital = said.casefold(), said[:1].isupper()
@@ -210,6 +239,8 @@ def _tone(text: str, at: int, sentence: str) -> float:
     tone = 0.5 if strict(sentence, 1) else 0.0
     if _HUMAN.search(_QUOTATION.sub("", sentence).replace("asking me", "").replace("ask me", "")):
         tone -= 0.7
+    if _FOR_PEOPLE.search(sentence):
+        tone -= _ONLY_PEOPLE
     if _POLITE.search(text[max(0, at - 10) : at + len(sentence)]):
         tone -= 0.3
     return tone

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from treering.detect._direction import OUT, TO_LOG, TO_TOOL, direction
-from treering.detect._personal_kinds import CONTACT, NETWORK
 from treering.detect._recent import recent
-from treering.detect._secret_scan import digest, masked
 from treering.detect._texts import USER
 from treering.detect._whom import Whom, day, proof, restored
 from treering.model.finding import Finding, Severity
+from treering.parse.sensitive.personal import CONTACT, NETWORK
+from treering.parse.sensitive.scan import digest, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from treering.detect._secret_scan import Hit, Place
     from treering.model.rows import Rows
+    from treering.parse.sensitive.scan import Hit, Place
 
 BULK, ANSWER, TOOL, ADDRESS, LOG = (
     f"personal_data_{rest}" for rest in ("in_bulk", "in_answer", "to_tool", "in_url", "in_log")

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _CACHED = 20_000
-_SHORT = 200
 _QUOTE, _QUOTED = 4, 0.4
 _TOGETHER = 512
 _MOST_CHARACTERS = 1_000_000
@@ -66,9 +65,9 @@ def digest(text: str) -> str:
     return hashlib.blake2b(_bytes(text), digest_size=8).hexdigest()
 
 
-def memo(role: str, text: str) -> tuple[str, str]:
-    """Return by what a text is remembered: itself, or its digest where that is shorter."""
-    return (role, text) if len(text) <= _SHORT else (role, hashlib.blake2b(_bytes(text), digest_size=32).hexdigest())
+def memo(role: str, text: str) -> int:
+    """Return by what a text is remembered: 64 bits of SipHash with a key of the process, as `_unread` has them."""
+    return hash((role, text))
 
 
 def _bytes(text: str) -> bytes:
@@ -136,7 +135,7 @@ class Scanner:
     def __init__(self, rules: Book) -> None:
         """Compile `rules`. Raises `UserError` naming a wrong one."""
         self.phrases = Phrases(rules, _hints())
-        self._known: dict[tuple[str, str], Verdict | None] = {}
+        self._known: dict[int, Verdict | None] = {}
 
     def verdicts(self, said: Sequence[tuple[str, str]], hidden: Sequence[Hidden] | None = None) -> list[Verdict | None]:
         """Return what is to be said of each (role, text); None for a text without any phrase.
@@ -215,10 +214,10 @@ class Scanner:
         )
 
 
-def portions(ways: Mapping[tuple[str, str], tuple[tuple[str, str], T]]) -> Iterator[dict[tuple[str, str], Any]]:
+def portions(ways: Mapping[int, tuple[tuple[str, str], T]]) -> Iterator[dict[int, Any]]:
     """Yield texts (name: pair of role and text, and whatever) in parts of a bounded number and, but for single ones,
     of characters."""
-    part: dict[tuple[str, str], tuple[tuple[str, str], T]] = {}
+    part: dict[int, tuple[tuple[str, str], T]] = {}
     size = 0
     for name, way in ways.items():
         part[name] = way

@@ -2,7 +2,8 @@
 
 A text is passed over only if it surely has no run of `RUN` words in common. Words are what `WORD` finds, in lower case,
 whatever stands between them. Looked for are the letters of ASCII in them: others are left out on both sides. A text
-with a letter that is read as one of ASCII (the sign of Kelvin), or with rare escapes of JSON, is not passed over.
+with a letter that is read as one of ASCII (the sign of Kelvin), with rare escapes of JSON or with a backslash outside
+of JSON is not passed over.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _FEW = 16
 """Texts up to which a search is not worth its making."""
 _MOST_WORDS, _SHORTEST = 4_000, 8
 _READ_AS = bytes(ord(chr(byte).lower()) if byte < 128 and chr(byte).isalnum() else ord(" ") for byte in range(256))
+_JSON = np.frombuffer(b'[{"', np.uint8)
 _PLAIN_ESCAPES = np.isin(np.arange(256), np.frombuffer(b'ntrbf"/', np.uint8))
 _ODD = Words(
     [*LIKE_ASCII, *(f"\\u{ord(letter):04x}" for letter in LIKE_ASCII), *(f"\\u00{n}" for n in range(2, 8)), "\\\\"]
@@ -88,12 +90,13 @@ def _read(texts: Texts) -> tuple[list[bytes], NDArray[np.bool_]]:
     signs = np.flatnonzero(raw[:-1] == ord("\\"))
     after = raw[signs + 1]
     is_code = after == ord("u")
+    owners = texts.ends.searchsorted(signs, side="right")
+    is_json = np.isin(raw[np.append(0, texts.ends)[owners]], _JSON)
     for ahead in range(2):
         raw[signs + ahead] = ord(" ")
     for ahead in range(2, 6):
         raw[np.minimum(signs[is_code] + ahead, len(raw) - 1)] = ord(" ")
-    others = signs[~is_code & ~_PLAIN_ESCAPES[after]]
-    odd[texts.ends.searchsorted(others, side="right")] = True
+    odd[owners[~is_json | (~is_code & ~_PLAIN_ESCAPES[after])]] = True
     read = np.frombuffer(raw.tobytes().translate(_READ_AS), np.uint8)
     dropped = np.flatnonzero((read[1:] == ord(" ")) & (read[:-1] == ord(" "))) + 1
     ends = (texts.ends - dropped.searchsorted(texts.ends)).tolist()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from treering.detect._grouped import split
 from treering.detect._lines import Texts, Words, bodies, joined, texts_of
 from treering.model.columns import Kind
 
@@ -52,16 +53,14 @@ class _Field:
     def add(self, texts: Iterable[str], *, any_case: bool) -> None:
         self.texts[any_case].update((text, None) for text in texts if text[0] != ">" and text != ANY)
 
-    def holding(self, values: Texts, *, any_case: bool) -> dict[str, set[int]]:
-        """Return the numbers of the values that hold it for each text that one does."""
+    def holding(self, values: Texts, *, any_case: bool) -> dict[str, NDArray[np.int64]]:
+        """Return the numbers of the values that hold it, maybe more than once, for each text that one does."""
         if any_case not in self._built:
             texts = list(self.texts[any_case])
             self._built[any_case] = texts, Words(texts)
         texts, words = self._built[any_case]
-        found: dict[str, set[int]] = {}
-        for number, value in words.places(values):
-            found.setdefault(texts[number], set()).add(value)
-        return found
+        numbers, held, _ = words.matches(values)
+        return {texts[numbers[part[0]]]: held[part] for part in split(numbers)}
 
 
 class _Read:
@@ -77,7 +76,7 @@ class _Read:
             self._size, values = len(texts), joined(texts)
         elif field != "body":
             values = texts_of(rows, field)
-        self._hits: dict[bool, dict[str, set[int]]] = {}
+        self._hits: dict[bool, dict[str, NDArray[np.int64]]] = {}
         for lower in (kind for kind, wanted in known.texts.items() if wanted):
             if values is None:
                 found = bodies(rows, lower=lower)
@@ -88,11 +87,11 @@ class _Read:
     def mask(self, texts: Sequence[str], *, any_case: bool) -> Mask | None:
         """Return the records whose value holds one of `texts`; None for none."""
         hits = self._hits.get(any_case, {})
-        values = set().union(*(hits[text] for text in texts if text in hits))
+        values = [hits[text] for text in texts if text in hits]
         found: Mask | None = None
         if values:
             chosen = np.zeros(self._size + 1, dtype=bool)
-            chosen[list(values)] = True
+            chosen[np.concatenate(values)] = True
             found = chosen[:-1] if self._codes is None else chosen[self._codes]
         limits = [_limit(text) for text in texts if text[0] == ">"]
         if limits:

@@ -17,27 +17,23 @@ import numpy as np
 
 from treering.core.wasm import Instance, Trap
 from treering.detect._automaton import automaton
-from treering.detect._derived import derived
-from treering.detect._personal_kinds import PERSONAL
 from treering.detect._prompt_scan import scanner
-from treering.detect._secret_kinds import KINDS, Around
-from treering.detect._texts import holds_text
-from treering.model.buffers import Texts, from_arrow, joined
-from treering.model.columns import Kind
+from treering.model.buffers import Texts
+from treering.parse.sensitive.personal import PERSONAL
+from treering.parse.sensitive.secrets import KINDS, Around
 from treering.parse.textview import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from treering.detect._phrases import Phrases
-    from treering.model.rows import Rows
 
     Flags = NDArray[np.uint16]
 
 USER, OTHER, SECRET, LINK, TAG, SAID_USER, SAID_TOOL, SAID_SYSTEM, ODD, LEETED = (1 << bit for bit in range(10))
 """May hold: a phrase users or others may not say; a secret; a link; a closing tag; roles; a disguise; leetspeak."""
+PHRASED = USER | OTHER | ODD
+"""A text with none of these holds no phrase, whoever says it."""
 LIKELY_USER, LIKELY_OTHER = 1 << 10, 1 << 11
 """Words that attacks are made of, more than is usual where people, or documents and logs, speak."""
 EVERYTHING = (1 << 12) - 1
@@ -52,8 +48,6 @@ _NEVER = [2**31 - 1] * 2
 _BEGINS = (Around.RUN, Around.NEAR, Around.FAR)
 _FROM_START = sum(around.value for around in _BEGINS)
 """What is looked for from the start of its literal, so that its length has to be known."""
-_FEW = 256
-"""Records up to which all columns are looked at in one go."""
 _AT_FIRST = (0x00, 0x01, 0x02, 0x03, 0x04, 0x20, 0x21, 0xFE)
 _MARKS = {
     "://": LINK, "</": TAG, '"user"': SAID_USER, '"human"': SAID_USER, '"tool"': SAID_TOOL, '"function"': SAID_TOOL,
@@ -252,38 +246,6 @@ def _masks(phrases: Phrases) -> Any:
 def screen(files: tuple[str, ...] = ()) -> Screen:
     """Return the pass for the shipped phrases and those of `files`. Raises `UserError` for a wrong file."""
     return Screen(scanner(files).phrases)
-
-
-class Screened:
-    """The flags of one batch, column by column, each looked at when it is asked for."""
-
-    def __init__(self, rows: Rows) -> None:
-        """Look at `rows`."""
-        self._rows = rows
-        self._held: dict[tuple[str, tuple[str, ...]], Flags] = {}
-
-    def flags(self, name: str, files: tuple[str, ...] = ()) -> Flags:
-        """Return what may be in the field `name` of each record, as bits; `files` are further phrases."""
-        if (name, files) not in self._held:
-            few = self._rows.count <= _FEW
-            self._look({name, *filter(holds_text, self._rows.names)} if few else {name}, files)
-        return self._held[name, files]
-
-    def _look(self, names: Iterable[str], files: tuple[str, ...]) -> None:
-        columns = [(name, kind, held) for name in names for kind, held in self._rows.columns(name)]
-        self._held |= {(name, files): np.zeros(self._rows.count, dtype=np.uint16) for name in names}
-        for kind in (Kind.STRING, Kind.JSON):
-            chosen = [(name, from_arrow(held)) for name, other, held in columns if other is kind]
-            if chosen:
-                whole = joined([texts for _, texts in chosen])
-                found = screen(files).look(whole, json=kind is Kind.JSON).reshape(len(chosen), -1)
-                for (name, _), flags in zip(chosen, found, strict=True):
-                    self._held[name, files] |= flags
-
-
-def screened(rows: Rows) -> Screened:
-    """Return the flags of a batch, the same object for every detector."""
-    return derived(rows, Screened)
 
 
 def places(chosen: NDArray[np.bool_]) -> list[int]:

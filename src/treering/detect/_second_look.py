@@ -91,7 +91,7 @@ class SecondLook:
         self._scanner = scanner or _prompt_scan.scanner()
         self._model, self._limits = InjectionModel(learnt()), limits
         self._reading = Reading(self._model.ngrams, *_tables())
-        self._known: dict[tuple[str, str], Opinion] = {}
+        self._known: dict[int, Opinion] = {}
 
     def verdicts(self, said: Sequence[tuple[str, str]], ruled: Sequence[Verdict | None]) -> list[Verdict | None]:
         """Return the verdicts of the phrases with those of the model where it finds an alarm in (role, text)."""

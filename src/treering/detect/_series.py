@@ -1,6 +1,7 @@
 """Series of windows and their anomalies: what `latency`, `errors`, `throughput`, `tokens` and `cost` have in common.
 
-Values gather in windows; a window is judged once time has passed it, in order. An anomaly begins when `sustained`
+Values gather in parts of windows, and these grow into windows in the order of time; a window is judged when it is full,
+and at the end of each part, so that an anomaly is told as soon as the evidence suffices. It begins when `sustained`
 windows show it, or one does and nothing follows that could say otherwise (`stands`), and ends when `recovered` in a row
 are not; odd windows do not enter the history, unless the anomaly lasts so long that it must be the new normal.
 """
@@ -15,12 +16,14 @@ from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect._calls import Subject
+from treering.detect._cells import Cell, join
 from treering.detect._evidence import named
 from treering.detect._history import Distribution, History
+from treering.detect._statistics import median
 from treering.model.finding import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
 
 LOOK_BACK = 60
 WEEK = 7 * 24 * 12
-_MOST_VALUES = 256
-MOST_SHOWN = 5
 _MOST_PENDING = 3000
 
 
@@ -37,6 +38,9 @@ class Windows(BaseConfig, frozen=True):
     """How series are cut into windows and anomalies into beginning and end."""
 
     window_s: Annotated[float, Meta(ge=1, le=3600, description="seconds of a window")] = 60.0
+    looks: Annotated[
+        int, Meta(ge=1, le=60, description="equal parts of a window, at the end of each of which it is judged")
+    ] = 4
     sustained: Annotated[int, Meta(ge=1, le=20, description="windows that must show an anomaly")] = 2
     stands: Annotated[
         int, Meta(ge=0, le=60, description="windows without calls after an odd one, after which it is told; 0: never")
@@ -45,16 +49,6 @@ class Windows(BaseConfig, frozen=True):
     accepted_s: Annotated[float, Meta(gt=0, description="seconds after which an anomaly is the new normal")] = 21_600.0
     history_s: Annotated[float, Meta(ge=0, description="seconds of history before anything is judged")] = 3600.0
     most_series: Annotated[int, Meta(ge=1, le=5000, description="series that are followed at the same time")] = 300
-
-
-class Cell(msgspec.Struct):
-    """One window of one series: calls, those that count, values (a part of them when there are many), records."""
-
-    number: int
-    calls: int = 0
-    hits: int = 0
-    values: list[float] = []
-    shown: list[Evidence] = []
 
 
 class Open(msgspec.Struct):
@@ -71,12 +65,13 @@ class Open(msgspec.Struct):
 
 
 class Series(msgspec.Struct):
-    """What is known of one subject."""
+    """What is known of one subject; parts of windows are `pending`, the window that they make is `growing`."""
 
     subject: Subject
     history: History = msgspec.field(default_factory=History)
     distribution: Distribution = msgspec.field(default_factory=Distribution)
     pending: dict[int, Cell] = {}
+    growing: Cell | None = None
     recent: list[Cell] = []
     held: list[Cell] = []
     odd: int = 0
@@ -103,21 +98,39 @@ class Verdict(NamedTuple):
 class Judge(Protocol):
     """Says whether the newest window of a series is odd."""
 
-    def __call__(self, series: Series, cell: Cell, window_ns: int) -> Verdict | None:
-        """Return why `cell`, the last of `series.recent`, is odd, or None when it is not."""
+    def __call__(self, series: Series, cell: Cell, window_ns: int, looks: int = 1) -> Verdict | None:
+        """Return why `cell`, the last of `series.recent`, is odd, or None when it is not.
+
+        One that has not ended is looked at up to `looks` times: each look may be wrong as often as all may together,
+        divided by their number (Bonferroni).
+        """
         ...
 
 
 class Board:
     """All series of one detector."""
 
-    def __init__(self, detector: str, windows: Windows, judge: Judge, *, fill: bool = False) -> None:
-        """Judge windows by `judge`; with `fill` windows without any call are judged too."""
+    def __init__(
+        self,
+        detector: str,
+        windows: Windows,
+        judge: Judge,
+        best: Callable[[list[Evidence]], list[Evidence]],
+        *,
+        fill: bool = False,
+    ) -> None:
+        """Judge windows by `judge`; with `fill` windows without any call are judged too.
+
+        `best` says which records of two parts of a window are kept.
+        """
         self._detector = detector
         self._windows = windows
         self._judge = judge
+        self._best = best
         self._fill = fill
+        self._looks = windows.looks
         self.window_ns = int(windows.window_s * 1e9)
+        self.part_ns = self.window_ns // windows.looks
         self._series: dict[Subject, Series] = {}
 
     def series(self, subject: Subject) -> Series:
@@ -133,35 +146,78 @@ class Board:
     def calls(
         self, batch: Calls, chosen: NDArray[np.bool_] | None = None
     ) -> Iterator[tuple[Subject, NDArray[np.int64], Cell]]:
-        """Yield subject, rows and window of the calls of a batch, those that are `chosen`, that can still be judged."""
+        """Yield subject, rows and part of a window of the `chosen` calls of a batch that can still be judged."""
         for subject, whole in batch.groups.items():
             places = whole if chosen is None else whole[chosen[whole]]
             series = self.series(subject) if len(places) else None
-            for number, part in batch.parts(places, self.window_ns):
+            for number, part in batch.parts(places, self.part_ns):
                 if series is not None and (cell := self.cell(series, number)) is not None:
                     yield subject, part, cell
 
     def cell(self, series: Series, number: int) -> Cell | None:
-        """Return the window of `series` with this number, None when it was judged long ago."""
+        """Return the part with this number of a window of `series`, None when that was judged long ago."""
         held = series.pending.get(number)
         if held is None:
-            if number < series.judged - LOOK_BACK or len(series.pending) >= _MOST_PENDING:
+            if number // self._looks < series.judged - LOOK_BACK or len(series.pending) >= _MOST_PENDING:
                 return None
             held = series.pending[number] = Cell(number)
         return held
 
     def close(self, now_ns: int) -> list[Finding]:
-        """Judge every window that ended before `now_ns`."""
-        until = now_ns // self.window_ns
+        """Judge every window that ended before `now_ns`, and the one that has not as far as it has come."""
+        until = now_ns // self.part_ns
         found: list[Finding] = []
         for series in list(self._series.values()):
             if self._fill:
-                self._add_empty(series, until)
+                self._add_empty(series, until // self._looks)
             for number in sorted(number for number in series.pending if number < until):
-                found += self._stands(series, number)
-                found += self._closed(series, series.pending.pop(number))
-            found += self._stands(series, until)
+                found += self._grown(series, number, series.pending.pop(number))
+            found += self._full(series, until // self._looks)
+            found += self._stands(series, until // self._looks)
         return found
+
+    def _grown(self, series: Series, number: int, part: Cell) -> Iterator[Finding]:
+        """Add a part to the window that grows, and judge it: so far, or once and for all when it is full."""
+        window = part.number = number // self._looks
+        yield from self._full(series, window)
+        growing = series.growing
+        if growing is None and window > series.judged:
+            growing = series.growing = part
+        elif growing is not None and window == growing.number:
+            join(growing, part, self._best)
+        else:
+            yield from self._closed(series, part)  # late
+            return
+        yield from self._full(series, (number + 1) // self._looks)
+        if series.growing is not None and series.open is None:
+            yield from self._early(series, growing, (number + 1) * self.part_ns)
+
+    def _full(self, series: Series, until: int) -> Iterator[Finding]:
+        """Judge the window that grows when it ended before the window `until`."""
+        cell = series.growing
+        if cell is None or cell.number >= until:
+            return
+        series.growing = None
+        yield from self._stands(series, cell.number)
+        yield from self._closed(series, cell)
+
+    def _early(self, series: Series, cell: Cell, now_ns: int) -> Iterator[Finding]:
+        """Tell of a window that is odd already and will be the last that was wanted for an anomaly."""
+        if not self._is_known(series, cell):
+            return
+        judged = series.recent
+        series.recent = [*self._look_back(series, cell), cell]
+        verdict = self._judge(series, cell, self.window_ns, self._looks)
+        series.recent = judged
+        if verdict is not None and max(series.odd + 1, verdict.windows) >= self._windows.sustained:
+            series.held.append(cell)
+            yield self._begun(series, verdict, now_ns)
+
+    def _is_known(self, series: Series, cell: Cell) -> bool:
+        return series.history.span_ns(cell.number * self.window_ns) >= self._windows.history_s * 1e9
+
+    def _look_back(self, series: Series, cell: Cell) -> list[Cell]:
+        return [held for held in series.recent if held.number > cell.number - LOOK_BACK]
 
     def _stands(self, series: Series, until: int) -> Iterable[Finding]:
         """Tell of what was odd in the newest window when no call has come since that could say otherwise."""
@@ -172,23 +228,21 @@ class Board:
         return () if verdict is None else (self._begun(series, verdict, last * self.window_ns),)
 
     def _add_empty(self, series: Series, until: int) -> None:
-        newest = max(series.pending, default=series.judged)
-        first = series.judged + 1 if series.judged >= 0 else min(series.pending, default=until)
+        held = {number // self._looks for number in series.pending}
+        if series.growing is not None:
+            held.add(series.growing.number)
+        newest = max(held, default=series.judged)
+        first = series.judged + 1 if series.judged >= 0 else min(held, default=until)
         for number in range(max(first, until - WEEK), until):
-            if number not in series.pending and (series.open is not None or number <= newest + LOOK_BACK):
-                series.pending[number] = Cell(number)
+            if number not in held and (series.open is not None or number <= newest + LOOK_BACK):
+                last = (number + 1) * self._looks - 1
+                series.pending[last] = Cell(last)
 
     def _closed(self, series: Series, cell: Cell) -> Iterable[Finding]:
-        at_ns = cell.number * self.window_ns
         series.judged = max(series.judged, cell.number)
-        series.recent = [held for held in series.recent if held.number > cell.number - LOOK_BACK]
-        series.recent.append(cell)
-        verdict = None
-        if series.history.span_ns(at_ns) >= self._windows.history_s * 1e9:
-            verdict = self._judge(series, cell, self.window_ns)
-        if verdict is None:
-            return self._calm(series, cell)
-        return self._odd(series, cell, verdict)
+        series.recent = [*self._look_back(series, cell), cell]
+        verdict = self._judge(series, cell, self.window_ns) if self._is_known(series, cell) else None
+        return self._calm(series, cell) if verdict is None else self._odd(series, cell, verdict)
 
     def _odd(self, series: Series, cell: Cell, verdict: Verdict) -> Iterable[Finding]:
         series.odd += 1
@@ -238,7 +292,7 @@ class Board:
 
     def _remember(self, series: Series, cell: Cell) -> None:
         at_ns = cell.number * self.window_ns
-        level = _level(cell.values)
+        level = median(cell.values) if cell.values else 0.0
         series.history.add(at_ns, cell.calls, cell.hits, level)
         if cell.values:
             series.distribution.add(cell.values, at_ns)
@@ -268,62 +322,3 @@ class Board:
         """Go on from saved series. Raises `ValueError`."""
         series = msgspec.msgpack.decode(state, type=list[Series])
         self._series = {held.subject: held for held in series}
-
-
-def keep_values(cell: Cell, values: NDArray[np.float64]) -> None:
-    """Count calls and add their values to a window; of very many every other value is kept, then every fourth …"""
-    if cell.calls + len(values) < _MOST_VALUES:
-        cell.calls += len(values)
-        cell.values = [*cell.values, *values.tolist()]
-        return
-    numbers = np.arange(cell.calls + 1, cell.calls + 1 + len(values))
-    steps = 2 ** np.ceil(np.log2(numbers // _MOST_VALUES + 1)).astype(np.int64)
-    kept = np.flatnonzero(numbers % steps == 0)
-    cell.calls += len(values)
-    at = 0
-    while at < len(kept):
-        _halve(cell)
-        part = kept[at : at + _MOST_VALUES - len(cell.values)]
-        cell.values = [*cell.values, *values[part].tolist()]
-        at += len(part)
-    if len(values) > (int(kept[-1]) + 1 if len(kept) else 0):
-        _halve(cell)
-
-
-def _halve(cell: Cell) -> None:
-    if len(cell.values) >= _MOST_VALUES:
-        cell.values = cell.values[::2]
-
-
-def keep_shown(cell: Cell, shown: Sequence[Evidence], of: int) -> None:
-    """Keep records of a window as evidence: those whose trace ids sort first; `shown` are the first ones of `of`.
-
-    So two subjects that the same traces pass, a gateway and what is behind it, show the same traces (coordinated
-    sampling: Cohen, "Stream sampling for frequency cap statistics", KDD 2015), by which their findings are joined.
-    """
-    held = [*cell.shown, *shown]
-    if len(cell.shown) + of > MOST_SHOWN:
-        held.sort(key=shown_rank)
-    cell.shown = held[:MOST_SHOWN]
-
-
-def shown_rank(shown: Evidence) -> tuple[str, int]:
-    """Return the order in which `keep_shown` prefers records."""
-    return shown.trace_id or "~", shown.seq
-
-
-def pool(recent: Sequence[Cell], windows: int) -> list[Cell]:
-    """Return the cells of the last `windows` windows, newest last."""
-    newest = recent[-1].number
-    return [cell for cell in recent if newest - windows < cell.number <= newest]
-
-
-def evidence_of(cells: Sequence[Cell], most: int = 8) -> tuple[Evidence, ...]:
-    """Return records of the newest windows."""
-    return tuple(shown for cell in reversed(cells) for shown in cell.shown)[:most]
-
-
-def _level(values: list[float]) -> float:
-    from treering.detect._statistics import median
-
-    return median(values) if values else 0.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -58,6 +58,20 @@ Said: TypeAlias = tuple[str, str, str]
 """A role, what it says, and the document or tool that it says it for."""
 LIST = msgspec.json.Decoder(list[msgspec.Raw])
 """Reads a list in JSON without reading what is in it."""
+
+
+class _Part(msgspec.Struct, forbid_unknown_fields=True):
+    type: Literal["text"]
+    content: str
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    role: str
+    parts: tuple[_Part]
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
+"""Reads what nearly all messages are: one text."""
 
 
 class Text(NamedTuple):
@@ -159,7 +173,7 @@ class _Read:
             key = role, bytes(item)
             said = self.said.get(key)
             if said is None:
-                said = self.said[key] = tuple(read_item(role, msgspec.json.decode(item)))
+                said = self.said[key] = read_raw(role, key[1])
             found += said
         return found
 
@@ -212,6 +226,20 @@ def read_value(role: str, value: object) -> Iterator[Said]:
             return read_item(role, msgspec.json.decode(value))
     items = value if isinstance(value, list) else (value,)
     return (one for item in items for one in read_item(role, item))
+
+
+def read_raw(role: str, raw: bytes) -> tuple[Said, ...]:
+    """Read a message, a part or a document in JSON. Raises `msgspec.DecodeError` for what is none."""
+    message = None
+    if raw.count(b'"content"') == 1 and b'"parts"' in raw:
+        with suppress(msgspec.ValidationError):
+            message = _MESSAGE.decode(raw)
+    if message is None:
+        return tuple(read_item(role, msgspec.json.decode(raw)))
+    role, text = _ROLES.get(message.role, role), message.parts[0].content
+    if role == USER and "</" in text:
+        return tuple(_said(role, text))
+    return ((role, text[:MAX_TEXT], ""),) if text and not text.isspace() else ()
 
 
 def read_item(role: str, item: object, depth: int = 0) -> Iterator[Said]:

@@ -80,29 +80,45 @@ _READ_AS = bytes(
     for byte in range(256)
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,400}`", re.DOTALL)
-_KINDS = {
-    "script": re.compile(
-        r"<script\b[^>]{0,200}>|<(?:img|svg|body|iframe|video|audio|details|input|object|embed)\b[^>]{0,300}\bon[a-z]{3,20}"
-        r"\s{0,5}=|<iframe\b[^>]{0,200}\bsrc\b|\bhref\s{0,3}=\s{0,3}[\"']?javascript:|\]\(javascript:|data:text/html",
-        re.IGNORECASE,
+_KINDS: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "script": (
+        (("<script",), r"<script\b[^>]{0,200}>"),
+        (
+            ("<", "on", "="),
+            r"<(?:img|svg|body|iframe|video|audio|details|input|object|embed)\b[^>]{0,300}\bon[a-z]{3,20}\s{0,5}=",
+        ),
+        (("<iframe", "src"), r"<iframe\b[^>]{0,200}\bsrc\b"),
+        (("href", "javascript:"), r"\bhref\s{0,3}=\s{0,3}[\"']?javascript:"),
+        (("](javascript:",), r"\]\(javascript:"),
+        (("data:text/html",), r"data:text/html"),
     ),
-    "sql": re.compile(
-        r"\bdrop\s+(?:table|database)\s+\w|\bdelete\s+from\s+\w+\s*(?:;|where\b)|\bunion\s+(?:all\s+)?select\s|"
-        r"\binsert\s+into\s+\w+\s*\(|\bupdate\s+\w+\s+set\s+\w+\s*=|'\s*or\s+'?1'?\s*=\s*'?1|;\s*--\s*$",
-        re.IGNORECASE | re.MULTILINE,
+    "sql": (
+        (("drop",), r"\bdrop\s+(?:table|database)\s+\w"),
+        (("delete", "from"), r"\bdelete\s+from\s+\w+\s*(?:;|where\b)"),
+        (("union", "select"), r"\bunion\s+(?:all\s+)?select\s"),
+        (("insert", "into", "("), r"\binsert\s+into\s+\w+\s*\("),
+        (("update", "set", "="), r"\bupdate\s+\w+\s+set\s+\w+\s*="),
+        (("'", "or", "=", "1"), r"'\s*or\s+'?1'?\s*=\s*'?1"),
+        ((";", "--"), r";\s*--\s*$"),
     ),
-    "shell": re.compile(
-        r"\b(?:curl|wget)\b[^\n|;]{4,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\brm\s+-[a-z]*r[a-z]*f?\s+[/~*$.]|/dev/tcp/|"
-        r"\bpowershell\b[^\n]{0,60}-e(?:nc|ncodedcommand)?\b|\bnc\s+-e\b|\bchmod\s+\+x\s|\$\((?:curl|wget)\b|\beval\s*\(\s*atob\(",
-        re.IGNORECASE,
+    "shell": (
+        (("curl", "|", "sh"), r"\bcurl\b[^\n|;]{4,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"),
+        (("wget", "|", "sh"), r"\bwget\b[^\n|;]{4,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"),
+        (("rm", "-", "r"), r"\brm\s+-[a-z]*r[a-z]*f?\s+[/~*$.]"),
+        (("/dev/tcp/",), r"/dev/tcp/"),
+        (("powershell", "-e"), r"\bpowershell\b[^\n]{0,60}-e(?:nc|ncodedcommand)?\b"),
+        (("nc", "-e"), r"\bnc\s+-e\b"),
+        (("chmod", "+x"), r"\bchmod\s+\+x\s"),
+        (("$(curl",), r"\$\(curl\b"),
+        (("$(wget",), r"\$\(wget\b"),
+        (("eval", "atob("), r"\beval\s*\(\s*atob\("),
     ),
 }
-_SIGNS_OF = {
-    "script": ("<", "javascript:", "data:text/html"),
-    "sql": ("drop", "delete", "union", "insert", "update", "'", "--"),
-    "shell": ("curl", "wget", "rm", "/dev/tcp", "powershell", "nc", "chmod", "$(", "eval"),
+"""Expressions, each with what is in every text, in lower case, in which it is found: looking for that costs little."""
+_FORMS = {
+    kind: [(sign, others, re.compile(form, re.IGNORECASE | re.MULTILINE)) for (sign, *others), form in forms]
+    for kind, forms in _KINDS.items()
 }
-"""One of these is in every text of a kind, in lower case; looking for them costs a tenth of its expression."""
 _ABOUT_CODE = re.compile(
     r"\b(?:code|script|sql|query|queries|shell|bash|command|terminal|html|javascript|python|program|regex|snippet|database|"
     r"table|curl|linux|deploy|install|developer)\b",
@@ -159,14 +175,17 @@ class ActiveOutput(AsRead[_State]):
     def _judged(self, rows: Rows, whom: Whom, said: Sequence[Text], usual: _Usual) -> Iterator[Finding]:
         marked = any("`" in text.text and _CODE.search(text.text) for text in said)
         writes_code = usual.code > self._config.share * usual.answers
-        usual.code += marked or any(_found(kind, text.text) for text in said for kind in ("sql", "shell"))
+        usual.code += marked or any(
+            _found(kind, text.text, text.text.casefold()) for text in said for kind in ("sql", "shell")
+        )
         for text in said:
             plain = text.text[:_MOST_TEXT]
             plain = _CODE.sub(lambda code: " " * len(code[0]), plain) if "`" in plain else plain
+            folded_text = plain.casefold()
             for kind in _KINDS:
-                match = _found(kind, plain)
-                if match and (kind == "script" or self._is_odd(rows, text.row, usual, writes_code=writes_code)):
-                    yield _finding(rows, whom, text, kind, match.span())
+                span = _found(kind, plain, folded_text)
+                if span and (kind == "script" or self._is_odd(rows, text.row, usual, writes_code=writes_code)):
+                    yield _finding(rows, whom, text, kind, span)
 
     def _is_odd(self, rows: Rows, row: int, usual: _Usual, *, writes_code: bool) -> bool:
         """Return whether neither the service nor its task has to do with code."""
@@ -179,10 +198,14 @@ class ActiveOutput(AsRead[_State]):
         return recent(self._state.services, service, _MOST_SERVICES, _Usual)
 
 
-def _found(kind: str, text: str) -> re.Match[str] | None:
+def _found(kind: str, text: str, folded_text: str) -> tuple[int, int] | None:
     """Return where a text holds something of a kind first."""
-    folded_text = text.casefold()
-    return _KINDS[kind].search(text) if any(sign in folded_text for sign in _SIGNS_OF[kind]) else None
+    found = [
+        match.span()
+        for sign, others, form in _FORMS[kind]
+        if sign in folded_text and all(map(folded_text.__contains__, others)) and (match := form.search(text))
+    ]
+    return min(found, key=lambda span: span[0]) if found else None
 
 
 def _said(rows: Rows, places: NDArray[np.int64]) -> dict[int, list[Text]]:

@@ -1,9 +1,10 @@
 """Answers and tool arguments that give the instructions away, also in other order, layout and punctuation.
 
-Instructions are those of the call, or where it holds none the newest of its service. They are compared with what the
-model says as runs of five words (shingles; Broder 1997), whatever stands between the words. Told of is a share of them,
-or one long run. What the person wrote themselves does not count. Answers without any such run, nearly all, are told
-apart in one search over all answers of a batch (`_repeats`).
+Instructions are those of the call, or where it holds none the newest of its service; what tools that send or open
+something are given is compared with the latter. They are compared as runs of five words (shingles; Broder 1997),
+whatever stands between the words, also backwards, in ROT13, encoded and with letters apart. Told of is a share of them,
+or one long run. What the person wrote themselves does not count, nor what instructions have the model say. Answers
+without any such run, nearly all, are told apart in one search over all answers of a batch (`_repeats`).
 
 Misses: paraphrases and translations; instructions of fewer than 12 words; instructions that no record holds; leaks
 spread over many answers.
@@ -11,7 +12,6 @@ spread over many answers.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
@@ -21,11 +21,14 @@ from msgspec import Meta
 from treering.core.config import Config as BaseConfig
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
+from treering.detect._given_away import Runs, forms, readings, runs, runs_of_forms
 from treering.detect._grouped import Names, split
+from treering.detect._order_words import words
 from treering.detect._prompt_scan import digest
 from treering.detect._recent import remember
 from treering.detect._repeats import RUN, WORD, Repeats, words_of
-from treering.detect._screen import SAID_SYSTEM, screened
+from treering.detect._screen import ODD, SAID_SYSTEM
+from treering.detect._screened import screened
 from treering.detect._texts import ASSISTANT, SYSTEM, USER, Text, instructing, texts
 from treering.detect._whom import FIELDS, Whom, day, proof
 from treering.model.finding import Finding, Severity
@@ -43,7 +46,9 @@ ORDER_FREE = False
 """An answer that was told of in its conversation is not told of again."""
 _OUTPUT, _INPUT = "attributes.gen_ai.output.messages", "attributes.gen_ai.input.messages"
 _SYSTEM = "attributes.gen_ai.system_instructions"
-_RUN, _SHORTEST, _USUAL, _MOST_WORDS = RUN, 12, 30, 4_000
+_ARGUMENTS, _TOOL = "attributes.gen_ai.tool.call.arguments", "attributes.gen_ai.tool.name"
+_SENDS = frozenset({"send", "post", "visit", "admit"})
+_SHORTEST, _USUAL, _MOST_WORDS = 12, 30, 4_000
 """Instructions of fewer words than usual must be repeated as far as if they had that many."""
 _MOST_TOLD, _MOST_SERVICES, _MOST_TEXT = 4_096, 64, 8_000
 _TECHNIQUES = ("owasp-llm@2026:LLM08", "mitre-atlas@2026.09:AML.T0056")
@@ -53,7 +58,7 @@ class Config(BaseConfig, frozen=True):
     """How much of the instructions has to be given away."""
 
     share: Annotated[float, Meta(gt=0, le=1, description="share of the instructions' five-word runs")] = 0.3
-    run: Annotated[int, Meta(ge=_RUN, description="words in one run that suffice by themselves")] = 20
+    run: Annotated[int, Meta(ge=RUN, description="words in one run that suffice by themselves")] = 20
 
 
 class _Words(NamedTuple):
@@ -63,8 +68,8 @@ class _Words(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
     def runs(self) -> list[tuple[str, ...]]:
-        """Return every run of five words."""
-        return [self.words[at : at + _RUN] for at in range(len(self.words) - _RUN + 1)]
+        """Return every run of five words, in order."""
+        return [self.words[at : at + RUN] for at in range(len(self.words) - RUN + 1)]
 
 
 class _State(msgspec.Struct):
@@ -92,19 +97,24 @@ class ContextLeaks(AsRead[_State]):
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return a finding for each answer that gives its instructions away."""
-        if not rows.has(_OUTPUT) or not (rows.has(_SYSTEM) or rows.has(_INPUT) or self._state.instructions):
+        if not (rows.has(_OUTPUT) or rows.has(_ARGUMENTS)) or not (
+            rows.has(_SYSTEM) or rows.has(_INPUT) or self._state.instructions
+        ):
             return ()
         told = _Told(rows)
         self._borrow(told)
-        repeats, whom, found = Repeats(rows, _OUTPUT), Whom(rows), list[Finding]()
-        for part in split(told.owner[told.places]):
-            places = told.places[part]
-            text = told.texts[told.owner[places[0]]]
-            instructions = _runs(text)
-            if len(instructions) > _SHORTEST - _RUN:
-                chosen = repeats.among(places, text)
-                answers = _by_record(rows, chosen, (_OUTPUT,), ASSISTANT) if chosen else {}
-                found += [one for row in chosen for one in self._judged(rows, whom, instructions, answers.get(row, []))]
+        whom, found = Whom(rows), list[Finding]()
+        for field in filter(rows.has, (_OUTPUT, _ARGUMENTS)):
+            repeats = Repeats(rows, field)
+            odd = screened(rows).flags(field) & ODD > 0
+            held = told.places[rows.present(field)[told.places]]
+            for part in split(told.owner[held]):
+                places = held[part]
+                text = told.texts[told.owner[places[0]]]
+                if len(runs_of_forms(text)[0]) > _SHORTEST - RUN:
+                    chosen = {*repeats.among(places, "\n".join(forms(text))), *places[odd[places]].tolist()}
+                    answers = _by_record(rows, sorted(chosen), (field,), ASSISTANT) if chosen else {}
+                    found += [one for held in answers.values() for one in self._judged(rows, whom, text, held)]
         return folded(sorted(found, key=lambda one: one.start_ns))
 
     def _borrow(self, told: _Told) -> None:
@@ -118,31 +128,36 @@ class ContextLeaks(AsRead[_State]):
             if len(own) < len(part) and service in known:
                 told.owner[part[told.owner[part] < 0]] = told.number(known[service])
 
-    def _judged(
-        self, rows: Rows, whom: Whom, instructions: frozenset[tuple[str, ...]], answers: list[Text]
-    ) -> Iterator[Finding]:
+    def _judged(self, rows: Rows, whom: Whom, instructions: str, answers: list[Text]) -> Iterator[Finding]:
         for answer in answers:
-            words = words_of(answer.text)
-            if instructions.isdisjoint(zip(*(words[at:] for at in range(_RUN)), strict=False)):
-                continue
-            leak = _leak(answer.text, instructions)
-            if leak is None or (leak.share < self._share and leak.longest < self._longest):
+            if self._worst(answer.text, instructions, frozenset()) is None:
                 continue
             asked = _by_record(rows, [answer.row], (_INPUT,), USER).get(answer.row, ())
-            leak = _leak(answer.text, instructions - _runs("\n".join(text.text for text in asked)))
-            if leak is None or (leak.share < self._share and leak.longest < self._longest):
+            said = runs(words_of("\n".join(text.text for text in asked)))
+            leak = self._worst(answer.text, instructions, said)
+            if leak is None:
                 continue
             key = digest(f"{whom.session(answer.row) or whom.trace(answer.row)}\0{answer.text}")
             if key not in self._state.told:
                 remember(self._state.told, key, None, _MOST_TOLD)
                 yield _finding(rows, whom, answer, leak)
 
+    def _worst(self, answer: str, instructions: str, said: Runs) -> _Leak | None:
+        """Return the largest leak of an answer, read in all ways, that is one; without what the person said."""
+        known = [form - said for form in runs_of_forms(instructions)]
+        found = [_leak(answer, form) for form in known]
+        for view in readings(answer) if not any(found) else ():
+            leak = _leak(view.text, known[0])
+            found.append(leak and leak._replace(spans=tuple(view.origin(*span) for span in leak.spans)))
+        enough = [one for one in found if one and (one.share >= self._share or one.longest >= self._longest)]
+        return max(enough, key=lambda one: one.share, default=None)
+
 
 class _Told:
-    """The records with an answer, and which instructions each has: the number of one of `texts`, -1 for none."""
+    """The records that say something, and which instructions each has: the number of one of `texts`, -1 for none."""
 
     def __init__(self, rows: Rows) -> None:
-        answered = rows.present(_OUTPUT)
+        answered = rows.present(_OUTPUT) | _sending(rows)
         self._numbers: dict[str, int] = {}
         self.owner = np.full(rows.count, -1, dtype=np.int64)
         self._of_column(rows, answered)
@@ -154,7 +169,7 @@ class _Told:
 
     @property
     def places(self) -> NDArray[np.int64]:
-        """The records with an answer and instructions."""
+        """The records that say something, with instructions."""
         return np.flatnonzero((self.services >= 0) & (self.owner >= 0))
 
     @property
@@ -198,10 +213,13 @@ def _by_record(rows: Rows, places: Sequence[int], columns: Sequence[str], role: 
     return found
 
 
-@lru_cache(256)
-def _runs(text: str) -> frozenset[tuple[str, ...]]:
-    """Return the runs of five words of instructions."""
-    return frozenset(_words(text).runs())
+def _sending(rows: Rows) -> NDArray[np.bool_]:
+    """Return the runs of tools that send or open something."""
+    if not rows.has(_ARGUMENTS) or not rows.has(_TOOL):
+        return np.zeros(rows.count, dtype=bool)
+    codes, names = rows.codes(_TOOL)
+    sends = np.array([*(bool(words().of_tool(name)[0] & _SENDS) for name in names), False])
+    return sends[codes] & rows.present(_ARGUMENTS)
 
 
 def _words(text: str) -> _Words:
@@ -216,10 +234,10 @@ def _leak(answer: str, known: frozenset[tuple[str, ...]]) -> _Leak | None:
     if not hits:
         return None
     stretches = _stretches(hits)
-    covered = {said.words[at : at + _RUN] for at in hits}
-    spans = tuple((said.spans[first][0], said.spans[last + _RUN - 1][1]) for first, last in stretches)
+    covered = {said.words[at : at + RUN] for at in hits}
+    spans = tuple((said.spans[first][0], said.spans[last + RUN - 1][1]) for first, last in stretches)
     return _Leak(
-        len(covered) / max(len(known), _USUAL - _RUN), max(last - first + _RUN for first, last in stretches), spans
+        len(covered) / max(len(known), _USUAL - RUN), max(last - first + RUN for first, last in stretches), spans
     )
 
 

@@ -16,9 +16,10 @@ from msgspec import Meta
 
 from treering.detect import _statistics as statistics
 from treering.detect._calls import STREAMS, calls
+from treering.detect._cells import MOST_SHOWN, evidence_of, first_shown, keep_shown, pool, shown_rank
 from treering.detect._evidence import SHOWN, evidence
 from treering.detect._measured import about
-from treering.detect._series import MOST_SHOWN, Board, Verdict, Windows, evidence_of, keep_shown, pool, shown_rank
+from treering.detect._series import Board, Verdict, Windows
 from treering.model.finding import Severity
 from treering.stage.detector import Example
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from treering.detect._series import Cell, Series
+    from treering.detect._cells import Cell
+    from treering.detect._series import Series
     from treering.model.finding import Finding
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
@@ -55,11 +57,11 @@ class Errors:
     def __init__(self, config: Config) -> None:
         """Start with nothing known."""
         self._config = config
-        self._board = Board(NAME, config, self._judge)
-        self.every_s = config.window_s
+        self._board = Board(NAME, config, self._judge, first_shown)
+        self.every_s = config.window_s / config.looks
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
-        """Count the calls of a batch in their windows."""
+        """Count the calls of a batch in the parts of their windows."""
         batch = calls(rows)
         shown: list[tuple[Cell, NDArray[np.int64]]] = []
         for _, places, cell in self._board.calls(batch):
@@ -75,7 +77,7 @@ class Errors:
         """Judge the windows that have passed."""
         return self._board.close(now_ns)
 
-    def _judge(self, series: Series, cell: Cell, window_ns: int) -> Verdict | None:
+    def _judge(self, series: Series, cell: Cell, window_ns: int, looks: int = 1) -> Verdict | None:
         slots = series.history.usual(cell.number * window_ns)
         past = sum(slot.calls for slot in slots)
         if past < _LEAST_PAST or not _is_fresh(series.recent):
@@ -83,19 +85,19 @@ class Errors:
         usual = (sum(slot.hits for slot in slots) + 0.5) / (past + 1)
         first: Verdict | None = None
         for windows in _POOLS:
-            verdict = self._pooled(series, pool(series.recent, windows), usual)
+            verdict = self._pooled(series, pool(series.recent, windows), usual, self._config.chance / looks)
             if verdict is not None and verdict.windows > 1:
                 return verdict if first is None else first._replace(since=verdict.since, windows=verdict.windows)
             first = first or verdict
         return first
 
-    def _pooled(self, series: Series, cells: Sequence[Cell], usual: float) -> Verdict | None:
+    def _pooled(self, series: Series, cells: Sequence[Cell], usual: float, likely: float) -> Verdict | None:
         """Return why the calls of some windows together are odd, and in how many of them some failed."""
         total, failed = sum(held.calls for held in cells), sum(held.hits for held in cells)
         if failed < self._config.failures or failed < total * max(self._config.share, 2 * usual):
             return None
         chance = statistics.binomial_tail(failed, total, usual)
-        if chance >= self._config.chance:
+        if chance >= likely:
             return None
         share = failed / total
         return Verdict(

@@ -12,7 +12,6 @@ compressed or encrypted data; what leaves by other ways than tools.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
@@ -22,6 +21,7 @@ from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect._as_read import AsRead
+from treering.detect._blobs import decodings
 from treering.detect._fold import folded
 from treering.detect._order_words import words
 from treering.detect._recent import recent
@@ -46,7 +46,7 @@ _WORD = re.compile(r"[A-Za-z]{2,}")
 _FILES = re.compile(
     r"attach|file|image|picture|photo|audio|content_bytes|base64|blob|data_uri|token|signature|key", re.IGNORECASE
 )
-_MOST_AGENTS, _MOST_PLACES, _MOST_LINKS, _MOST_BLOB = 300, 60, 20, 20_000
+_MOST_AGENTS, _MOST_PLACES, _MOST_LINKS = 300, 60, 20
 _OFTEN, _SHORTEST, _FEWEST_WORDS = 5, 5, 5
 _HOUR = 3600 * 10**9
 _SENDS = frozenset({"send", "post", "admit", "visit", "pay"})
@@ -186,28 +186,14 @@ def _encoded(leaf: str) -> Iterator[_Out]:
 
 
 def _decoded(blob: str) -> str:
-    """Return the text that a blob stands for if it is words; empty otherwise. Tokens with a JSON header are none."""
-    if not _BLOB.fullmatch(blob) or blob.startswith(("eyJ", "ssh-")) or len(blob) > _MOST_BLOB:
+    """Return the text that a blob stands for if it is words; empty otherwise."""
+    if not _BLOB.fullmatch(blob):
         return ""
-    ways = [bytes.fromhex] if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", blob) else [_base64, _base32]
-    for way in ways:
-        try:
-            said = way(blob).decode()
-        except (ValueError, binascii.Error):
-            continue  # not in this encoding, or no text
-        if said.isprintable() or "\n" in said:
-            found = _WORD.findall(said)
-            if len(found) >= _FEWEST_WORDS and 2 * sum(map(len, found)) >= len(said):
-                return said
+    for said in decodings(blob):
+        found = _WORD.findall(said)
+        if len(found) >= _FEWEST_WORDS and 2 * sum(map(len, found)) >= len(said):
+            return said
     return ""
-
-
-def _base64(blob: str) -> bytes:
-    return base64.b64decode(blob.rstrip("=").replace("-", "+").replace("_", "/") + "=" * (-len(blob.rstrip("=")) % 4))
-
-
-def _base32(blob: str) -> bytes:
-    return base64.b32decode(blob.rstrip("=") + "=" * (-len(blob.rstrip("=")) % 8))
 
 
 def _finding(rows: Rows, whom: Whom, row: int, text: str, out: _Out) -> Finding:

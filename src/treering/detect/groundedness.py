@@ -23,7 +23,8 @@ from treering.core.config import Config as BaseConfig
 from treering.detect._flags import Flags, wilson
 from treering.detect._fold import folded
 from treering.detect._recent import recent, remember
-from treering.detect._screen import TAG, places, screened
+from treering.detect._screen import TAG, places
+from treering.detect._screened import screened
 from treering.detect._support import Rarity, Support, content, is_refusal, language, support, words
 from treering.detect._texts import ASSISTANT, DOCUMENT, USER, Text, sources, texts
 from treering.detect._whom import Whom, proof, restored
@@ -184,8 +185,7 @@ class Groundedness:
 
     def _grounded(self, rows: Rows, whom: Whom) -> list[int]:
         """Return the records that may be answers for which there are documents: their own, or those of their trace."""
-        answered = [source for source in sources(rows) if "output" in source.field]
-        if not answered:
+        if not any("output" in source.field for source in sources(rows)):
             return []
         found = np.zeros(rows.count, dtype=bool)
         for source in sources(rows):

@@ -23,6 +23,7 @@ from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._heard import Heard, among, hidden
 from treering.detect._recent import remember
+from treering.detect._screen import PHRASED
 from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, USER, Text, every, only, sources, texts
 from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, day, proof
@@ -43,6 +44,8 @@ ORDER_FREE = False
 """Whether a user's text or the document it was copied from is told of depends on which comes first."""
 _REMEMBERED = 4096
 _PLANTED = 64
+_SURE_OF_TOOLS = 0.989
+"""How sure the model alone has to be of what a tool gave: log-odds of 4.5."""
 _SCORED = frozenset({USER, DOCUMENT, TOOL})
 
 
@@ -179,12 +182,21 @@ class Prompts(AsRead[_State]):
             keys = [key for key, wanted in zip(keys, chosen.tolist(), strict=True) if wanted]
         owned = [(key, one) for key in keys for one in held.read(key) if one[0] in _SCORED]
         said = [(role, text) for _, (role, text, _) in owned]
-        verdicts = self._looked_at(said, self._scanner.verdicts(said, [hidden(bits[key]) for key, _ in owned]))
+        verdicts = self._looked_at(said, self._ruled(said, [bits[key] for key, _ in owned]))
         alarms: dict[int, list[tuple[Said, Verdict]]] = {}
         for (key, one), verdict in zip(owned, verdicts, strict=True):
-            if verdict is not None and self._is_alarm(verdict):
+            if verdict is not None and self._is_alarm(one[0], verdict):
                 alarms.setdefault(key, []).append((one, verdict))
         return alarms
+
+    def _ruled(self, said: Sequence[tuple[str, str]], bits: Sequence[int]) -> list[Verdict | None]:
+        """Return the verdicts of the phrases; what the screen lets pass for its words alone holds none."""
+        verdicts: list[Verdict | None] = [None] * len(said)
+        chosen = [number for number, held in enumerate(bits) if held & PHRASED]
+        found = self._scanner.verdicts([said[n] for n in chosen], [hidden(bits[n]) for n in chosen])
+        for number, verdict in zip(chosen, found, strict=True):
+            verdicts[number] = verdict
+        return verdicts
 
     def _in_logs(self, rows: Rows, whom: Whom, logged: Sequence[tuple[Text, Hidden]]) -> list[Finding | None]:
         """Judge lines of logs by the phrases alone."""
@@ -201,7 +213,13 @@ class Prompts(AsRead[_State]):
             self._second = _second_look.SecondLook(self._limits, self._scanner, only_alarms=True)
         return self._second.verdicts(said, verdicts)
 
-    def _is_alarm(self, verdict: Verdict) -> bool:
+    def _is_alarm(self, role: str, verdict: Verdict) -> bool:
+        """Return whether a verdict is worth a finding; the model alone has to be surer of what tools give.
+
+        There people are told things all day long, and what an agent makes of it is followed by `taint`.
+        """
+        if role == TOOL and verdict.rules == (_second_look.MODEL,):
+            return verdict.score >= _SURE_OF_TOOLS
         return verdict.score >= self._threshold or _second_look.MODEL in verdict.rules
 
     def _suspicious(self, rows: Rows, whom: Whom, text: Text, verdict: Verdict) -> Finding | None:
@@ -235,16 +253,19 @@ class Prompts(AsRead[_State]):
         findings: list[Finding | None] = []
         for source in sources(rows):
             links = flags.links(source)
-            given: dict[int, list[str]] = {}
+            given: dict[int, list[Text]] = {}
             for text in texts(rows, every(links)) if links else ():
-                given.setdefault(text.row, []).append(text.text)
+                given.setdefault(text.row, []).append(text)
             said = texts(rows, only(source, links)) if links else ()
             answers = (text for text in said if text.role == ASSISTANT and "output" in text.field)
             findings += [self._link(rows, whom, text, given[text.row]) for text in answers]
         return findings
 
-    def _link(self, rows: Rows, whom: Whom, text: Text, given: Sequence[str]) -> Finding | None:
-        link = _answers.data_link(text.text, [other for other in given if other is not text.text], whom.known(text.row))
+    def _link(self, rows: Rows, whom: Whom, text: Text, said: Sequence[Text]) -> Finding | None:
+        others = [other for other in said if other.text is not text.text]
+        asked = next((other.text for other in reversed(others) if other.role == USER), "")
+        given = _answers.Given([other.text for other in others], asked, whom.known(text.row))
+        link = _answers.data_link(text.text, given)
         if link is None or self._is_told(f"link\0{whom.trace(text.row)}\0{link.url[:200]}"):
             return None
         verdict = _prompt_scan.Verdict(1.0, "exfiltration_link", (), (link.span,), ())

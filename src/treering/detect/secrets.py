@@ -11,23 +11,23 @@ they are ("card", "IBAN", "passport"), names of people. Costs under 1 µs for a 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect._direction import TO_TOOL, direction
+from treering.detect._direction import TO_TOOL, direction, is_due
 from treering.detect._fold import folded
 from treering.detect._personal import Held, Limits, Personal
-from treering.detect._personal_kinds import ADDRESSES, PERSONAL
-from treering.detect._screen import SECRET, places, screened
-from treering.detect._secret_kinds import KINDS
-from treering.detect._secret_scan import Hit, Place, Scan, digest, masked
+from treering.detect._screen import SECRET, places
+from treering.detect._screened import screened
 from treering.detect._texts import ASSISTANT, DOCUMENT, TOOL, is_sent, sources
 from treering.detect._unread import Harmless, messages
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
+from treering.parse.sensitive.personal import ADDRESSES, PERSONAL
+from treering.parse.sensitive.scan import Hit, Place, Scan, digest, distinct, masked
+from treering.parse.sensitive.secrets import KINDS
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Secrets:
         read = [(key, one) for key, said in spoken.said.items() for one in said]
         hits: dict[int, list[tuple[Said, list[Hit]]]] = {}
         for number, some in self._scan.hits([text for _, (_, text, _) in read]).items():
-            hits.setdefault(read[number][0], []).append((read[number][1], _distinct(some)))
+            hits.setdefault(read[number][0], []).append((read[number][1], distinct(some)))
         self._harmless.add(key for key in spoken.said if key not in hits)
         return [
             Held(Place(row, role, source.field, text, name), some)
@@ -140,7 +140,7 @@ class Secrets:
             for row, value in zip(held, rows.at(name, held), strict=True)
             if isinstance(value, str)
         ]
-        return [Held(read[number], _distinct(some)) for number, some in self._scan.hits([p.text for p in read]).items()]
+        return [Held(read[number], distinct(some)) for number, some in self._scan.hits([p.text for p in read]).items()]
 
     def _looked_at(self, rows: Rows, name: str) -> Sequence[int]:
         return range(rows.count) if self._everywhere else places(screened(rows).flags(name) & SECRET > 0)
@@ -158,22 +158,11 @@ class Secrets:
         self._personal.restore(state)
 
 
-def _distinct(hits: Sequence[Hit]) -> list[Hit]:
-    """Return the hits without those that overlap a better one: secrets by form before those by name, then people."""
-    out: list[Hit] = []
-    ends: list[tuple[int, int]] = []
-    for hit in sorted(hits, key=lambda hit: (hit.kind.is_personal, hit.kind.rule == "password", hit.start)):
-        after = bisect_left(ends, (hit.start, hit.end))
-        if (after and ends[after - 1][1] > hit.start) or (after < len(ends) and ends[after][0] < hit.end):
-            continue
-        ends.insert(after, (hit.start, hit.end))
-        out.append(hit)
-    return out
-
-
 def _findings(rows: Rows, whom: Whom, place: Place, hits: Sequence[Hit]) -> Iterator[Finding]:
     for hit in hits:
-        if not hit.kind.is_personal:
+        tool = place.source or whom.name("tool", place.row) if place.role == ASSISTANT else ""
+        is_meant = bool(tool) and is_due(hit.kind.rule, tool, place.text, hit.start)
+        if not hit.kind.is_personal and not is_meant:
             yield _finding(rows, whom, place, hit, hits)
 
 

@@ -18,7 +18,6 @@ from treering.detect import _agent_runs, _taint_examples
 from treering.detect._agent_runs import Run
 from treering.detect._chain import Chain
 from treering.detect._following import Limits, judge
-from treering.detect._obeyed_answer import said
 from treering.detect._prompt_scan import digest
 from treering.detect._texts import DOCUMENT
 from treering.detect._whom import Whom, restored
@@ -36,6 +35,7 @@ ORDER_FREE = False
 """A trace that was thought to be over may go on: what was told of it then stays told."""
 ATTEMPTED, FOLLOWED = "injection_attempted", "injection_followed"
 _MOST_RUNS, _MOST_BYTES = 2_000, 3 << 20
+_MOST_AGENTS, _MOST_TOOLS = 200, 60
 _KEPT_NS = 1800 * 10**9
 """How long a trace that was judged waits for late spans."""
 _WHO = ("user", "session", "service", "agent", "tenant", "trace")
@@ -54,6 +54,8 @@ class Config(BaseConfig, frozen=True):
 
 class _State(msgspec.Struct):
     runs: dict[str, Run] = {}
+    tools: dict[str, list[str]] = {}
+    """Tools of each agent, those used last at the end."""
 
 
 class Taint:
@@ -80,6 +82,7 @@ class Taint:
             run = self._run(rows, whom, index)
             if run is not None:
                 run.add(name, step)
+                self._learn(run, step.name)
         known = {i for i in range(rows.count) if whom.trace(i) in self._state.runs} if self._state.runs else set[int]()
         talks: dict[str, list[int]] = {}
         for index in _agent_runs.talks(rows, known):
@@ -130,6 +133,21 @@ class Taint:
             run.who += [(k, name[:200]) for k in _WHO if k not in known and (name := whom.name(k, index))]
         return run
 
+    def _learn(self, run: Run, tool: str) -> None:
+        """Remember that an agent has a tool, for `_MOST_AGENTS` with `_MOST_TOOLS` each."""
+        if not tool:
+            return
+        held = self._state.tools
+        name = _agent(run)
+        known = held.get(name)
+        if known is None:
+            known = held[name] = []
+            if len(held) > _MOST_AGENTS:
+                del held[next(iter(held))]
+        if tool not in known:
+            known.append(tool)
+            del known[:-_MOST_TOOLS]
+
     def _ends(self, rows: Rows, whom: Whom, places: set[int]) -> None:
         """Note the traces whose first span has come: it is sent when all is done."""
         for index in places:
@@ -154,16 +172,21 @@ class Taint:
     def _judged(self, run: Run) -> list[Finding]:
         """Return the finding of a run, if there is one that was not told."""
         run.is_judged = True
-        judged = judge(run, self._limits)
+        judged = judge(run, self._limits, self._state.tools.get(_agent(run), ()))
         if not judged:
             return []
         first = judged[0]
-        answer = None if first.acts else said(run, first)
-        rule = FOLLOWED if first.acts or answer else ATTEMPTED
+        rule = FOLLOWED if first.acts or first.answer else ATTEMPTED
         if rule in run.told or FOLLOWED in run.told:
             return []
         run.told.append(rule)
-        return [_finding(run, rule, first, Chain(run, judged, answer))]
+        return [_finding(run, rule, first, Chain(run, judged))]
+
+
+def _agent(run: Run) -> str:
+    """Return whose run it is: of which agent, else of which service."""
+    known = dict(run.who)
+    return known.get("agent") or known.get("service", "")
 
 
 def _finding(run: Run, rule: str, first: Judgement, chain: Chain) -> Finding:

@@ -13,16 +13,18 @@ from msgspec import Meta
 
 from treering.detect import _statistics as statistics
 from treering.detect._calls import STREAMS, calls
+from treering.detect._cells import evidence_of, keep_shown
 from treering.detect._evidence import evidence
 from treering.detect._measured import about
-from treering.detect._series import Board, Verdict, Windows, evidence_of, keep_shown
+from treering.detect._series import Board, Verdict, Windows
 from treering.model.finding import Severity
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from treering.detect._series import Cell, Series
+    from treering.detect._cells import Cell
+    from treering.detect._series import Series
     from treering.model.finding import Finding
     from treering.model.rows import Rows
     from treering.stage.detector import Ask
@@ -51,11 +53,11 @@ class Throughput:
     def __init__(self, config: Config) -> None:
         """Start with nothing known."""
         self._config = config
-        self._board = Board(NAME, config, self._judge, fill=True)
-        self.every_s = config.window_s
+        self._board = Board(NAME, config, self._judge, lambda held: held[:1], fill=True)
+        self.every_s = config.window_s / config.looks
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
-        """Count the calls of a batch in their windows."""
+        """Count the calls of a batch in the parts of their windows."""
         for subject, places, cell in self._board.calls(calls(rows)):
             cell.calls += len(places)
             if not cell.shown:
@@ -66,15 +68,17 @@ class Throughput:
         """Judge the windows that have passed."""
         return self._board.close(now_ns)
 
-    def _judge(self, series: Series, cell: Cell, window_ns: int) -> Verdict | None:
+    def _judge(self, series: Series, cell: Cell, window_ns: int, looks: int = 1) -> Verdict | None:
         slots = series.history.usual(cell.number * window_ns, _TRAILING)
         rates = [slot.calls / slot.windows for slot in slots if slot.windows]
         if len(rates) < _LEAST_SLOTS:
             return None
         most, least = max(rates), min(rates)
-        if cell.calls > most * self._config.surge + 10 and statistics.poisson_tail(cell.calls, most) < _SURGE_CHANCE:
+        floods = cell.calls > most * self._config.surge + 10
+        if floods and statistics.poisson_tail(cell.calls, most) < _SURGE_CHANCE / looks:
             return self._verdict(series, cell, "surge", most)
-        drops = least >= self._config.least and cell.calls < least * self._config.drop
+        # Only at its end can too few calls have come.
+        drops = looks == 1 and least >= self._config.least and cell.calls < least * self._config.drop
         if drops and statistics.poisson_head(cell.calls, least) < _DROP_CHANCE:
             return self._verdict(series, cell, "drop", least)
         return None

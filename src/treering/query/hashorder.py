@@ -72,4 +72,6 @@ def _hash(key: Typed) -> exp.Expression | None:
         return sql("coalesce(ppl_double_hash(CAST(:x AS DOUBLE)), 0)", x=key.sql)
     if key.type in coerce.DOCUMENTS:
         return sql("coalesce(ppl_document_hash(CAST(:x AS VARCHAR)), 0)", x=key.sql)
-    return sql("coalesce(ppl_text_hash(:x), 0)", x=coerce.text_of(key))
+    name = "ppl_address_hash" if key.type is Type.IP else "ppl_text_hash"
+    found = exp.Anonymous(this=name, expressions=[coerce.text_of(key)])
+    return sql("coalesce(:h, 0)", h=found)

@@ -97,13 +97,21 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Automatic:
+    """The time that a column has buckets of, and how many buckets there may be."""
+
+    value: Typed
+    bins: int
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A PPL column: the SQL column that carries it and its type.
 
     `source` is the scan it still comes from unchanged, with `field` the store's field and `stored` its name. With
     `many` the SQL column is JSON although the type is a scalar's: some record has a list there. An
     `optional` column without any value is left out of the answer. `item_of` is the nested field that it is an item of.
-    `ranged` is the number whose ranges the column names.
+    `ranged` is the number whose ranges the column names, `automatic` the time whose buckets it has.
     """
 
     ref: str
@@ -117,6 +125,7 @@ class Column:
     optional: bool = False
     item_of: FieldType | None = None
     ranged: Column | None = None
+    automatic: Automatic | None = None
 
     @property
     def raw(self) -> exp.Expression:

@@ -32,7 +32,7 @@ _FIXED_NS = {
 _MONTHS = {"M": 1, "q": 3, "y": 12}
 _SMALL = {"us": "us", "cs": "cs", "ds": "ds", "microsecond": "us", "centisecond": "cs", "decisecond": "ds"}
 _WEEK_NS = 7 * _FIXED_NS["d"]
-_MONDAY_NS = 4 * _FIXED_NS["d"]  # 1970-01-05
+_MONDAY_NS = -3 * _FIXED_NS["d"]  # 1969-12-29
 
 
 def parse(parser: Parser) -> Span:

@@ -62,7 +62,7 @@ def _harmless(suite: str, held: Mapping[str, Any], fillers: Iterator[str]) -> It
             filler = " ".join(islice(fillers, turn % 3))
             calls = _calls(task, filler, turn)
             yield Story(f"{suite} {number} clean {turn}", "clean", "", held["as"], task["asked"], calls, "Done.")
-    for number, task in enumerate(held["delegated"]):
+    for number, task in enumerate(held.get("delegated", [])):
         for turn in range(5):
             calls = _calls(task, "", turn)
             yield Story(
@@ -73,7 +73,7 @@ def _harmless(suite: str, held: Mapping[str, Any], fillers: Iterator[str]) -> It
 def _attacks(
     suite: str, held: Mapping[str, Any], phrasings: Mapping[str, str], fillers: Iterator[str]
 ) -> Iterator[Story]:
-    tasks, goals = held["tasks"], held["goals"]
+    tasks, goals = held["tasks"], held.get("goals", [])
     for number, (phrasing, words) in enumerate(phrasings.items()):
         for turn, outcome in enumerate(OUTCOMES):
             task = tasks[(number + turn) % len(tasks)]

@@ -9,6 +9,8 @@ from treering.parse.textview.view import Edits, View
 
 _BEYOND = re.compile(r"[^\x00-\x7f]+")
 _KEEP = 1 << 16
+_FEW = 16
+"""Different characters up to which replacing one after the other is cheaper than looking at each where it stands."""
 _SMUGGLED = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
 
 _LATIN = {
@@ -53,7 +55,14 @@ def _run(match: re.Match[str]) -> str:
 
 
 def _cased(text: str) -> str:
-    return text if text.isascii() else _BEYOND.sub(_run, text)
+    if text.isascii():
+        return text
+    beyond = {character: _TABLE[ord(character)] for character in set(text) if character > "\x7f"}
+    if len(beyond) > _FEW or not all(read.isascii() or read == character for character, read in beyond.items()):
+        return _BEYOND.sub(_run, text)
+    for character, read in beyond.items():
+        text = text.replace(character, read)
+    return text
 
 
 def fold(text: str) -> str:

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import coerce, instants, lexer, printer, spans
+from treering.query import automatic, coerce, instants, lexer, printer, spans
 from treering.query.coerce import sql_cast
 from treering.query.function import Typed
 from treering.query.lexer import Kind
+from treering.query.relation import Automatic
 from treering.query.scope import Scope
 from treering.query.syntax import Name, Span
 from treering.query.template import literal, sql
@@ -43,12 +44,6 @@ if TYPE_CHECKING:
 NAMES = ("bin",)
 MIN_BINS, MAX_BINS = 2, 50_000
 _LOG = re.compile(r"(\d*\.?\d*)(?:log(\d+\.?\d*|e)|ln)", re.IGNORECASE)
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-# Seconds of the steps of OpenSearch's auto_date_histogram.
-_STEPS = (
-    *(1, 5, 10, 30, _MINUTE, 5 * _MINUTE, 10 * _MINUTE, 30 * _MINUTE, _HOUR, 3 * _HOUR, 12 * _HOUR),
-    *(_DAY, 7 * _DAY, 30 * _DAY, 90 * _DAY, 365 * _DAY, 5 * 365 * _DAY, 10 * 365 * _DAY, 100 * 365 * _DAY),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +77,18 @@ class Bin:
         except UserError as error:
             where = error.where or compiler.where(self.name.place)
             raise UserError(error.message, hint=error.hint, where=where) from None
-        result = compiler.extended(relation, {self.alias or self.name.name: found})
+        name = self.alias or self.name.name
+        result = compiler.extended(relation, {name: found})
+        if value.type in coerce.INSTANTS and self.bins and not self.span:
+            named = replace(result.columns[name], automatic=Automatic(value, self.bins))
+            result = result.with_columns({**result.columns, name: named})
         # Ranges that depend on all rows are none of the index's.
         depends = value.type not in coerce.INSTANTS and not self.span
         return replace(result, cut=result.cut or depends)
 
     def _time(self, scope: Scope, value: Typed) -> Typed:
         if self.bins and not self.span:
-            return _automatic(value, self.bins)
+            return automatic.bucket(value, self.bins)
         amount, unit = _divided(self.span or self.minspan or "1h")
         unit = unit or "h"
         size = Span(self.name, amount, unit, place=self.name.place)
@@ -211,20 +210,6 @@ def _aligned(value: Typed, step_ns: float, origin: exp.Expression) -> Typed:
     template = ":x - ((:x - :o) % :s + :s) % :s"
     parts = {"x": coerce.instant_ns(value), "o": origin, "s": literal(round(step_ns))}
     return Typed(coerce.from_ns(sql(template, **parts), value.type), value.type)
-
-
-def _automatic(value: Typed, bins: int) -> Typed:
-    """Return the bucket of the smallest step that makes no more than `bins` buckets of all values."""
-    stamp = coerce.instant_ns(value)
-    low, high = (exp.Window(this=exp.Anonymous(this=edge, expressions=[stamp.copy()])) for edge in ("min", "max"))
-    branches = []
-    for step in _STEPS[:-1]:
-        size = literal(step * 10**9)
-        fits = sql("divide(:b, :s) - divide(:a, :s) < :n", a=low, b=high, s=size, n=literal(bins))
-        branches.append(exp.If(this=fits, true=size.copy()))
-    width = exp.Case(ifs=branches, default=literal(_STEPS[-1] * 10**9))
-    start = sql(":x - ((:x % :s) + :s) % :s", x=stamp, s=width)
-    return Typed(coerce.from_ns(start, value.type), value.type)
 
 
 _OPTIONS = ("span", "minspan", "bins", "aligntime", "start", "end")

@@ -15,11 +15,11 @@ Example:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlglot import exp
 
-from treering.query import aggregates, coerce, hashorder, lexer, listed, printer, ranged, spans, windows
+from treering.query import aggregates, automatic, coerce, hashorder, lexer, listed, printer, ranged, spans, windows
 from treering.query.aggregates import Aggregate
 from treering.query.function import Typed
 from treering.query.relation import Column, Order, Relation, aliased, computed, unique
@@ -76,23 +76,26 @@ class Stats:
         if indexed:
             relation, items = listed.apart(relation, [group.node for group in groups], compiler)
             keys = [(name, items.get(place, value)) for place, (name, value) in enumerate(keys)]
-        found_spans = sum(isinstance(group.node, Span) for group in groups)
+        late = [isinstance(group.node, Span) for group in groups]
         required = [
             index
             for index, group in enumerate(groups)
             if not self.bucket_nullable or (isinstance(group.node, Span) and group.node.unit)
         ]
         if not indexed and keys:
-            result = _hashed(relation, compiler, values, keys, required, found_spans)
+            result = _hashed(relation, compiler, values, keys, required, late)
             if result is not None:
                 return result
         numbers = [_ranged(group.node, relation, compiler) if indexed else None for group in groups]
-        return _grouped(relation, compiler, values, keys, required, numbers, found_spans)
+        if indexed:
+            relation, keys, automatics = automatic.apart(relation, groups, keys, numbers, compiler)
+            late = [span or own for span, own in zip(late, automatics, strict=True)]
+        return _grouped(relation, compiler, values, keys, required, numbers, late)
 
 
 def _grouped(
     relation: Relation, compiler: Compiler, values: list[tuple[str, Typed]], keys: list[tuple[str, Typed]],
-    required: list[int], numbers: list[Column | None], spanned: int,
+    required: list[int], numbers: list[Column | None], late: list[bool],
 ) -> Relation:  # fmt: skip
     """Return the groups that the index makes, in ascending order or by the ranges of `numbers`."""
     relation, keys = ranged.bounded(relation, keys, numbers)
@@ -102,11 +105,17 @@ def _grouped(
     starts = [column for _, column in columns[len(values) : len(values) + len(lows)]]
     kept = dict([*columns[: len(values)], *columns[len(values) + len(lows) :]])
     ends = [order.column for order in result.order]
-    # The span stands first but orders last.
-    turned = [*ends[spanned:], *ends[:spanned]]
     result = replace(result, columns=kept)
-    result = ranged.ordered(result, turned, [*numbers[spanned:], *numbers[:spanned]], starts, compiler)
+    result = ranged.ordered(result, _turned(ends, late), _turned(numbers, late), starts, compiler)
     return replace(result, unasked=True)
+
+
+_T = TypeVar("_T")
+
+
+def _turned(parts: Sequence[_T], late: Sequence[bool]) -> list[_T]:
+    """Return the parts with the late ones behind: a span stands first but orders last, and so do automatic buckets."""
+    return [part for turn in (False, True) for part, own in zip(parts, late, strict=True) if own is turn]
 
 
 def _key(node: Node, relation: Relation, compiler: Compiler) -> Typed:
@@ -128,17 +137,16 @@ def _hashed(
     values: list[tuple[str, Typed]],
     keys: list[tuple[str, Typed]],
     required: list[int],
-    spanned: int,
+    late: list[bool],
 ) -> Relation | None:
-    """Return the groups in the order of a hash table; None when a key has no hash. The first `spanned` are spans."""
+    """Return the groups in the order of a hash table of their keys, spans `late`; None when a key has no hash."""
     relation, number = windows.ranked(relation, compiler)
     first = Typed(exp.Min(this=number), Type.BIGINT)
     found = grouped(relation, compiler, [*values, (_FIRST, first)], keys, required)
     columns = dict(found.columns)
     earliest = columns.pop(_FIRST)
     ends = list(columns.values())[len(values) :]
-    # A span stands first, but is the last part of what the table hashes.
-    return hashed(replace(found, columns=columns), [*ends[spanned:], *ends[:spanned]], earliest, compiler)
+    return hashed(replace(found, columns=columns), _turned(ends, late), earliest, compiler)
 
 
 def hashed(relation: Relation, keys: Sequence[Column], first: Column, compiler: Compiler) -> Relation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import struct
 from typing import Any
@@ -11,6 +12,7 @@ from treering.query import members
 from treering.query.native import Native
 
 _WORD = 0xFFFFFFFF
+_IPV4 = 4
 
 
 def text_hash(text: str) -> int:
@@ -31,6 +33,16 @@ def double_hash(number: float) -> int:
 def document_hash(text: str) -> int:
     """Return the hash of a JSON document as maps, lists and values of java.util and java.lang."""
     return _hash(json.loads(text))
+
+
+def address_hash(text: str) -> int:
+    """Return the hash of the node's class for addresses: 59 and that of the list of bytes, or of IPv6's groups."""
+    address = ipaddress.ip_address(text)
+    size = 1 if address.version == _IPV4 else 2
+    found = 1
+    for start in range(0, len(address.packed), size):
+        found = (found * 31 + int.from_bytes(address.packed[start : start + size])) & _WORD
+    return (59 + found) & _WORD
 
 
 def _hash(value: Any) -> int:  # noqa: PLR0911  one branch per kind of value
@@ -70,5 +82,6 @@ NATIVES = (
     Native("ppl_document_hash", document_hash, ("VARCHAR",), "BIGINT"),
     Native("ppl_documents", documents, ("VARCHAR", "VARCHAR"), "VARCHAR"),
     Native("ppl_text_hash", text_hash, ("VARCHAR",), "BIGINT"),
+    Native("ppl_address_hash", address_hash, ("VARCHAR",), "BIGINT"),
     Native("ppl_double_hash", double_hash, ("DOUBLE",), "BIGINT"),
 )

@@ -1,0 +1,64 @@
+"""What the configuration wants taken out of records before they are stored, and the key of the pseudonyms."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from treering.core.errors import UserError
+from treering.parse.sensitive.masking import Masking
+from treering.parse.sensitive.personal import ADDRESSES, PERSONAL
+from treering.parse.sensitive.secrets import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from treering.app.config import Masking as Wanted
+    from treering.app.config import Settings
+    from treering.core.telemetry import Telemetry
+    from treering.model.batch import Batch
+    from treering.parse.sensitive.secrets import Kind
+
+MASKED = "treering_masked_total"
+_KEY, _BYTES = "masking.key", 32
+
+
+def masking(settings: Settings, telemetry: Telemetry) -> Callable[[Batch], Batch]:
+    """Return what masks batches as configured, counted by kind in `telemetry`. Raises `UserError`, `OSError`."""
+    if not (wanted := kinds(settings.masking)):
+        return lambda batch: batch
+    return Masking(wanted, _key(settings.directory), lambda kind, rows: telemetry.add(MASKED, rows, kind=kind))
+
+
+def kinds(wanted: Wanted) -> Sequence[Kind]:
+    """Return the kinds of sensitive data that are masked. Raises `UserError` for an unknown one to be left out."""
+    names = [kind.name for kind in (*KINDS, *PERSONAL, ADDRESSES)]
+    for name in wanted.leave_out:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+            raise UserError(f"masking: leave_out names no kind {name!r}", hint=hint)
+    groups = [(wanted.secrets, KINDS), (wanted.personal, PERSONAL), (wanted.ip_addresses, (ADDRESSES,))]
+    return [kind for asked, some in groups if asked for kind in some if kind.name not in wanted.leave_out]
+
+
+def _key(directory: Path) -> bytes:
+    """Return the key of the data directory, made at the first time and readable by this user alone."""
+    path = directory / _KEY
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        pass
+    key = path.read_bytes()
+    if len(key) != _BYTES:
+        raise UserError(
+            f"{path} has {len(key)} bytes, a key has {_BYTES}",
+            hint="remove it, and a new one is made: the same values get other pseudonyms from then on",
+        )
+    return key

@@ -1,0 +1,1 @@
+"""Secrets and personal data in texts: what they look like, where they are, what they look like masked."""
