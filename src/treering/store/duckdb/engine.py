@@ -152,7 +152,7 @@ class DuckdbStore:
         """Return the merged schema of the streams that match. Raises `UserError` when none does."""
         views = self._catalog.view(streams)
         if not views:
-            raise unknown(streams)
+            raise unknown(streams, [stream.name for stream in self.streams()])
         return self._catalog.schema(views)
 
     def create(self, stream: str, mapping: Mapping[str, Any]) -> None:
