@@ -108,11 +108,17 @@ def openllmetry(held: Attributes, span: dict[str, Any]) -> Attributes:
 KINDS = {"LLM": "chat", "EMBEDDING": "embeddings", "RETRIEVER": "retrieval", "TOOL": "execute_tool"}
 
 
+def ended(answer: Any) -> Any:
+    """Return why an answer of the Responses API ended."""
+    said = json.loads(answer) if answer and answer[0] == "{" else {}
+    return "stop" if (said.get("object"), said.get("status")) == ("response", "completed") else None
+
+
 def openinference(held: Attributes, span: dict[str, Any]) -> Attributes:
     kind = held["openinference.span.kind"]
     metadata = json.loads(held.get("metadata", "{}"))
     settings = json.loads(held.get("llm.invocation_parameters", held.get("embedding.invocation_parameters", "{}")))
-    finish = held.get("llm.finish_reason")
+    finish = held.get("llm.finish_reason") or ended(held.get("output.value"))
     asked = settings.get("model", settings.get("model_name")) or metadata.get("ls_model_name")
     return {
         "gen_ai.operation.name": {**KINDS, "AGENT": "invoke_agent"}.get(kind),

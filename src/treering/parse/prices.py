@@ -121,7 +121,10 @@ class Prices:
         for line in self.lines:
             if line.fits(provider, model, moment.date(), tier):
                 return _own(line)
-        return self._bundled.find(provider, model, tier, moment)
+        bare = model.removeprefix(f"{provider}/")  # as LiteLLM names models
+        return self._bundled.find(provider, model, tier, moment) or (
+            self._bundled.find(provider, bare, tier, moment) if bare != model else None
+        )
 
     @cached_property
     def _bundled(self) -> _Bundled:

@@ -13,12 +13,15 @@ from treering.model.columns import TIME, Kind
 from treering.parse.genai import arrays, values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from treering.parse.genai.rows import Rows
     from treering.parse.prices import Choice, Prices, Tokens
 
 _MOST_PARENTS = 50_000
+_MOST_MAKERS = 500
+_DEEPEST = 8
+_INPUT = "gen_ai.input.messages"
 _OPERATION = "gen_ai.operation.name"
 _CHOICE = ("gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "openai.response.service_tier")
 _ZERO = Array([0], arrays.type_of("x:l"))
@@ -32,25 +35,34 @@ _TOKENS = (
 )
 
 
-class Parents:
-    """The spans under which a call was seen lately: a span that wraps a call of the same dialect is no call itself.
+Maker = int | str | None
 
-    A span ends, and so is sent, after those inside it.
+
+class Parents:
+    """The spans under which a call was seen lately: a span that wraps a call of its maker is no call itself.
+
+    A maker is a dialect, whichever service writes it, and a service, whichever dialects it writes: two layers of one
+    program (a framework's instrumentation, that of the client inside) tell of the same call, a program and the gateway
+    it calls do not. A span ends, and so is sent, after those inside it.
     """
 
     def __init__(self) -> None:
         """Start with none."""
-        self._known: dict[int, dict[str | None, None]] = {}
+        self._known: dict[Maker, dict[str | None, None]] = {}
         self._lock = threading.Lock()
 
-    def outer(self, dialect: int, spans: Sequence[str | None], above: Sequence[str | None]) -> set[str | None]:
-        """Return the spans of calls inside which another call of the dialect is, and remember all calls' parents."""
+    def outer(self, maker: Maker, spans: Sequence[str | None], above: Sequence[str | None]) -> set[str | None]:
+        """Return the spans of calls inside which another call of the maker is, and remember all calls' parents."""
         with self._lock:
-            known = self._known.setdefault(dialect, {})
+            known = self._known.pop(maker, {})
             known.update(dict.fromkeys(above))
             known.pop("", None)
+            known.pop(None, None)
             if len(known) > _MOST_PARENTS:  # the oldest half goes
-                self._known[dialect] = known = dict.fromkeys(list(known)[_MOST_PARENTS // 2 :])
+                known = dict.fromkeys(list(known)[_MOST_PARENTS // 2 :])
+            self._known[maker] = known
+            if len(self._known) > _MOST_MAKERS:  # the one that called least lately goes
+                del self._known[next(iter(self._known))]
             return known.keys() & set(spans)
 
 
@@ -66,19 +78,52 @@ def called(stream: str, rows: Rows, codes: Any, operations: Sequence[str], diale
         found &= ~np.array([*(name == "log" for name in kinds), False])[places]
     if stream != "spans" or "parentSpanId:s" not in rows.columns or "spanId:s" not in rows.columns:
         return found
-    for dialect in np.flatnonzero(np.bincount(dialects[found] + 1)).tolist():
-        _without_outer(rows, found, dialects, dialect - 1, parents)
-    return found
-
-
-def _without_outer(rows: Rows, found: Any, dialects: Any, dialect: int, parents: Parents) -> None:
-    chosen = np.flatnonzero(found & (dialects == dialect))
+    chosen = np.flatnonzero(found)
     taken = Array.from_numpy(chosen)
     spans: Any = rows.columns["spanId:s"].take(taken).to_pylist()
     above: Any = rows.columns["parentSpanId:s"].take(taken).to_pylist()
-    outer = parents.outer(dialect, spans, above)
+    outer: set[str | None] = set()
+    for maker, places in _makers(rows, chosen, dialects):
+        outer |= parents.outer(maker, [spans[place] for place in places], [above[place] for place in places])
     if outer:
-        found[chosen[np.array([span in outer for span in spans])]] = False
+        told = rows.has(_INPUT)[chosen].tolist()
+        found[chosen[_repeats(spans, above, outer, told)]] = False
+    return found
+
+
+def _makers(rows: Rows, chosen: Any, dialects: Any) -> Iterator[tuple[Maker, list[int]]]:
+    """Yield the makers of calls, with the places of theirs among those `chosen`."""
+    for dialect in np.flatnonzero(np.bincount(dialects[chosen] + 1)).tolist():
+        yield dialect - 1, np.flatnonzero(dialects[chosen] == dialect - 1).tolist()
+    if (column := rows.columns.get("serviceName:s")) is None:
+        return
+    places, services = arrays.distinct(column)
+    for number in sorted(set(places[chosen].tolist()) - {-1}):
+        yield services[number], np.flatnonzero(places[chosen] == number).tolist()
+
+
+def _repeats(
+    spans: Sequence[str | None], above: Sequence[str | None], outer: set[str | None], told: Sequence[bool]
+) -> list[int]:
+    """Return the places of calls that another tells of as well: the innermost stays, a layer with messages before it.
+
+    What came in an earlier batch stays as it was marked.
+    """
+    inside: dict[str | None, list[int]] = {}
+    for place, parent in enumerate(above):
+        if parent in outer:
+            inside.setdefault(parent, []).append(place)
+    gone: set[int] = set()
+    for place, span in enumerate(spans):
+        if span not in outer:
+            continue
+        chain = [place]
+        while len(within := inside.get(spans[chain[-1]], [])) == 1 and len(chain) < _DEEPEST:
+            chain.append(within[0])
+        counted = spans[chain[-1]] in outer  # by calls elsewhere
+        stays = None if counted else next((one for one in reversed(chain) if told[one]), chain[-1])
+        gone.update(one for one in chain if one != stays)
+    return sorted(gone)
 
 
 def mark(rows: Rows, called: Any) -> None:

@@ -30,6 +30,8 @@ _ROLES = {
     "toolmessage": "tool",
     "function": "tool",
 }
+# Items of the Responses API that are no messages, and whose they are.
+_ITEMS = {"function_call": "assistant", "reasoning": "assistant", "function_call_output": "tool"}
 
 
 def text(value: Any) -> str:
@@ -107,7 +109,7 @@ def messages(value: Any) -> list[dict[str, Any]] | None:
     if isinstance(value, str):
         return [message("user", [text_part(value)])] if value else None
     if isinstance(value, dict):
-        value = value["messages"] if isinstance(value.get("messages"), list) else [value]
+        value = next((value[key] for key in ("messages", "input") if isinstance(value.get(key), list)), [value])
     if not isinstance(value, list):
         return None
     if len(value) == 1 and isinstance(value[0], list):
@@ -129,6 +131,8 @@ def _message(item: Any) -> dict[str, Any] | None:
     if isinstance(item.get("parts"), list):
         parts = [part for part in item["parts"] if isinstance(part, dict)]
         return message(item.get("role"), [_part(part) for part in parts], item.get("finish_reason"))
+    if (speaker := _ITEMS.get(str(item.get("type")))) is not None and "role" not in item:
+        return message(speaker, [_part(item)])
     who = role(item.get("role") or item.get("type"))
     if not who and "content" not in item:
         return None
@@ -154,7 +158,7 @@ def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
     held = function if isinstance(function, dict) else call
     arguments = next((held[key] for key in ("arguments", "args", "input") if key in held), None)
     name = held.get("name") or call.get("toolName")
-    return call_part(name, arguments, call.get("id") or call.get("toolCallId"))
+    return call_part(name, arguments, call.get("call_id") or call.get("id") or call.get("toolCallId"))
 
 
 def _part(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,11 +169,21 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
         return _tool_call(part)
     if kind in {"tool_call_response", "tool_result", "tool-result", "function_call_output"}:
         result = next((part[key] for key in ("response", "result", "content", "output") if key in part), None)
-        return answer_part(result, part.get("id") or part.get("tool_use_id") or part.get("toolCallId"))
+        identities = (part.get(key) for key in ("call_id", "id", "tool_use_id", "toolCallId"))
+        return answer_part(result, next((one for one in identities if one), None))
     if kind in {"thinking", "reasoning"}:
         return {"type": "reasoning", "content": part.get("content") or part.get("thinking") or part.get("text") or ""}
     if kind in {"image_url", "image", "input_image", "audio", "input_audio", "file", "video"}:
         return _media(str(kind), part)
+    return _block(part)
+
+
+def _block(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a block of Bedrock's Converse as a part; others as they are."""
+    if isinstance(asked := part.get("toolUse"), dict):
+        return call_part(asked.get("name"), asked.get("input"), asked.get("toolUseId"))
+    if isinstance(told := part.get("toolResult"), dict):
+        return answer_part(told.get("content"), told.get("toolUseId"))
     return dict(part)
 
 

@@ -49,7 +49,7 @@ def read(rows: Rows) -> dict[int, dict[str, Any]]:
 
 
 def _message(name: str, body: Any) -> dict[str, Any]:
-    held: Mapping[str, Any] = body if isinstance(body, dict) else {"content": body}
+    held: Mapping[str, Any] = content.members(body) or {"content": body}
     if name == "gen_ai.choice" and isinstance(held.get("message"), dict):
         held = {**held["message"], "finish_reason": held.get("finish_reason")}
     made = content.messages({"role": _ROLES[name], **{key: value for key, value in held.items() if key != "role"}})

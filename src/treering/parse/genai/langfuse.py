@@ -70,6 +70,9 @@ def _call(attributes: Mapping[str, Any], asked: Any, answered: Any) -> dict[str,
         if isinstance(most := settings.get("max_tokens"), int):
             found["gen_ai.request.max_tokens"] = most
     held = content.read(asked)
+    if isinstance(held, dict):
+        found["gen_ai.tool.definitions"] = content.text(held["tools"]) if isinstance(held.get("tools"), list) else None
+        held = held.get("input", held)
     if said := content.messages(asked if held is None else held):
         found["gen_ai.input.messages"] = content.text(said)
     held = content.read(answered)

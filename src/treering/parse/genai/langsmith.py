@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.genai import content, langfuse, official, openllmetry
+from treering.parse.genai import content, langfuse, official, openinference, openllmetry
 from treering.parse.genai.documents import Found, Kindred
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ def derive(facts: Facts) -> dict[str, Any]:
     """Return what a span says, under canonical names."""
     kind = str(facts.get("langsmith.span.kind") or "").lower()
     found = official.derive(facts) | openllmetry.flat(facts.attributes)
+    answered = content.members(facts.get("gen_ai.completion"))
+    if isinstance(answered.get("generations"), list):
+        found |= _answered(answered) | openinference.response(answered)
     return {
         **found,
         "gen_ai.operation.name": _OPERATIONS.get(kind),
@@ -82,11 +85,15 @@ def _call(
     }
     if said := content.messages(asked.get("messages") or asked.get("prompts") or asked.get("input")):
         found["gen_ai.input.messages"] = content.text(said)
-    if said := content.messages(_generations(answered)):
-        found["gen_ai.output.messages"] = content.text(said)
-        finishes = [item.get("finish_reason") for item in said]
-        found["gen_ai.response.finish_reasons"] = content.reasons(finishes)
-    return found
+    return found | _answered(answered)
+
+
+def _answered(answered: Mapping[str, Any]) -> dict[str, Any]:
+    said = content.messages(_generations(answered))
+    if not said:
+        return {}
+    finishes = content.reasons(item.get("finish_reason") for item in said)
+    return {"gen_ai.output.messages": content.text(said), "gen_ai.response.finish_reasons": finishes}
 
 
 def _generations(answered: Mapping[str, Any]) -> Any:

@@ -21,11 +21,16 @@ _KEY = "metadata.user_api_key_"
 
 def derive(facts: Facts) -> dict[str, Any]:
     """Return what the span says beyond the conventions' names."""
+    named = str(facts.get("litellm.provider.model") or "")
     found: dict[str, Any] = {
-        "user.id": facts.get(_KEY + "end_user_id") or facts.get(_KEY + "user_id") or None,
+        "gen_ai.operation.name": _CALLS.get(str(facts.get("llm.request.type")))
+        if facts.get("litellm.call_id")
+        else None,
+        "gen_ai.provider.name": named.partition("/")[0] if "/" in named else None,
+        "user.id": facts.get(_KEY + "end_user_id") or facts.get(_KEY + "user_id") or facts.get("llm.user") or None,
         "gen_ai.request.stream": {"True": True, "False": False}.get(str(facts.get("llm.is_streaming"))),
     }
-    if not facts.get("gen_ai.operation.name"):
+    if not (facts.get("gen_ai.operation.name") or found["gen_ai.operation.name"]):
         return found
     usage = content.literal(facts.get("metadata.usage_object"))
     if isinstance(usage, dict):

@@ -49,6 +49,7 @@ class Normaliser:
             rows.move(source, target)
         values.normalise(rows)
         derive.add(rows, derived)
+        values.first_chunk(rows)
         self._finish(batch.stream, rows, dialects)
         return Batch(batch.stream, rows.batch())
 

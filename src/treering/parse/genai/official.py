@@ -68,9 +68,10 @@ def _event(name: str, held: Mapping[str, Any], asked: list[Any], answered: list[
         asked += content.messages({"role": _ROLES[name], **body}) or []
     elif name == "gen_ai.choice":
         body = {key: content.literal(value) or value for key, value in held.items()}
-        answered += (
-            content.messages(body if isinstance(body.get("message"), dict) else {"role": "assistant", **body}) or []
-        )
+        said = body.get("message")
+        if not isinstance(said, dict):
+            body = {"role": "assistant", "content": said, **body}
+        answered += content.messages(body) or []
     elif name == "gen_ai.content.prompt":
         asked += content.messages(content.read(held.get("gen_ai.prompt"))) or []
     elif name == "gen_ai.content.completion":

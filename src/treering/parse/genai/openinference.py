@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.genai import content
+from treering.parse.genai import answers, content
+from treering.parse.genai.facts import INSTEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from treering.parse.genai.facts import Facts
 
@@ -27,6 +28,7 @@ _OPERATIONS = {
     "EVALUATOR": "evaluate",
 }
 _MOST = 2000
+_MOST_TOKENS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxTokens")
 _HEADS = (
     "llm.input_messages.",
     "llm.output_messages.",
@@ -48,6 +50,7 @@ def derive(facts: Facts) -> dict[str, Any]:
         found["gen_ai.response.time_to_first_chunk"] = facts.event("First Token Stream Event")
     elif kind == "EMBEDDING":
         found |= _parameters(attributes.get("embedding.invocation_parameters"))
+        found["gen_ai.request.model"] = next(iter(_models(attributes, found, {})), None)
     elif kind in {"RETRIEVER", "RERANKER"}:
         found |= _documents(attributes, trees)
     elif kind == "TOOL":
@@ -64,6 +67,8 @@ def derive(facts: Facts) -> dict[str, Any]:
 
 def _call(attributes: Mapping[str, Any], trees: Mapping[str, Any]) -> dict[str, Any]:
     found = _parameters(attributes.get("llm.invocation_parameters"))
+    request = content.members(attributes.get("input.value"))
+    found["gen_ai.request.model"] = next(iter(_models(attributes, found, request)), None)
     finish = attributes.get("llm.finish_reason")
     asked = _listed(trees.get("llm.input_messages"), "message")
     answered = _listed(trees.get("llm.output_messages"), "message")
@@ -73,9 +78,21 @@ def _call(attributes: Mapping[str, Any], trees: Mapping[str, Any]) -> dict[str, 
         found["gen_ai.output.messages"] = content.text([_message(item, finish) for item in answered])
     if finish:
         found["gen_ai.response.finish_reasons"] = content.reasons([finish])
-    if tools := _listed(trees.get("llm.tools"), "tool"):
-        found["gen_ai.tool.definitions"] = content.text([_tool(tool.get("json_schema")) for tool in tools])
-    return found | _response(content.read(attributes.get("output.value")))
+    offered = [tool.get("json_schema") for tool in _listed(trees.get("llm.tools"), "tool")] or request.get("tools")
+    if isinstance(offered, list) and offered:
+        found["gen_ai.tool.definitions"] = content.text([_tool(tool) for tool in offered])
+    output = content.read(attributes.get("output.value"))
+    answer = answers.read(output)
+    # Where the sender has one name for both, the model in it is often the one that was asked for.
+    answer[f"{INSTEAD}gen_ai.response.model"] = answer.pop("gen_ai.response.model", None)
+    return answer | {name: value for name, value in (found | response(output)).items() if value is not None}
+
+
+def _models(attributes: Mapping[str, Any], found: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what may be the model that was asked for, the surest first."""
+    names = ("llm.request.model_name", "llm.model_name", "embedding.model_name")
+    told = (found.get("gen_ai.request.model"), _who(attributes)["gen_ai.request.model"], request.get("model"))
+    yield from (name for name in (*told, *map(attributes.get, names)) if isinstance(name, str) and name)
 
 
 def _who(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +106,7 @@ def _who(attributes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _response(output: Any) -> dict[str, Any]:
+def response(output: Any) -> dict[str, Any]:
     """Return what only the whole answer says: its id, and counts that the flattened attributes leave out."""
     if not isinstance(output, dict):
         return {}
@@ -143,7 +160,7 @@ def _parameters(value: Any) -> dict[str, Any]:
         "gen_ai.request.model": (str, held.get("model") or held.get("model_name")),
         "gen_ai.request.temperature": (float, held.get("temperature")),
         "gen_ai.request.top_p": (float, held.get("top_p")),
-        "gen_ai.request.max_tokens": (int, held.get("max_tokens") or held.get("max_completion_tokens")),
+        "gen_ai.request.max_tokens": (int, next((held[key] for key in _MOST_TOKENS if held.get(key)), None)),
         "gen_ai.request.seed": (int, held.get("seed")),
         "gen_ai.request.stream": (bool, held.get("stream")),
     }
@@ -171,7 +188,7 @@ def _message(item: Mapping[str, Any], finish: Any = None) -> dict[str, Any]:
         if isinstance(image, dict):
             url = image["image"].get("url") if isinstance(image.get("image"), dict) else image.get("url")
             parts.append({"type": "uri", "modality": "image", "uri": str(url)})
-        else:
+        elif held is None or piece.get("text") != held:  # some write the text in both places
             parts.append({"type": kind or "text", "content": piece.get("text", "")})
     for call in _listed(item.get("tool_calls"), "tool_call"):
         function = call.get("function")

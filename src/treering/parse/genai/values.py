@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from arro3.core import Array
 
 from treering.model import semconv
 from treering.model.columns import Kind
@@ -55,7 +56,7 @@ def model(name: str) -> str | None:
 @lru_cache(1024)
 def finish(name: str) -> str | None:
     """Return why a model stopped by the conventions' words."""
-    lower = name.strip().lower()
+    lower = name.strip().lower().removeprefix("finishreason.")  # the text of a Python enumeration
     found: str | None = _table()["finish"].get(lower, lower)
     return found or None
 
@@ -107,6 +108,23 @@ def normalise(rows: Rows) -> None:
     for kind in (Kind.STRING, Kind.JSON):
         if (column := rows.get(_FINISH, kind)) is not None:
             _reasons(rows, column, kind)
+
+
+_FIRST, _LASTED = "gen_ai.response.time_to_first_chunk", "durationInNanos:l"
+
+
+def first_chunk(rows: Rows) -> None:
+    """Make a time to the first chunk seconds where it can only be milliseconds: longer than its whole span."""
+    lasted = rows.columns.get(_LASTED)
+    for kind in (Kind.LONG, Kind.DOUBLE):
+        column = rows.get(_FIRST, kind)
+        if column is None or lasted is None:
+            continue
+        seconds = arrays.filled(column.cast(arrays.type_of("x:d")), Array([0.0], arrays.type_of("x:d")))
+        whole = arrays.filled(lasted, Array([0], arrays.type_of("x:l"))) / 1e9
+        millis = (seconds > whole) & (seconds <= whole * 1000)
+        if bool(millis.any()):
+            rows.add(_FIRST, Kind.DOUBLE, arrays.numbers(seconds / 1000, millis, arrays.type_of("x:d")), instead=True)
 
 
 def _reasons(rows: Rows, column: Any, kind: Kind) -> None:
