@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.server import Server, running
+from treering.api.histogram import histogram
+from treering.api.service import Service
+from treering.model.batch import batch
+from treering.store.duckdb import DuckdbStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +130,26 @@ def test_histogram_by_a_field(server: Server) -> None:
     answer = server.post("/api/histogram", {"query": "source=logs", "by": "serviceName"})
     assert set(answer["series"]) == {"gateway", "rag"}
     assert answer["total"] == 300
+
+
+def test_histogram_counts_values_on_the_way(server: Server) -> None:
+    names = ["serviceName", "severityText", "attributes.http.status_code", "nothing"]
+    for query in ("source=logs", "source=logs severityText=ERROR", "source=logs nowhere"):
+        found = server.post("/api/histogram", {"query": query, "values": names})["values"]
+        assert list(found) == names[:2]  # the others are no texts, or no fields
+        for name, answer in found.items():
+            assert answer == server.post("/api/values", {"query": query, "field": name, "limit": 6})
+
+
+def test_histogram_leaves_out_values_of_too_many_combinations(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = DuckdbStore()
+    store.append([batch("logs", [{"serviceName": f"s{n}"} for n in range(9)], received_ns=1)])
+    service = Service(store)
+    assert len(asyncio.run(histogram(service, "", values=["serviceName"]))["values"]["serviceName"]["values"]) == 6
+    monkeypatch.setattr("treering.api.histogram._MOST_COMBINED", 8)
+    answer = asyncio.run(histogram(service, "", values=["serviceName"]))
+    assert (answer["values"], answer["total"]) == ({}, 9)
+    store.close()
 
 
 def test_values_count_and_miss(server: Server) -> None:

@@ -170,6 +170,14 @@ def test_coverage_says_what_is_proven_and_what_is_not(here: Path) -> None:
     assert "LLM08 (LLM07 in 2025)" in CliRunner().invoke(rules, ["coverage"], env={"COLUMNS": "200"}).stdout
 
 
+@pytest.mark.parametrize("command", ["list", "coverage"])
+def test_tables_fit_a_screen_of_eighty_columns(command: str) -> None:
+    shown = CliRunner().invoke(rules, [command], env={"COLUMNS": "80"}).stdout
+    assert "\u2026" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert ("an agent calls tools that it does not have" if command == "list" else "Excessive Agency") in shown
+
+
 def test_lists_are_filtered_by_technique_and_log_source(here: Path) -> None:
     found = said("list", "--technique", "aml.t0101", "--logsource", "spans")
     assert "tool-destroys-data" in {rule["id"] for rule in found}

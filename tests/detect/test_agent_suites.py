@@ -63,10 +63,12 @@ def share(of: Sequence[Told], among: Sequence[Told]) -> float:
         ("first", 0.92, 0.9),
         ("second", 0.9, 0.85),
         ("third", 0.92, 0.85),
-        ("fourth", 0.87, 0.8),
+        ("fourth", 0.9, 0.82),
         ("fifth", 0.87, 0.85),
         ("sixth", 0.86, 0.77),
         ("seventh", 0.92, 0.88),
+        ("eighth", 0.89, 0.8),
+        ("ninth", 0.82, 0.73),
     ],
 )
 def test_injections_in_invented_suites(part: str, impact: float, attempts: float) -> None:
@@ -85,7 +87,7 @@ def test_injections_in_invented_suites(part: str, impact: float, attempts: float
     sources = [each for each in right if each.found[0].facts["source_span"] in each.case.sources]
     steps = [each for each in right if set(each.found[0].facts.get("followed_spans", ())) & each.case.followed]
     assert share(sources, right) >= 0.98
-    assert share(steps, right) >= 0.95
+    assert share(steps, right) >= 0.93
     assert all(len(each.found) <= 1 for each in all_told)
 
 

@@ -22,10 +22,13 @@ LENGTH_S = 170.0
 MIDNIGHT_S = 1_795_478_400
 
 
-def found(recording: Recording, size: int = 200) -> list[Finding]:
-    """Return what is found when the lines come through the parser and the enricher, as in the store."""
+def found(recording: Recording, size: int = 200, content: bytes | None = None) -> list[Finding]:
+    """Return what is found when the lines come through the parser and the enricher, as in the store.
+
+    `content` is the file, where it is not what the recording writes.
+    """
     reader = Reader({"serviceName": "weaviate"}, now_ns=(MIDNIGHT_S + 86_400) * 10**9)
-    records = reader.feed(recording.content()).records + reader.end().records
+    records = reader.feed(recording.content() if content is None else content).records + reader.end().records
     detector = built(vector_access)
     parts = [records[start : start + size] for start in range(0, len(records), size)]
     made = [Rows(enrich(batch("logs", part, received_ns=0)), place * size) for place, part in enumerate(parts)]
@@ -82,6 +85,63 @@ def test_a_log_of_plain_text_says_the_same(seed: int) -> None:
 def test_over_rest_and_grpc_refusals_name_nothing(seed: int) -> None:
     recording = drawn(seed, graphql=False, groups=True)
     check(recording, found(recording), named=False)
+
+
+@pytest.mark.parametrize("seed", range(30, 34))
+@pytest.mark.parametrize("trail", ["first", "later"])
+def test_other_versions_write_other_fields(seed: int, trail: str) -> None:
+    recording = drawn(seed, trail=trail)
+    check(recording, found(recording))
+
+
+@pytest.mark.parametrize("seed", range(38, 40))
+def test_a_server_that_began_to_write_text_in_the_middle(seed: int) -> None:
+    recording = drawn(seed)
+    lines, others = (drawn(seed, text=text).content().splitlines(keepends=True) for text in (False, True))
+    half = len(lines) // 2
+    check(recording, found(recording, content=b"".join(lines[:half] + others[half:])))
+
+
+@pytest.mark.parametrize("by_s", [-3.0, 40.0])
+@pytest.mark.parametrize("seed", range(42, 44))
+def test_a_clock_that_is_set_in_the_middle(seed: int, by_s: float) -> None:
+    recording = drawn(seed)
+    recording.jump(10, by_s)
+    check(recording, found(recording))
+
+
+@pytest.mark.parametrize("seed", range(46, 49))
+def test_roles_that_an_admin_gives_and_widens_are_no_theft(seed: int) -> None:
+    """Somebody errs once, asks the admin, gets a role and uses it; another gets one without having asked."""
+    chance = random.Random(seed)
+    recording = Recording(seed, trail=chance.choice(("first", "second", "later")))
+    recording.normal(250)
+    for user in recording.users[:3]:
+        other = chance.choice([name for name in recording.collections if name != recording.own(user)])
+        at = chance.uniform(30, 60)
+        recording.refuse(at, user, other)
+        recording.grant(at + 40, user, f"r-{other.lower()}", before=True)
+        for number in range(20):
+            recording.read(at + 45 + number * 7, user, other)
+    assert found(recording) == []
+
+
+@pytest.mark.parametrize("seed", range(52, 55))
+def test_probing_that_takes_hours(seed: int) -> None:
+    """One refusal in a quarter of an hour, over five collections that the key may not read, beside its usual work."""
+    chance = random.Random(seed)
+    recording = Recording(seed, graphql=True)
+    thief, *others = recording.users
+    foreign = [*(name for name in recording.collections if name != recording.own(thief)), "Salaries", "Wills"]
+    for user in recording.users:
+        for number in range(400):
+            recording.read(2 + number * 50 + chance.random(), user, recording.own(user))
+    for number, name in enumerate(chance.sample(foreign, 5)):
+        recording.refuse(3_000 + number * 950 + chance.uniform(0, 60), thief, name)
+    for user in others:
+        recording.refuse(chance.uniform(100, 19_000), user, "Salaries")
+    (finding,) = found(recording)
+    assert (finding.rule, finding.values("user")) == ("refused_burst", (thief,))
 
 
 @pytest.mark.parametrize("seed", range(20, 30))

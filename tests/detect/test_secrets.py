@@ -164,3 +164,21 @@ def test_each_says_which_way_it_goes_and_to_whom() -> None:
     for record, stream, expected in cases:
         (finding,) = feed(built(secrets), [record], stream)
         assert (finding.facts["direction"], finding.facts["recipient"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "is_told"),
+    [
+        ("update_password", {"password": "Maple-7!tRam-58x"}, False),
+        ("send_email", {"password": "Maple-7!tRam-58x"}, True),
+        ("update_password", {"hint": "the password: Maple-7!tRam-58x"}, True),
+        ("send_money", {"recipient": "iban DE44500105175407324931", "amount": 3}, False),
+        ("send_money", {"subject": "iban DE44500105175407324931", "amount": 3}, True),
+        ("post_comment", {"recipient": "iban DE44500105175407324931"}, True),
+    ],
+)
+def test_what_a_tool_is_there_for_is_no_leak(tool: str, arguments: dict[str, object], *, is_told: bool) -> None:
+    part = {"type": "tool_call", "name": tool, "arguments": arguments}
+    attributes = {"gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [part]}])}
+    found = feed(built(secrets), [{"@timestamp": START_NS, "serviceName": "a", "attributes": attributes}], "spans")
+    assert bool(found) == is_told

@@ -41,6 +41,15 @@ def test_what_everybody_costs_is_no_drain() -> None:
     assert feed(detector(spend), "spans", usual("user.id", 5.0) + dear, 50) == []
 
 
+def test_a_key_that_all_share_is_not_compared_with_single_users() -> None:
+    def shared(at_ns: int, who: str) -> dict[str, Any]:
+        record = paid(at_ns, who, 0.05)
+        return record | {"attributes": record["attributes"] | {"gen_ai.key.id": "k1", "gen_ai.usage.input_tokens": 900}}
+
+    calls = [shared(AT + n * 30 * 10**9, f"c{n % 40}") for n in range(6000)]
+    assert feed(detector(spend), "spans", calls, 500) == []
+
+
 def test_without_history_nothing_is_told() -> None:
     drain = [paid(AT + n * 10**9, "thief", 5.0) for n in range(100)]
     assert feed(detector(spend), "spans", drain, 50) == []

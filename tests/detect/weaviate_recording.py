@@ -1,17 +1,19 @@
 """Recordings of Weaviate's own log, written by a script with chance in it: normal use, what is done on purpose, truth.
 
-Lines have the form that Weaviate 1.35 writes: JSON, or logrus's text with `LOG_FORMAT=text`, times in whole seconds.
+Lines have the form that Weaviate 1.35 writes: JSON, or logrus's text with `LOG_FORMAT=text`, times in whole seconds;
+or that of the first audit trail, or of a later one (usecases/auth/authorization/rbac/authorizer.go).
 """
 
 from __future__ import annotations
 
 import json
 import random
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 BASE_S = 1_795_480_000
 _BUILD = {"build_git_commit": "", "build_go_version": "go1.26.8", "build_image_tag": "", "build_wv_version": "1.35.2"}
 _SUBJECTS = ("Invoices", "Patients", "Tickets", "Claims", "Recipes", "Board", "Wages", "Patents")
+_WORDS = {"R": "read", "C": "create", "U": "update", "D": "delete"}
 _WHO = ("atlas-bot", "clerk", "oidc:mara@example.org", "svc_claims", "front-desk", "research", "nightly", "temp-4")
 
 
@@ -28,9 +30,19 @@ class Deed(NamedTuple):
 class Recording:
     """Some minutes of a server: lines by time, and the truth."""
 
-    def __init__(self, seed: int, *, text: bool = False, graphql: bool = True, groups: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        text: bool = False,
+        graphql: bool = True,
+        groups: bool = False,
+        trail: Literal["first", "second", "later"] = "second",
+    ) -> None:
         """Draw who there is and what belongs to whom; `graphql` refusals have a second line that explains them."""
         self._chance = random.Random(seed)
+        self._trail = trail
+        self._set = 0.0, 0.0
         self._text, self._graphql, self._groups = text, graphql, groups
         self._lines: list[tuple[float, int, dict[str, Any]]] = []
         self.truth: list[Deed] = []
@@ -48,7 +60,8 @@ class Recording:
     def content(self) -> bytes:
         """Return the file."""
         ordered = sorted(self._lines, key=lambda line: line[:2])
-        return b"".join(self._written(at_s, fields) for at_s, _, fields in ordered)
+        since_s, by_s = self._set
+        return b"".join(self._written(at_s + by_s * (at_s >= since_s), fields) for at_s, _, fields in ordered)
 
     def _written(self, at_s: float, fields: dict[str, Any]) -> bytes:
         time = f"2026-11-24T{int(at_s) // 3600:02d}:{int(at_s) // 60 % 60:02d}:{int(at_s) % 60:02d}Z"
@@ -64,12 +77,39 @@ class Recording:
     def authorise(self, at_s: float, user: str, verb: str, resources: list[str], *, refused: bool = False) -> None:
         """Write a line of the audit trail; of a refusal `resources` are what was allowed before it."""
         permissions = [{"resource": one, "results": "success"} for one in resources]
-        more = {"groups": ["staff", f"g-{user}"]} if self._groups else {}
+        more: dict[str, Any] = {"groups": ["staff", f"g-{user}"]} if self._groups else {}
+        if self._trail == "first":
+            self._first(at_s, user, verb, resources, refused=refused)
+            return
+        if self._trail == "later":
+            more |= {"audit_mode": "authorize", "client_identifier": f"client-of-{user}", "namespace": "acme"}
         self._add(
             at_s, "error" if refused else "info", "authorization denied" if refused else "", action="authorize",
             component="RBAC", permissions=permissions, rbac_log_version=2, request_action=verb,
             source_ip="10.0.0.7", user=user, **more,
         )  # fmt: skip
+
+    def _first(self, at_s: float, user: str, verb: str, resources: list[str], *, refused: bool) -> None:
+        """Write a line as the first audit trail had it: what was refused is named, at level info, without a domain."""
+        shown = resources[0] if resources else ""
+        domain = shown.partition("Domain: ")[2].partition(",")[0] or ("collections" if verb == "D" else "data")
+        self._add(
+            at_s, "info", "", action="authorize", component="RBAC", user=user,
+            request_action=f"{_WORDS.get(verb[:1], 'manage')}_{domain}",
+            resources=shown.replace(f"[Domain: {domain},", "").replace("]", ",") or " Tenant: *, Object: *,",
+            results="failed" if refused else "success",
+        )  # fmt: skip
+
+    def jump(self, at_s: float, by_s: float) -> None:
+        """Set the clock of the server by `by_s` seconds: all that is written from `at_s` on has other times."""
+        at_s += 3 * 3600
+        self._set = at_s, by_s
+        self.truth = [
+            deed._replace(start_s=deed.start_s + by_s, end_s=deed.end_s + by_s)
+            if deed.start_s + 3 * 3600 >= at_s
+            else deed
+            for deed in self.truth
+        ]
 
     def role(self, at_s: float, name: str, collection: str, action: str = "create_role") -> None:
         """Make a role that reads a collection, or widen it by `add_permissions`."""

@@ -68,10 +68,15 @@ CASES = {
     "eval t = timestamp('2025-08-01 10:00:00') | stats count() by span(t, 2w)": [[4, "2025-07-28 00:00:00"]],
     # Addresses have hashes, too.
     "fields ip, n | mvcombine n | fields ip": [["9.1.1.1"], ["10.0.0.2"], ["10.0.0.9"], ["10.0.0.10"]],
+    "where match_phrase_prefix(word, 'fox a', slop=3) | stats count()": [[1]],
+    "where query_string(['word'], 'red fox owl', minimum_should_match=2) | stats count()": [[1]],
+    "where simple_query_string(['word'], 'red fox owl', minimum_should_match='100%') | stats count()": [[0]],
+    "where match_phrase_prefix(word, 'fox a', slop=2) | stats count()": [[0]],
     # Lists that are not there.
     "head 1 | eval x = json_extract('bad', 'a', 'b'), y = json_extract('bad', 'a') | fields x, y": [
         ["[null,null]", None],
     ],
+    """head 1 | eval x = json_extract('{"a":[]}', 'a{}') | fields x""": [["[]"]],
     # What the index aggregates has zeros and empty lists for nothing; what the engine does has nulls.
     "where n > 99 | stats sum(n), p50(n), avg(n), count(n)": [[0, 0, None, 0]],
     "where n > 99 | stats list(n), values(n), sum(n)": [[None, None, None]],

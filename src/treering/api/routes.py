@@ -94,6 +94,7 @@ class HistogramBody(QueryBody):
 
     buckets: int = 60
     by: str | None = None
+    values: tuple[str, ...] = ()
 
 
 class ValuesBody(QueryBody):
@@ -188,7 +189,7 @@ async def _search(service: Service, request: Request) -> Any:
 
 async def _histogram(service: Service, request: Request) -> Any:
     asked = body(request, HistogramBody)
-    return await histogram.histogram(service, asked.query, asked.span, asked.buckets, asked.by)
+    return await histogram.histogram(service, asked.query, asked.span, asked.buckets, asked.by, asked.values)
 
 
 async def _values(service: Service, request: Request) -> Any:

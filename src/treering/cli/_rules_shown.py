@@ -25,18 +25,22 @@ _STATES = {
     "nothing": "red",
 }
 _SHOWN_REASONS = 20
+_NARROW = 120
+"""Columns of a screen below which a title stands under its name."""
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
-    """Print a table; `styles` are those of the rows' second cells."""
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] = (), *, wraps: bool = False
+) -> None:
+    """Print a table; `styles` are those of second cells; with `wraps` only its first and last columns are broken."""
     from rich.table import Table
     from rich.text import Text
 
     made = Table(show_edge=False, header_style="bold")
     for number, head in enumerate(heads):
-        made.add_column(head, no_wrap=not number)
+        made.add_column(head, no_wrap=0 < number < len(heads) - 1 if wraps else not number)
     for number, row in enumerate(rows):
-        cells = [Text(safe(cell)) for cell in row]
+        cells = [Text("\n".join(map(safe, cell.split("\n")))) for cell in row]
         if styles:
             cells[1].stylize(styles[number])
         made.add_row(*cells)
@@ -45,11 +49,19 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[
 
 def listed(rules: Sequence[Rule]) -> None:
     """Print rules, what they count, and how they are proven."""
+    narrow = console().width < _NARROW
     table(
-        ("rule", "severity", "counts", "cases", "title"),
-        [(r.id, r.severity, _counts(r), _cases(r), r.title) for r in rules],
+        ("rule", "severity", "cases") if narrow else ("rule", "severity", "counts", "cases", "title"),
+        [_listed(rule, narrow=narrow) for rule in rules],
         [_SEVERITIES.get(rule.severity, "") for rule in rules],
+        wraps=narrow,
     )
+
+
+def _listed(rule: Rule, *, narrow: bool) -> tuple[str, ...]:
+    if narrow:
+        return f"{rule.id}\n{rule.title}, {_counts(rule)}", rule.severity, _cases(rule)
+    return rule.id, rule.severity, _counts(rule), _cases(rule), rule.title
 
 
 def _counts(rule: Rule) -> str:
@@ -142,27 +154,34 @@ def covered(found: Sequence[Technique]) -> None:
             proven = sum(technique.state == "proven" for technique in rows)
             screen.print(f"{framework}: {len(rows)} techniques claimed, {proven} proven by a case", style="dim")
             continue
+        narrow = screen.width < _NARROW
+        more = ("rules", "detectors") if narrow else ("what", "rules", "detectors", "drills", "seen with")
         table(
-            (framework, "state", "what", "rules", "detectors", "drills", "seen with"),
-            [_covered(technique, edition_2025(technique.id)) for technique in rows],
+            (framework, "state", *more),
+            [_covered(technique, edition_2025(technique.id), narrow=narrow) for technique in rows],
             [_STATES.get(technique.state, "") for technique in rows],
         )
     counts = {state: sum(t.state == state for t in found if t.name) for state in _STATES}
     screen.print(", ".join(f"{count} {state}" for state, count in counts.items()))
     screen.print("proven: at least two cases of rules or examples of detectors show it, which are not all there are;")
-    screen.print("drill only: `treering drill` has attacks for it. Names are in --format markdown and json.")
+    screen.print("drill only: `treering drill` has attacks for it. The rest is in --format markdown and json.")
 
 
-def _covered(found: Technique, old: str) -> tuple[str, ...]:
+def _covered(found: Technique, old: str, *, narrow: bool) -> tuple[str, ...]:
     from treering.app.rule_coverage import some
 
     proven = len(found.rules) - len(found.untested)
+    name = found.id.partition(":")[2] + (f" ({old} in 2025)" if old else "")
+    rules = f"{proven} of {len(found.rules)}" if found.rules else ""
+    detectors = ", ".join(dict.fromkeys(name.partition(":")[0] for name in found.detectors))
+    if narrow:
+        return f"{name}\n{found.name}", found.state, rules, detectors
     return (
-        found.id.partition(":")[2] + (f" ({old} in 2025)" if old else ""),
+        name,
         found.state,
         found.name,
-        f"{proven} of {len(found.rules)}" if found.rules else "",
-        ", ".join(dict.fromkeys(name.partition(":")[0] for name in found.detectors)),
+        rules,
+        detectors,
         some(found.drills, 2),
         some([name.partition(":")[2] for name in found.related], 3),
     )

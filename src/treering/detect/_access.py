@@ -16,11 +16,21 @@ READ, WRITE, DELETE, ADMIN, EXPORT = "read", "write", "delete", "admin", "export
 
 _RESULT, _OPERATION = "attributes.treering.access.result", "attributes.db.operation.name"
 _RESOURCE = re.compile(r"\[Domain: (\w+)(?:, Collection: ([^,\]]+))?(?:, Tenant: ([^,\]]+))?")
+_PLAIN = re.compile(r"\b(Collection|Tenant): ([^,\]]+)")
 _OUTCOME = re.compile(r"(\[Domain: [^\]]*\])(?:\W{1,4}results\W{1,3}(\w+))?")
 _IN_ROLE = re.compile(r"\bcollection\W{1,3}([^\s\"',\]}*]{1,256})")
 _KIND, _CLIENT = "attributes.treering.access.kind", "attributes.user_agent.original"
 _REFUSED = re.compile(r"user '([^']{1,200})' has insufficient permissions to (\w+)")
 _WEAVIATE = {"R": READ, "C": WRITE, "U": WRITE, "D": DELETE}
+_WORDS = {"read": "R", "create": "C", "update": "U", "delete": "D"}
+_ASKED = (
+    "body",
+    *(
+        f"attributes.{name}"
+        for name in "request_action resource resources results source_ip client_identifier groups".split()
+    ),
+)
+"""`resources` and `results` are of the first versions of the audit trail, `client_identifier` is of later ones."""
 _ROLES = {"create_role": ROLE, "add_permissions": WIDENED}
 _VERBS = (
     (EXPORT, ("backup", "snapshot", "export", "dump")),
@@ -99,20 +109,16 @@ def _texts(value: object) -> tuple[str, ...]:
 def _weaviate(rows: Rows) -> Iterator[Event]:
     yield from _reasons(rows)
     actions, users = _column(rows, "attributes.action"), _column(rows, "attributes.user")
-    verbs, bodies = _column(rows, "attributes.request_action"), _column(rows, "body")
-    permissions, addresses = _column(rows, "attributes.permissions"), _column(rows, "attributes.source_ip")
-    resources, groups = _column(rows, "attributes.resource"), _column(rows, "attributes.groups")
+    asked = [_column(rows, name) for name in _ASKED]
+    permissions = _column(rows, "attributes.permissions")
     times = rows.times
     for index, component in enumerate(rows.values("attributes.component")):
         if component != "RBAC":
             continue
         at_ns, user, action = int(times[index]), _text(users[index]), actions[index]
         if action == "authorize":
-            yield _authorised(
-                Event(index, at_ns, ACCESS, user, address=_text(addresses[index]), groups=_texts(groups[index])),
-                _text(verbs[index]), _outcomes(permissions[index], resources[index]),
-                refused=bodies[index] == "authorization denied",
-            )  # fmt: skip
+            event = Event(index, at_ns, ACCESS, user)
+            yield _authorised(event, permissions[index], [column[index] for column in asked])
         elif action == "assign_roles":
             given = _texts(_column(rows, "attributes.roles")[index])
             to = _text(_column(rows, "attributes.user_to_assign_roles_to")[index])
@@ -134,18 +140,33 @@ def _outcomes(permissions: object, resource: object) -> list[tuple[re.Match[str]
     return [(match, allowed) for text, allowed in named if (match := _RESOURCE.match(text))]
 
 
-def _authorised(event: Event, letter: str, outcomes: list[tuple[re.Match[str], bool]], *, refused: bool) -> Event:
-    """Return what a line says of a request.
+def _old_outcomes(action: str, resources: str, *, allowed: bool) -> list[tuple[re.Match[str], bool]]:
+    """Return what `_outcomes` does, of the first form of the audit trail: an action, and a resource without domain."""
+    named = {"Collection": _ANY, "Tenant": _ANY} | dict(_PLAIN.findall(resources))
+    domain = action.partition("_")[2] or "data"
+    match = _RESOURCE.match(f"[Domain: {domain}, Collection: {named['Collection']}, Tenant: {named['Tenant']}]")
+    return [(match, allowed)] if match else []
+
+
+def _authorised(event: Event, permissions: object, asked: Sequence[object]) -> Event:
+    """Return what a line says of a request: `permissions`, and the fields `_ASKED`.
 
     A refusal is about what was not allowed; what was allowed before it is only a hint, by the name of its collection.
     """
+    body, action, resource, resources, results, address, client, groups = asked
+    action, resources = _text(action), _text(resources)
+    refused = body == "authorization denied" or results == "failed"
+    outcomes = _outcomes(permissions, resource)
+    if resources:
+        outcomes = _old_outcomes(action, resources, allowed=not refused)
     about = [match for match, allowed in outcomes if not (refused and allowed)]
-    verb = _WEAVIATE.get(letter[:1], ADMIN)
+    verb = _WEAVIATE.get(_WORDS.get(action.partition("_")[0], action[:1]), ADMIN)
     if verb != READ and any(match[1] not in ("data", "collections") for match in about):
         verb = EXPORT if any(match[1] == "backups" for match in about) else ADMIN
     collections = _named(about, "data") or (refused and (_named(about, "collections") or _schemas(outcomes))) or ()
     tenant = next((match[3] for match in about if match[3] and match[3] != _ANY), "")
-    return event._replace(kind=DENIED if refused else ACCESS, verb=verb, collections=collections, tenant=tenant)
+    event = event._replace(address=_text(address), client=_text(client), groups=_texts(groups), tenant=tenant)
+    return event._replace(kind=DENIED if refused else ACCESS, verb=verb, collections=collections)
 
 
 def _named(about: Iterable[re.Match[str]], domain: str) -> tuple[str, ...]:

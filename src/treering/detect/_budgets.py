@@ -67,7 +67,7 @@ class Spending:
         self._baseline = baseline
         self._sums: dict[tuple[str, str, str], Sum] = {}
         self._hours = {kind: Hours() for kind in _KINDS}
-        self._usual = Distribution()
+        self._usual = {kind: Distribution() for kind in _KINDS}
 
     def observe(self, rows: Rows) -> Iterable[Finding]:
         """Add the model calls of a batch and return what is above a limit now."""
@@ -123,7 +123,7 @@ class Spending:
         held = self._hours[caller[0]].get(caller[1])
         if held is None or hour > held.period:
             if held is not None and held.tokens:
-                self._usual.add([held.tokens], held.period * _HOUR_NS)
+                self._usual[caller[0]].add([held.tokens], held.period * _HOUR_NS)
             held = Sum(hour)
         held.tokens += tokens
         return held if hour == held.period else None
@@ -168,9 +168,10 @@ class Spending:
 
     def _unusual(self, caller: tuple[str, str], held: Sum, rows: Rows, place: int) -> Iterable[Finding]:
         kind, name = caller
-        if self._usual.size < _LEAST_HOURS or held.tokens < self._baseline.least_tokens:
+        usual = self._usual[kind]
+        if usual.size < _LEAST_HOURS or held.tokens < self._baseline.least_tokens:
             return
-        limit = max(self._baseline.least_tokens, self._usual.quantile(0.99) * self._baseline.times)
+        limit = max(self._baseline.least_tokens, usual.quantile(0.99) * self._baseline.times)
         times = int(held.tokens / limit)
         if times < max(1, held.told * 2):
             return
@@ -191,19 +192,19 @@ class Spending:
             facts={"used": held.tokens, "limit": limit, "unit": "tokens"},
         )
 
-    def save(self) -> tuple[list[tuple[tuple[str, str, str], Sum]], Distribution]:
-        """Return the sums, the one that was quiet longest first, and the usual."""
+    def save(self) -> tuple[list[tuple[tuple[str, str, str], Sum]], dict[str, Distribution]]:
+        """Return the sums, the one that was quiet longest first, and what is usual for each kind of callers."""
         hours = [((_HOUR, kind, name), held) for kind in _KINDS for name, held in self._hours[kind].save()]
         return [*self._sums.items(), *hours], self._usual
 
-    def restore(self, state: tuple[list[tuple[tuple[str, str, str], Sum]], Distribution]) -> None:
+    def restore(self, state: tuple[list[tuple[tuple[str, str, str], Sum]], dict[str, Distribution]]) -> None:
         """Go on from what `save` returned."""
         self._sums = {key: held for key, held in state[0] if key[0] != _HOUR}
         self._hours = {
             kind: Hours.restored((key[2], held) for key, held in state[0] if key[:2] == (_HOUR, kind))
             for kind in _KINDS
         }
-        self._usual = state[1]
+        self._usual |= {kind: known for kind, known in state[1].items() if kind in _KINDS}
 
 
 def _callers(rows: Rows, kind: str) -> tuple[NDArray[np.int64], list[str]]:

@@ -98,12 +98,17 @@ class _Told:
         self.values = strict(order.sentence)
         self._head, self.said = folded(order.sentence)[:_ECHO], stems(order.sentence)
 
-    def is_in(self, value: str) -> bool:
-        """Whether a value repeats the order itself: then it was carried along, not followed."""
+    def is_in(self, value: str, *, is_command: bool) -> bool:
+        """Whether a value repeats the order itself: then it was carried along, not followed.
+
+        A command that has most words of an order does what it says.
+        """
         if len(self._head) >= _SHORTEST and self._head in value:
             return True
         said = self.said
-        return len(value) >= _LONG and len(said) >= 4 and 10 * len(said & stems(value)) >= 7 * len(said)
+        return (
+            not is_command and len(value) >= _LONG and len(said) >= 4 and 10 * len(said & stems(value)) >= 7 * len(said)
+        )
 
 
 class _Done:
@@ -290,7 +295,7 @@ def _compared(told: _Told, done: _Done, task: Task, all_told: Sequence[_Told]) -
     for leaf, value in done.leaves:
         if holds(task.given, value) >= 0:
             for_task += 1.5 if is_strict(value) else 0.4
-        elif any(each.is_in(value) for each in all_told):
+        elif any(each.is_in(value, is_command=done.is_command) for each in all_told):
             continue
         elif holds(told.text, value) >= 0:
             for_order.append(_weight(value))

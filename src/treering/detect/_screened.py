@@ -62,7 +62,7 @@ class Screened:
         if source.roles or len(columns) != 1 or columns[0][0] is not Kind.STRING:
             return False
         texts = from_arrow(columns[0][1])
-        filled = np.count_nonzero(np.diff(texts.offsets))
+        filled = int(np.count_nonzero(np.diff(texts.offsets)))
         return int(texts.offsets[-1] - texts.offsets[0]) > _LONG * max(1, filled)
 
 

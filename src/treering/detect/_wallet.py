@@ -2,9 +2,9 @@
 
 The baseline of `spend` compares tokens of an hour; this compares money (`treering.cost.usd`), so that few calls of a
 dear model count, and whole days (UTC), so that a drain below every hourly limit counts. A caller is told when what it
-cost is at least `least_usd` and ten times the 99 % quantile of what callers cost in an hour, or in a day, once a
-hundred callers' hours or 25 callers' days (old ones counting less) are known; again at each doubling. One that grows
-slowly is compared with itself (`_leaks`).
+cost is at least `least_usd` and ten times the 99 % quantile of what callers of its kind cost in an hour, or in a day,
+once a hundred such hours or 25 days (old ones counting less) are known; again at each doubling. Keys are compared with
+keys: many users may share one. One that grows slowly is compared with itself (`_leaks`).
 
 Misses: calls without a known price, callers without a name, drains that are spread over many accounts, and those from
 before there was history, for which a budget of `spend` is the answer.
@@ -127,14 +127,14 @@ class Wallet:
         costs, place = self._costs[who[0]], int(spent.places)
         held = costs.get(period, place)
         if spent.number > held.period:
-            self._over("\0".join(who), period, held)
+            self._over(who, period, held)
             held = Cost(spent.number)
         held.usd += float(spent.usd)
         held.calls += int(spent.calls)
         held.first_ns = held.first_ns or int(spent.first_ns)
         if period == "day" and costs.get("hour", place).told:
             held.told = held.usd  # its hour has been told
-        elif self._is_dear(held, period):
+        elif self._is_dear(who[0], held, period):
             held.told = held.usd
             yield self._finding(rows, whom, row, who, period, held)
         elif period == "day" and self._is_leak(held, "\0".join(who)):
@@ -142,18 +142,18 @@ class Wallet:
             yield self._leak(rows, whom, row, who, held)
         costs.set(period, place, held)
 
-    def _over(self, name: str, period: Period, held: Cost) -> None:
+    def _over(self, who: tuple[str, str], period: Period, held: Cost) -> None:
         """Learn from a period of a caller that is over."""
         if held.period < 0:
             return
         if not held.told:  # a drain is not what is usual
-            usual = self._state.usual.setdefault(period, Distribution())
+            usual = self._state.usual.setdefault(f"{who[0]}\0{period}", Distribution())
             usual.add([held.usd], held.period * _PERIODS[period][0])
         if period == "day":
-            self._state.leaks.add(name, held.usd)
+            self._state.leaks.add("\0".join(who), held.usd)
 
-    def _is_dear(self, held: Cost, period: Period) -> bool:
-        usual = self._state.usual.get(period)
+    def _is_dear(self, kind: str, held: Cost, period: Period) -> bool:
+        usual = self._state.usual.get(f"{kind}\0{period}")
         if usual is None or usual.size < _PERIODS[period][1] or held.usd < max(self._config.least_usd, 2 * held.told):
             return False
         return held.usd >= self._config.times * usual.quantile(0.99)
@@ -176,10 +176,10 @@ class Wallet:
 
     def _finding(self, rows: Rows, whom: Whom, row: int, who: tuple[str, str], period: Period, held: Cost) -> Finding:
         at_ns = int(rows.times[row])
-        known = self._state.usual.get(period)
+        known = self._state.usual.get(f"{who[0]}\0{period}")
         usual = known.quantile(0.99) if known is not None else 0.0
         facts = {"usd": round(held.usd, 4), "usual_usd": round(usual, 4), "calls": held.calls, "period": period}
-        title = f"{who[0]} {who[1]} cost ${held.usd:.2f} within the {period}, callers mostly below ${usual:.2f}"
+        title = f"{who[0]} {who[1]} cost ${held.usd:.2f} within the {period}, others mostly below ${usual:.2f}"
         shown = proof(rows, row, _COST, f"{rows.value(_COST, row)} USD, {format_ns(at_ns)[:19]}")
         about = (entity for entity in whom.entities(row) if entity.kind in ("service", "model", "agent", "tenant"))
         return Finding(

@@ -185,8 +185,7 @@ class Groundedness:
 
     def _grounded(self, rows: Rows, whom: Whom) -> list[int]:
         """Return the records that may be answers for which there are documents: their own, or those of their trace."""
-        answered = [source for source in sources(rows) if "output" in source.field]
-        if not answered:
+        if not any("output" in source.field for source in sources(rows)):
             return []
         found = np.zeros(rows.count, dtype=bool)
         for source in sources(rows):

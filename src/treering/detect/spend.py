@@ -44,7 +44,7 @@ class Config(BaseConfig, frozen=True):
 
 class _State(msgspec.Struct):
     traces: list[tuple[str, Trace]]
-    spent: tuple[list[tuple[tuple[str, str, str], Sum]], Distribution]
+    spent: tuple[list[tuple[tuple[str, str, str], Sum]], dict[str, Distribution]]
     wallets: Wallets = msgspec.field(default_factory=Wallets)
 
 

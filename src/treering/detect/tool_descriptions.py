@@ -1,10 +1,11 @@
 """Descriptions of tools that change after agents have used them, and descriptions that carry hidden orders.
 
-A model reads the description of each tool with every call (`gen_ai.tool.definitions`, `gen_ai.tool.description`), so
-whoever changes one later gives orders without touching a prompt (ATLAS AML.T0109, "rug pull"; AML.T0110, tool
-poisoning). Every wording of a tool is remembered by its digest; two versions that a rollout runs side by side are told
-once. Whether a description carries orders is judged by signs that descriptions do not need: secrecy, invisible text,
-places of secrets, ends of other instructions, other tools to be called first, addresses to send to.
+A model reads the description of each tool with every call (`gen_ai.tool.definitions`, `gen_ai.tool.description`, lists
+that MCP servers answer `tools/list` with), so whoever changes one later gives orders without touching a prompt (ATLAS
+AML.T0109, "rug pull"; AML.T0110, tool poisoning). Every wording of a tool is remembered by its digest; two versions
+that a rollout runs side by side are told once. Whether a description carries orders is judged by signs that
+descriptions do not need: secrecy, invisible text, places of secrets, ends of other instructions, other tools to be
+called first, addresses to send to.
 
 Misses: a tool whose description stays while its code changes; tools that no span describes; orders in plain words.
 """
@@ -38,7 +39,9 @@ NAME = "tool_descriptions"
 ORDER_FREE = False
 """What is the old wording and what the new one depends on which came first."""
 _DEFINITIONS, _DESCRIPTION = "attributes.gen_ai.tool.definitions", "attributes.gen_ai.tool.description"
-_TOOL = "attributes.gen_ai.tool.name"
+_TOOL, _METHOD = "attributes.gen_ai.tool.name", "attributes.mcp.method.name"
+_ANSWERS = ("attributes.gen_ai.tool.call.result", "attributes.mcp.response.value", "attributes.output.value")
+"""Where the answer to `tools/list` may be."""
 _MOST_TOOLS, _MOST_WORDINGS, _MOST_READ, _MOST_TEXT, _MOST_LISTED = 2_000, 8, 4_000, 8_000, 200
 _DEPTH = 6
 _MINUTE = 60 * 10**9
@@ -110,7 +113,7 @@ class ToolDescriptions(AsRead[_State]):
 
     def observe(self, rows: Rows) -> Sequence[Finding]:
         """Return findings for new wordings of known tools and for descriptions with orders."""
-        if not rows.has(_DEFINITIONS) and not rows.has(_DESCRIPTION):
+        if not any(map(rows.has, (_DEFINITIONS, _DESCRIPTION, _METHOD))):
             return ()
         whom, found = Whom(rows), list[Finding]()
         for owner, described in self._described(rows, whom):
@@ -119,10 +122,11 @@ class ToolDescriptions(AsRead[_State]):
 
     def _described(self, rows: Rows, whom: Whom) -> Iterator[tuple[str, _Described]]:
         """Yield the descriptions of a batch that were not read before, with whose tool each is."""
-        for field in (_DEFINITIONS, _DESCRIPTION):
-            if not rows.has(field):
-                continue
+        listing = [method == "tools/list" for method in rows.values(_METHOD)] if rows.has(_METHOD) else []
+        for field in filter(rows.has, (_DEFINITIONS, _DESCRIPTION, *(_ANSWERS if any(listing) else ()))):
             for row in rows.present(field).nonzero()[0].tolist():
+                if field in _ANSWERS and not listing[row]:
+                    continue
                 owner = whom.name("agent", row) or whom.service(row)
                 value = rows.value(field, row)
                 text = value if isinstance(value, str) else as_json(value)
@@ -219,6 +223,8 @@ def _definitions(row: int, field: str, tool: str, text: str) -> Iterator[_Descri
         listed = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return
+    if isinstance(listed, dict) and isinstance(listed.get("result"), dict):
+        listed = listed["result"]  # the whole message of JSON-RPC
     listed = listed.get("tools", [listed]) if isinstance(listed, dict) else listed
     for item in listed[:_MOST_LISTED] if isinstance(listed, list) else ():
         held = item.get("function", item) if isinstance(item, dict) else {}

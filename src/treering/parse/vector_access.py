@@ -122,10 +122,14 @@ def weaviate(row: Mapping[str, Any]) -> Access | None:
     access: Access = {SYSTEM: "weaviate", USER: row.get("user"), ADDRESS: row.get("source_ip")}
     action = str(row.get("action"))
     if action == "authorize":
-        named = _resources(f"{row.get('permissions') or ''}{row.get('resource') or ''}")
-        denied = named.pop("denied") or row.get("level") == "error"
-        letter = str(row.get("request_action") or "")[:1]
-        return access | named | {OPERATION: _LETTERS.get(letter, "manage"), RESULT: _DENIED if denied else _ALLOWED}
+        named = _resources(f"{row.get('permissions') or ''}{row.get('resource') or row.get('resources') or ''}")
+        # The first versions wrote `read_data` for what was `R` later, and refusals at level info.
+        denied = named.pop("denied") or row.get("level") == "error" or row.get("results") == "failed"
+        letter, _, domain = str(row.get("request_action") or "").partition("_")
+        if letter.islower():
+            named |= {KIND: _DOMAINS.get(domain, domain)}
+        operation = _LETTERS.get(letter[:1].upper(), "manage")
+        return access | named | {OPERATION: operation, RESULT: _DENIED if denied else _ALLOWED}
     access |= {KIND: "role", RESULT: _ALLOWED, TARGET: row.get("target") or row.get("group"), OPERATION: "manage"}
     access[ROLE] = row.get("role_name") or ", ".join(_texts(row.get("roles")))
     if action in ("create_role", "delete_role"):
@@ -255,6 +259,7 @@ _SYSTEMS: tuple[tuple[frozenset[str], Mapping[str, str], Callable[[Mapping[str, 
         _columns(
             component="component:s", action="action:s", user="user:s", source_ip="source_ip:s",
             request_action="request_action:s", permissions="permissions:j", resource="resource:s",
+            resources="resources:s", results="results:s",
             target="user_to_assign_roles_to:s", group="group_to_assign_roles_to:s", roles="roles:j",
             role_name="roleName:s",
         ) | {"level": "severityText:s"},

@@ -155,8 +155,9 @@ def _row(terms: list[str], slop: int, *, prefix: bool, middle: bool = False) -> 
     """Return words in a row; with `middle` the first one may go on."""
     parts = [_before(terms[0][0]), re.escape(terms[0])]
     for left, right in itertools.pairwise(terms):
-        gap = rf"[{_W}]*[^{_W}]+" if middle else _between(left[-1], right[0])
-        parts.append(rf"(?:{gap}|[^{_W}]+(?:[{_W}]+[^{_W}]+){{1,{slop}}})" if slop > 0 else gap)
+        rest = f"[{_W}]*" if middle else ""
+        gap = rf"{rest}[^{_W}]+" if middle else _between(left[-1], right[0])
+        parts.append(rf"(?:{gap}|{rest}[^{_W}]+(?:[{_W}]+[^{_W}]+){{1,{slop}}})" if slop > 0 else gap)
         parts.append(re.escape(right))
     if not prefix:
         parts.append(_after(terms[-1][-1]))

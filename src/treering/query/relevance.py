@@ -10,6 +10,7 @@ from treering.core.errors import UserError
 from treering.query import analyzers, querystring
 from treering.query.function import Typed
 from treering.query.lucene import Boolean, Clause, Everything, Lowering, Query, Words
+from treering.query.minimum import least_of
 from treering.query.syntax import Name
 from treering.query.types import Type
 
@@ -41,15 +42,22 @@ def _query_of(node: Relevance, options: dict[str, str]) -> Query:
     least = options.get("minimum_should_match", "")
     if node.name == "query_string":
         text = querystring.escaped(node.query) if options.get("escape", "").lower() == "true" else node.query
-        return querystring.query_string(text, operator)
+        return _at_least(querystring.query_string(text, operator), least)
     if node.name == "simple_query_string":
-        return querystring.simple_query_string(node.query, operator, options.get("flags", "ALL"))
+        return _at_least(querystring.simple_query_string(node.query, operator, options.get("flags", "ALL")), least)
     field = node.fields[0][0] if len(node.fields) == 1 else None
     fixed = int(options.get("prefix_length", "0") or 0)
     phrase = node.name in {"match_phrase", "match_phrase_prefix"} or "phrase" in options.get("type", "")
     prefix = node.name in {"match_phrase_prefix", "match_bool_prefix"} or options.get("type", "").endswith("prefix")
     auto = _bounds(fuzziness or "")
     return Words(node.query, field, operator, phrase, prefix, slop, fuzzy, least, fixed=fixed, auto=auto)
+
+
+def _at_least(query: Query, least: str) -> Query:
+    """Return the query with so many of its optional clauses demanded."""
+    if not least or not isinstance(query, Boolean):
+        return query
+    return replace(query, least=least_of(least, sum(clause.occur == "should" for clause in query.clauses)))
 
 
 def _bounds(fuzziness: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { IconButton } from "../parts/Button";
 import { Icon } from "../parts/Icon";
 import { flatten } from "../records/paths";
+import { OPEN_FIELDS } from "../server/queries";
 import type { Question } from "../server/queries";
 import type { Field, Json, Row } from "../server/types";
 import { FieldValues } from "./FieldValues";
@@ -56,7 +57,7 @@ function lines(fields: readonly Field[], rows: readonly Row[], wanted: string): 
 
 export function FieldList({ fields, rows, question, columns, onColumn, onFilter, onHide }: Props) {
   const [wanted, setWanted] = useState("");
-  const [open, setOpen] = useState<ReadonlySet<string>>(new Set(["severityText", "serviceName"]));
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set(OPEN_FIELDS));
   const items = useMemo(() => lines(fields, rows, wanted), [fields, rows, wanted]);
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { IconButton } from "../parts/Button";
 import { Failure } from "../server/client";
-import { useValues } from "../server/queries";
+import { FEW_VALUES, useValues } from "../server/queries";
 import type { Question } from "../server/queries";
 import type { Field, Json } from "../server/types";
 import { brief } from "../histogram/plot";
@@ -13,12 +13,11 @@ interface Props {
   onFilter: (field: string, value: Json, exclude: boolean) => void;
 }
 
-const FEW = 6;
 const MANY = 50;
 
 /** The top values of a field under the present query. Click includes, alt-click or minus excludes. */
 export function FieldValues({ question, field, onFilter }: Props) {
-  const [limit, setLimit] = useState(FEW);
+  const [limit, setLimit] = useState(FEW_VALUES);
   const { data, error, isPending } = useValues(question, field.name, limit);
   if (isPending) return <p className="quiet values-note">counting…</p>;
   if (error) return <p className="quiet values-note">{error instanceof Failure ? error.message : "no answer"}</p>;
@@ -46,7 +45,7 @@ export function FieldValues({ question, field, onFilter }: Props) {
       })}
       {(data.distinct > data.values.length || data.missing > 0) && (
         <li className="values-note quiet">
-          {data.distinct > data.values.length && limit === FEW && (
+          {data.distinct > data.values.length && limit === FEW_VALUES && (
             <button type="button" className="text-button" onClick={() => setLimit(MANY)}>
               {brief(data.distinct - data.values.length)} more
             </button>

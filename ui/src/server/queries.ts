@@ -13,6 +13,9 @@ export interface Question {
 
 const PAGE = 200;
 const BUCKETS = 120;
+/** The fields whose values are shown without being asked for, and how many of them. */
+export const OPEN_FIELDS: readonly string[] = ["severityText", "serviceName"];
+export const FEW_VALUES = 6;
 /** Rows of a table answer that the page holds at most. */
 export const TABLE_ROWS = 10_000;
 
@@ -55,19 +58,26 @@ export const useRecords = (q: Question, order: "desc" | "asc", enabled: boolean)
     getNextPageParam: (page) => page.after,
   });
 
-export const useCounts = (q: Question, enabled: boolean, every: number | false) =>
-  useQuery({
-    queryKey: key("histogram", q),
-    enabled,
-    queryFn: ({ signal }) => call<Counts>("/api/histogram", { ...body(q), buckets: BUCKETS }, signal),
-    placeholderData: keepPreviousData,
-    refetchInterval: every,
-  });
+const counts = (q: Question) => ({
+  queryKey: key("histogram", q),
+  queryFn: ({ signal }: { signal: AbortSignal }) =>
+    call<Counts>("/api/histogram", { ...body(q), buckets: BUCKETS, values: OPEN_FIELDS }, signal),
+});
 
+export const useCounts = (q: Question, enabled: boolean, every: number | false) =>
+  useQuery({ ...counts(q), enabled, placeholderData: keepPreviousData, refetchInterval: every });
+
+/** The most frequent values of a field. Those of fields that stand open at first come with the histogram. */
 export const useValues = (q: Question, field: string, limit: number) =>
   useQuery({
     queryKey: key("values", q, field, limit),
-    queryFn: ({ signal }) => call<Values>("/api/values", { ...body(q), field, limit }, signal),
+    queryFn: async ({ signal, client }) => {
+      if (limit === FEW_VALUES && OPEN_FIELDS.includes(field)) {
+        const known = await client.fetchQuery({ ...counts(q), staleTime: Infinity }).catch(() => undefined);
+        if (known?.values[field]) return known.values[field];
+      }
+      return call<Values>("/api/values", { ...body(q), field, limit }, signal);
+    },
     placeholderData: keepPreviousData,
   });
 

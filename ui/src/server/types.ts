@@ -41,6 +41,7 @@ export interface Counts {
   series: string[];
   buckets: { time: string; counts: number[] }[];
   total: number;
+  values: Record<string, Values>;
 }
 
 export interface Values {

@@ -84,7 +84,7 @@ def printed(name: str) -> str:
 
 
 def matching(relation: Relation, pattern: str) -> list[str]:
-    """Return the columns that a pattern with `*` matches, in order; all that are shown for `*` alone."""
+    """Return the columns that a pattern with `*` matches, in order; for `*` alone all that are shown."""
     from treering.query import output
 
     columns: Iterable[str] = output.visible(relation) if pattern == "*" else relation.columns
@@ -95,4 +95,10 @@ def matching(relation: Relation, pattern: str) -> list[str]:
 def parse(parser: Parser) -> Fields:
     """Read what follows `fields`."""
     sign = parser.op("+", "-", mode=Mode.PATTERN)
-    return Fields(parser.patterns(), sign == "-")
+    names = parser.patterns()
+    return Fields(tuple(_every(name, parser.text) for name in names), sign == "-")
+
+
+def _every(name: Name, text: str) -> Name:
+    """Return a `*` between backticks as the pattern that matches members of objects, too."""
+    return replace(name, name="**") if name.name == "*" and text[name.place[0]] == "`" else name

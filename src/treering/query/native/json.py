@@ -77,7 +77,7 @@ def extract(text: str, paths: list[str]) -> str | None:
     for path in paths:
         parsed = steps(path)
         values = list(_reach(document, parsed))
-        found.append(values if None in parsed and values else values[0] if values else None)
+        found.append(values if None in parsed else values[0] if values else None)
     if len(found) > 1:
         return dump(found)
     value = found[0]

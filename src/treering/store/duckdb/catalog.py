@@ -7,6 +7,7 @@ deleted when the last reader that sees them has ended. Changes of what exists on
 from __future__ import annotations
 
 import contextlib
+import difflib
 import re
 import threading
 from collections import Counter
@@ -336,6 +337,7 @@ def matching(patterns: Iterable[str], names: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def unknown(patterns: Sequence[str]) -> UserError:
-    """Return the error that no stream matches."""
-    return UserError(f"no stream named {', '.join(patterns)!r}")
+def unknown(patterns: Sequence[str], known: Sequence[str] = ()) -> UserError:
+    """Return the error that no stream matches, with the nearest of the `known` ones."""
+    near = difflib.get_close_matches(patterns[0], known, n=1) if patterns else []
+    return UserError(f"no stream named {', '.join(patterns)!r}", hint=f"did you mean {near[0]!r}?" if near else "")

@@ -28,8 +28,8 @@ from treering.store.duckdb.lookup import Lookup
 from treering.store.duckdb.manifest import Manifest, Segment, Stream
 from treering.store.duckdb.memtable import Generation
 from treering.store.duckdb.ownership import Lock
+from treering.store.duckdb.partials import Partials, Reading
 from treering.store.duckdb.reserve import Reserve
-from treering.store.duckdb.scan import Scanner
 from treering.store.duckdb.statement import check, chosen, counted, seen, streams, text
 from treering.store.duckdb.upkeep import Upkeep
 from treering.store.duckdb.wal import Disk, Log
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from treering.stage.plan import Plan
     from treering.stage.store import Scan
     from treering.store.duckdb.memtable import Run
+    from treering.store.duckdb.scan import Scanner
 
 T = TypeVar("T")
 _NO_DEAD: dict[str, Sequence[int]] = {}
@@ -76,6 +77,7 @@ class DuckdbStore:
             )  # fmt: skip
             self._connection = self._connect()
             self._lookup = Lookup(segments)
+            self._partials = Partials(segments)
             self._upkeep = self._recover(segments, disk or Disk())
         except BaseException:
             if self._lock is not None:
@@ -150,7 +152,7 @@ class DuckdbStore:
         """Return the merged schema of the streams that match. Raises `UserError` when none does."""
         views = self._catalog.view(streams)
         if not views:
-            raise unknown(streams)
+            raise unknown(streams, [stream.name for stream in self.streams()])
         return self._catalog.schema(views)
 
     def create(self, stream: str, mapping: Mapping[str, Any]) -> None:
@@ -179,12 +181,14 @@ class DuckdbStore:
         started = time.thread_time()
         with self._catalog.pinned(streams(query)) as views, self._connection.cursor() as cursor:
             total, skipped = counted(query, views, self._catalog, self._lookup)
-            scanner = Scanner(cursor, self._catalog, self._lookup, skipped)
+            reading = Reading(cursor, self._catalog, self._lookup, views)
+            scanner = reading.scanner(skipped)
             try:
                 with running.guarded(cursor, limits, cancel):
-                    tables = {name: scanner.table(scan, seen(scan, views)) for name, scan in query.scans.items()}
-                    check(scanner.bytes, limits)
-                    rows = running.fetch(cursor, text(query, tables, scanner.settled), limits)
+                    if not skipped and (known := self._partials.answer(query, reading, limits)) is not None:
+                        scanner, rows = known
+                    else:
+                        rows = _answered(query, scanner, reading, limits)
                     rows = [(row[0] + total,) for row in rows] if skipped else rows
             except running.Unreadable as error:
                 if not self._quarantine(scanner.segments.values()):
@@ -340,6 +344,12 @@ def _end(
     manifest.close()
     if lock is not None:
         lock.release()
+
+
+def _answered(query: Query, scanner: Scanner, reading: Reading, limits: Limits) -> list[Any]:
+    tables = {name: scanner.table(scan, seen(scan, reading.views)) for name, scan in query.scans.items()}
+    check(scanner.bytes, limits)
+    return running.fetch(reading.cursor, text(query, tables, scanner.settled), limits)
 
 
 def _info(view: StreamView) -> StreamInfo:

@@ -55,7 +55,7 @@ class Catalog:
                 for item in self.foreign.targets(index)
             ]
         if not found:
-            raise unknown(patterns)
+            raise unknown(patterns, sorted({*held, *theirs}))
         return found
 
     def schema(self, targets: Sequence[Target]) -> StreamSchema:
