@@ -6,7 +6,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["train"]:
         from benchmarks.injection import train
 
-        train.main()
+        train.main(*sys.argv[2:3])
     elif sys.argv[1:2] == ["gate"]:
         from benchmarks.injection import gate
 

@@ -34,6 +34,7 @@ LOOKED_AT = frozenset({
 FAMILY = {
     "pyrit_jb": "in the wild", "pyrit_jb_itw": "in the wild", "verazuo_itw": "in the wild",
     "nc_harmbench_benign": "neuralchemy", "nc_wildguard_judgecomp": "neuralchemy",
+    "ours abroad": "ours",
     "asb_naive": "asb", "asb_bare": "asb",
     "bipia_train": "bipia", "bipia_train_clean": "bipia", "bipia_train_bare": "bipia",
     "spikee_jailbreak": "spikee", "spikee_document": "spikee", "spikee_bare_indirect_instruction": "spikee",
@@ -99,7 +100,14 @@ def training(seed: int = 7) -> list[Row]:
     refuse_leaks(licensed, held)
     bare = [row for row in rows("other") if "bare" in row.kind]
     own = [
-        Row(t["text"], int(s == "attack"), "ours", "user", t["lang"], f"{s} {t['kind']}")
+        Row(
+            t["text"],
+            int(s == "attack"),
+            "ours" if t["lang"] == "en" else "ours abroad",
+            "user",
+            t["lang"],
+            f"{s} {t['kind']}",
+        )
         for s, each in (("attack", 60), ("benign", 70))
         for t in grammar.texts(s, each, random)
     ]
@@ -179,7 +187,7 @@ def plant(
             before, after = document.text[low:at], document.text[at : at + 500]
             start = len(before) + 1
             text = f"{before}\n{said.text}\n{after}"
-            family = said.source if said.source != "ours" else document.source
+            family = said.source if FAMILY.get(said.source, said.source) != "ours" else document.source
             found.append(
                 Row(text, 1, family, "tool", document.lang, kind, (start, start + len(said.text)), document.source)
             )

@@ -1,4 +1,4 @@
-"""Texts of our own, drawn from `grammar.toml`: attacks and benign texts with the same words, in sixteen languages."""
+"""Texts of our own, drawn from `grammar.toml`: attacks and benign texts with the same words, in many languages."""
 
 from __future__ import annotations
 

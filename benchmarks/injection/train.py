@@ -1,4 +1,4 @@
-"""Makes the weights of the model of suspicious texts: `python -m benchmarks.injection train`.
+"""Makes the weights of the model of suspicious texts: `python -m benchmarks.injection train`, or `train user`.
 
 Logistic regressions (L2, liblinear) over hashed n-grams, one for each head. Calibration is source-held-out: each family
 of sources is scored by weights that were fitted without it, and these scores and those of the phrases are fitted to
@@ -30,7 +30,7 @@ from treering.detect._injection_model import DOUBTFUL, MEANING, Layers, fused, m
 from treering.detect._ngrams import FEATURES, STARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 TARGET = Path(__file__).parents[2] / "src" / "treering" / "content" / "models" / "injection.npz"
 MOST_OF_A_SOURCE = 1500
@@ -221,17 +221,18 @@ def quantised(weights: Any) -> tuple[Any, Any]:
     return whole, np.array(units)
 
 
-def main() -> None:
-    """Train and write the model."""
+def main(only: str = "") -> None:
+    """Train and write the model; with `only` one of its heads (`user` or `data`), the other stays as it is."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     rows = data.training(SEED)
     log(len(rows), "rows of", len({row.source for row in rows}), "sources")
     log("limits of spellings", reading.main(rows, TARGET.with_name("reading.npz")))
-    heads, facts = [], {}
+    heads, facts = {}, {}
     for head, name in ((USER, "user"), (DATA, "data")):
-        model, weighed, facts[name] = made(head, rows)
-        log(name, facts[name])
-        heads.append((model, weighed))
+        if only in ("", name):
+            model, weighed, facts[name] = made(head, rows)
+            log(name, facts[name])
+            heads[head] = model, weighed
     write(heads, facts)
 
 
@@ -265,20 +266,25 @@ def benign_never_trained(head: int) -> list[Row]:
     ]
 
 
-def write(heads: Sequence[tuple[Linear, Any]], facts: dict[str, Any]) -> None:
-    """Write the file that is shipped."""
-    packed = [quantised(model.weights) for model, _ in heads]
-    people = heads[USER][0]
-    if people.layers is None:
-        raise ValueError("what people say has no network")
+def write(heads: Mapping[int, tuple[Linear, Any]], facts: dict[str, Any]) -> None:
+    """Write the file that is shipped, with what it holds of a head that was not trained."""
     TARGET.parent.mkdir(exist_ok=True)
-    np.savez_compressed(
-        TARGET,
-        weights=np.stack([weights for weights, _ in packed]),
-        units=np.stack([units for _, units in packed]).astype(np.float32),
-        intercepts=np.array([model.intercept for model, _ in heads], np.float32),
-        fusion=np.stack([weighed for _, weighed in heads]).astype(np.float32),
-        **people.layers._asdict(),
-        facts=np.frombuffer(json.dumps(facts).encode(), np.uint8),
-    )
+    held: dict[str, Any] = {}
+    if len(heads) < len(STRENGTH):
+        with np.load(TARGET, allow_pickle=False) as file:
+            held = {name: file[name] for name in file.files}
+        facts = json.loads(bytes(held["facts"])) | facts
+    else:
+        held = {
+            "weights": np.zeros((len(heads), FEATURES), np.int16),
+            "units": np.zeros((len(heads), len(STARTS)), np.float32),
+            "intercepts": np.zeros(len(heads), np.float32),
+            "fusion": np.zeros((len(heads), 4), np.float32),
+        }
+    for head, (model, weighed) in heads.items():
+        held["weights"][head], held["units"][head] = quantised(model.weights)
+        held["intercepts"][head], held["fusion"][head] = model.intercept, weighed
+        held |= model.layers._asdict() if model.layers is not None else {}
+    held["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    np.savez_compressed(TARGET, **held)
     log(TARGET.name, TARGET.stat().st_size, "bytes")

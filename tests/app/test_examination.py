@@ -196,6 +196,23 @@ def test_a_file_of_metrics_is_a_training_run(tmp_path: Path) -> None:
     assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"NaN": 1}
 
 
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        (
+            "NVRM: Xid (PCI:0000:3b:00): 79, pid=7, GPU has fallen off the bus.",
+            "the kernel reports: GPU fault, 2 times",
+        ),
+        ("Memory cgroup out of memory: Killed process 7 (python3)", "the kernel reports: out of memory, 2 times"),
+        ("NVRM: loading NVIDIA UNIX x86_64 Kernel Module", None),
+    ],
+)
+def test_a_kernel_log_tells_of_the_machine_under_a_run(tmp_path: Path, said: str, title: str | None) -> None:
+    usual = [f"[{100 + number}.000001] device eth0 entered promiscuous mode" for number in range(50)]
+    (tmp_path / "dmesg.log").write_text("\n".join([*usual, f"[200.5] {said}", f"[200.6] {said}"]))
+    assert first(report(tmp_path / "dmesg.log"))[:1] == ([("machine", title)] if title else [])
+
+
 def test_a_quiet_log_has_nothing_to_look_at(tmp_path: Path) -> None:
     path = tmp_path / "quiet.log"
     r, at = random.Random(1), datetime(2026, 11, 24, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_an_interrupted_scan_goes_on(store: DuckdbStore, tmp_path: Path, monkeyp
 
     def interrupt(at: dict[str, Any]) -> None:
         if at["position"] >= 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         scans(store, tmp_path).run("60d", interrupt)

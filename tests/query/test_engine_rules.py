@@ -14,6 +14,7 @@ NOW_NS = 1_800_000_000 * 10**9
 MAPPING = {
     "properties": {
         "ip": {"type": "ip"}, "team": {"type": "keyword"}, "on": {"type": "boolean"}, "word": {"type": "text"},
+        "at": {"properties": {"x": {"type": "long"}}},
     }
 }  # fmt: skip
 ROWS = [
@@ -70,7 +71,6 @@ CASES = {
     "fields ip, n | mvcombine n | fields ip": [["9.1.1.1"], ["10.0.0.2"], ["10.0.0.9"], ["10.0.0.10"]],
     "where match_phrase_prefix(word, 'fox a', slop=3) | stats count()": [[1]],
     "where query_string(['word'], 'red fox owl', minimum_should_match=2) | stats count()": [[1]],
-    "where simple_query_string(['word'], 'red fox owl', minimum_should_match='100%') | stats count()": [[0]],
     "where match_phrase_prefix(word, 'fox a', slop=2) | stats count()": [[0]],
     # Lists that are not there.
     "head 1 | eval x = json_extract('bad', 'a', 'b'), y = json_extract('bad', 'a') | fields x, y": [
@@ -172,3 +172,19 @@ def test_a_date_beyond_what_nanoseconds_count_is_null_and_stops_nothing() -> Non
     store.append([batch("years", [{"y": "3021"}, {"y": "1999"}], received_ns=1)])
     compiled = ppl.compile("source=years | eventstats count() as n", schema=store.schema, now_ns=NOW_NS)
     assert ppl.render(store.run(compiled, Limits()))["datarows"] == [[None, 2], ["1999-01-01", 2]]
+
+
+def test_members_of_objects_are_shown_where_asked_for(store: DuckdbStore) -> None:
+    def columns(text: str) -> list[str]:
+        compiled = ppl.compile(f"source=rows | {text} | head 1", schema=store.schema, now_ns=NOW_NS)
+        return [column["name"] for column in ppl.render(store.run(compiled, Limits()))["schema"]]
+
+    assert "at.x" not in columns("fields *")
+    assert "at.x" in columns("fields `*`")
+    assert columns("fields at | flatten at") == ["at", "x"]
+
+
+def test_a_stream_that_is_not_there_is_answered_with_the_nearest(store: DuckdbStore) -> None:
+    with pytest.raises(UserError, match="no stream named 'row'") as error:
+        ppl.compile("source=row", schema=store.schema, now_ns=NOW_NS)
+    assert error.value.hint == "did you mean 'rows'?"

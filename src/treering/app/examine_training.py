@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _MOST_RUNS = 10_000
 _DETAILED = 200
+_LONGEST = 300
+# What the kernel says of the machine under a run, in whatever log: NVIDIA's Xid messages, processes killed for memory.
+_MACHINE = {"NVRM: Xid": "GPU fault", "ut of memory: Killed process": "out of memory"}
 _WEIGHTS = {judging.MISSED: 65.0, judging.STOPPED: 70.0, judging.ABORTED: 60.0, judging.RUNNING: 20.0}
 
 
@@ -32,6 +35,7 @@ class Training(Examiner):
         self._run = RunLog()
         self._file = ""
         self._documents: bool | None = None
+        self._machine: dict[str, tuple[int, str]] = {}
 
     def wants(self, record: Mapping[str, Any]) -> bool:
         """Whether a record is an object of metrics: a loss by step."""
@@ -40,7 +44,7 @@ class Training(Examiner):
 
     def begin(self, file: str) -> None:
         """Take the next run."""
-        self._run, self._file, self._documents = RunLog(), file, None
+        self._run, self._file, self._documents, self._machine = RunLog(), file, None, {}
 
     def lines(self, lines: Sequence[str]) -> None:
         """Read what lines say about a run; a file of JSON is no log of one."""
@@ -48,6 +52,10 @@ class Training(Examiner):
             self._documents = _is_json(lines[0])
         if not self._documents:
             self._run.feed(lines)
+            for mark, cause in _MACHINE.items():
+                if said := [line for line in lines if mark in line]:
+                    count, first = self._machine.get(cause, (0, said[0][:_LONGEST]))
+                    self._machine[cause] = (count + len(said), first)
 
     def record(self, record: Mapping[str, Any], stream: str) -> None:  # noqa: ARG002  a file of its own
         """Take in a saved state of the transformers Trainer, or an object of metrics."""
@@ -60,6 +68,7 @@ class Training(Examiner):
     def end(self) -> None:
         """Judge the run."""
         if not self._run.is_training:
+            self._remark_machine()
             return
         found = judging.judge(self._run)
         self.verdicts[found.verdict] += 1
@@ -79,6 +88,11 @@ class Training(Examiner):
         for note in found.notes:
             weight = 45.0 if "went on" in note or "NaN" in note else 34.0
             self._remarks.append(Remark(weight, "training run", note, f"verdict {found.verdict}", self._file))
+
+    def _remark_machine(self) -> None:
+        for cause, (count, first) in self._machine.items():
+            what = f"the kernel reports: {cause}{f', {count} times' if count > 1 else ''}"
+            self._remarks.append(Remark(88.0, "machine", what, first.strip(), self._file))
 
     def judged(self) -> int:
         """Return the number of runs."""

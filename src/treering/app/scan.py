@@ -7,6 +7,8 @@ may see what has been watched before.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from treering.model.batch import Batch
 from treering.model.finding import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from treering.app.config import Detect
@@ -169,12 +171,18 @@ class Scans:
         return None if self._scan is None else self._scan.progress.shown()
 
     def run(self, since: str, told: Callable[[dict[str, Any]], None]) -> Sequence[Finding]:
-        """Scan in this thread, telling the progress after each step; an interrupt saves where it stands."""
+        """Scan in this thread, telling the progress after each step.
+
+        An interrupt ends the scan after the step that it comes in, when its place is saved: raises `KeyboardInterrupt`.
+        """
         from treering.app.config import seconds
 
         since_ns = self._clock.now_ns() - seconds(since) * 10**9
         scan = self._scan = Scan(makers(self._settings), self._store, self._clock, since_ns)
-        self._run(scan, since, told)
+        with _noted(self._stopping):
+            self._run(scan, since, told)
+        if self._stopping.is_set():
+            raise KeyboardInterrupt
         return list(scan.found.values())
 
     def stop(self) -> None:
@@ -199,15 +207,11 @@ class Scans:
             if saved is not None and saved.position <= self._store.newest_seq():
                 scan.resume(saved)
             saved_s = self._clock.monotonic()
-            try:
-                while not self._stopping.is_set() and scan.step():
-                    told(scan.progress.shown())
-                    if self._clock.monotonic() - saved_s > _SAVE_S:
-                        checkpoints.save(since, scan.state())
-                        saved_s = self._clock.monotonic()
-            except KeyboardInterrupt:
-                checkpoints.save(since, scan.state())
-                raise
+            while not self._stopping.is_set() and scan.step():
+                told(scan.progress.shown())
+                if self._clock.monotonic() - saved_s > _SAVE_S:
+                    checkpoints.save(since, scan.state())
+                    saved_s = self._clock.monotonic()
             if self._stopping.is_set():
                 checkpoints.save(since, scan.state())
                 return
@@ -215,3 +219,22 @@ class Scans:
             checkpoints.forget(since)
         finally:
             checkpoints.close()
+
+
+@contextlib.contextmanager
+def _noted(stopping: threading.Event) -> Iterator[None]:
+    """Have the first interrupt of the process set `stopping`: raised inside a step, it would leave half of it done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(_number: int, _frame: object) -> None:
+        stopping.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -24,7 +24,7 @@ _TIME = (
     "@timestamp", "timestamp", "time", "ts", "@t", "asctime", "Timestamp", "TimeStamp", "eventTime", "event_time",
     "datetime", "time_ms", "__REALTIME_TIMESTAMP", "_time", "logged_at", "timeUnixNano", "time_unix_nano",
     "TIMESTAMP", "date", "created", "created_at", "createdAt", "t", "when", "receiveTimestamp",
-    "Time", "DateTime", "Date",
+    "Time", "DateTime", "Date", "lastTimestamp", "firstTimestamp",
 )  # fmt: skip
 _LEVEL = (
     "level", "severity", "log.level", "levelname", "severityText", "severity_text", "SeverityText", "loglevel",

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from treering.query.copying import copied
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -198,7 +200,7 @@ def _rough(lowered: exp.Expression, term: str) -> exp.Expression:
     text = lowered.this
     parts = text.expressions[1:] if isinstance(text, exp.Anonymous) and text.name == "concat_ws" else [text]
     tests: list[exp.Expression] = [
-        exp.Anonymous(this="contains", expressions=[exp.Lower(this=part.copy()), exp.Literal.string(term)])
+        exp.Anonymous(this="contains", expressions=[exp.Lower(this=copied(part)), exp.Literal.string(term)])
         for part in parts
     ]
     return exp.Paren(this=functools.reduce(lambda a, b: exp.Or(this=a, expression=b), tests))
@@ -214,8 +216,8 @@ def _has_word(lowered: exp.Expression, term: str, *, prefix: bool) -> exp.Expres
     perhaps = exp.Literal.string(_perhaps(term, prefix=prefix))
     word = exp.Literal.string(term)
     found: exp.Expression = exp.Anonymous(this="regexp_matches", expressions=[lowered, sure])
-    near = exp.Anonymous(this="regexp_matches", expressions=[lowered.copy(), perhaps])
-    counted = exp.Anonymous(this="ppl_has_word", expressions=[lowered.copy(), word, exp.Boolean(this=prefix)])
+    near = exp.Anonymous(this="regexp_matches", expressions=[copied(lowered), perhaps])
+    counted = exp.Anonymous(this="ppl_has_word", expressions=[copied(lowered), word, exp.Boolean(this=prefix)])
     has = _rough(lowered, term)
     either = exp.Paren(this=exp.Or(this=found, expression=exp.Paren(this=exp.And(this=near, expression=counted))))
     return exp.Paren(this=exp.And(this=has, expression=either))

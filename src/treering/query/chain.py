@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.query import coerce
+from treering.query.copying import below
 from treering.query.types import Type
 from treering.stage.store import SortKey
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from treering.query.relation import Column, Order, Relation, Source
 
 _PARTS = frozenset({"expressions", "from_", "where"})
+_AROUND = (exp.Window, exp.Unnest, exp.Explode, exp.Query, exp.AggFunc)
 _SORTED = frozenset({Type.STRING, Type.TIMESTAMP, Type.BOOLEAN, *coerce.NUMBERS})
 
 
@@ -44,12 +46,11 @@ def inside(select: exp.Select) -> exp.Expression | None:
 
 def _looks_around(select: exp.Select) -> bool:
     """Whether an expression reads other rows or makes several of one."""
-    below = [*select.expressions, *([select.args["where"]] if select.args.get("where") else [])]
+    parts = [*select.expressions, *([select.args["where"]] if select.args.get("where") else [])]
     return any(
-        isinstance(node, exp.Window | exp.Unnest | exp.Explode | exp.Query | exp.AggFunc)
-        or (isinstance(node, exp.Anonymous) and node.name.lower() == "unnest")
-        for part in below
-        for node in part.walk()
+        isinstance(node, _AROUND) or (isinstance(node, exp.Anonymous) and node.name.lower() == "unnest")
+        for part in parts
+        for node in below(part)
     )
 
 
@@ -75,7 +76,7 @@ def limit(relation: Relation, count: int, per: Sequence[Column] = ()) -> None:
 def only_once(select: exp.Select, sources: Sequence[Source]) -> None:
     """Take back what was told to scans whose rows the query needs for something else too."""
     told = [source for source in sources if source.first is not None]
-    names = [table.name for table in select.find_all(exp.Table)] if told else []
+    names = [node.name for node in below(select) if isinstance(node, exp.Table)] if told else []
     for source in told:
         if names.count(source.name) != 1:
             source.first, source.keys, source.per = None, (), ()

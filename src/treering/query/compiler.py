@@ -21,6 +21,7 @@ from treering.query.relation import (
     Source,
     aliased,
     computed,
+    first,
     named,
     nested,
 )
@@ -271,7 +272,7 @@ class Compiler:
         select = exp.Select(expressions=expressions).from_(nested(relation.sql), copy=False)
         if keys:
             select = select.order_by(*keys, copy=False)
-        select = select.limit(rows, copy=False)
+        select.set("limit", first(rows))
         shown = tuple(output.result_column(name, column) for name, column in columns.items())
         chain.only_once(select, self.sources)
         scans = {source.name: scan(source) for source in self.sources}

@@ -1,4 +1,4 @@
-"""Copies of SQL nodes, faster than sqlglot's own: planning a query consists of little else."""
+"""Copies of SQL nodes and ways through them, faster than sqlglot's own: planning a query consists of little else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from sqlglot import exp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 E = TypeVar("E", bound=exp.Expr)
 
@@ -41,3 +41,16 @@ def copied(node: E, known: Callable[[exp.Expr], exp.Expr | None] | None = None) 
             else:
                 made.args[name] = value
     return cast("E", root)
+
+
+def below(node: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield a node and all below it, in no order that matters."""
+    pending = [node]
+    while pending:
+        held = pending.pop()
+        yield held
+        for value in held.args.values():
+            if isinstance(value, exp.Expr):
+                pending.append(value)
+            elif type(value) is list:
+                pending += [item for item in value if isinstance(item, exp.Expr)]

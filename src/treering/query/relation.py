@@ -221,7 +221,7 @@ class Relation:
         select = self.wrapped()
         if self.order or self.shuffled:
             select = select.order_by(*self.keys(), copy=False)
-        select = select.limit(count, copy=False)
+        select.set("limit", first(count))
         if offset:
             select = select.offset(offset, copy=False)
         return replace(self, sql=select, plain=False, cut=True, topped=bool(self.order))
@@ -230,6 +230,11 @@ class Relation:
 def named(ref: str) -> exp.Column:
     """Return an SQL column by its exact name."""
     return exp.Column(this=exp.Identifier(this=ref, quoted=True))
+
+
+def first(count: int) -> exp.Limit:
+    """Return the LIMIT of a SELECT; its own method has the number parsed."""
+    return exp.Limit(expression=exp.Literal.number(count))
 
 
 def unique(name: str, taken: Container[str]) -> str:

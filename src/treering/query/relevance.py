@@ -44,7 +44,7 @@ def _query_of(node: Relevance, options: dict[str, str]) -> Query:
         text = querystring.escaped(node.query) if options.get("escape", "").lower() == "true" else node.query
         return _at_least(querystring.query_string(text, operator), least)
     if node.name == "simple_query_string":
-        return _at_least(querystring.simple_query_string(node.query, operator, options.get("flags", "ALL")), least)
+        return querystring.simple_query_string(node.query, operator, options.get("flags", "ALL"))
     field = node.fields[0][0] if len(node.fields) == 1 else None
     fixed = int(options.get("prefix_length", "0") or 0)
     phrase = node.name in {"match_phrase", "match_phrase_prefix"} or "phrase" in options.get("type", "")

@@ -31,7 +31,9 @@ def expand(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         names = [argument] if argument == STDIN else _matching(argument)
         if not names:
-            raise UserError(f"no file matches {argument!r}")
+            raise UserError(
+                f"no file matches {argument!r}", hint="put a pattern in quotes; a folder must have files in it"
+            )
         found.update(dict.fromkeys(names))
     return list(found)
 

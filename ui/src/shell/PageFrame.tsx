@@ -68,7 +68,7 @@ export function PageFrame({ title, about, dark, tools, compare = false, timeless
   const span = bucketOf(from || "now-24h", to);
   const compares = comparable(from, to, earliest(streams.data ?? []));
   const many = (streams.data ?? []).reduce((sum, stream) => sum + stream.rows, 0);
-  const records = Number(many.toPrecision(1)); // a rough figure, so that queries stay the same while records come in
+  const records = streams.data || streams.isError ? Number(many.toPrecision(1)) : null; // a rough figure, so that queries stay the same while records come in
   const state = useMemo(() => ({ from, to, tick, dark, span, refresh, compare: compares, records }), [from, to, tick, dark, span, compares, records]);
   const keys: Keys = {
     ...siteKeys(),

@@ -16,11 +16,11 @@ export interface PageState {
   refresh: () => void;
   /** Whether the time before is covered by records. */
   compare: boolean;
-  /** How many records there are in all. */
-  records: number;
+  /** How many records there are in all, null until that is known. */
+  records: number | null;
 }
 
-export const PageContext = createContext<PageState>({ from: "now-24h", to: "now", tick: 0, dark: false, span: "30m", refresh: () => {}, compare: false, records: 0 });
+export const PageContext = createContext<PageState>({ from: "now-24h", to: "now", tick: 0, dark: false, span: "30m", refresh: () => {}, compare: false, records: null });
 export const usePage = (): PageState => useContext(PageContext);
 
 export interface Fault {

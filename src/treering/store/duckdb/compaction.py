@@ -33,6 +33,7 @@ FAN_IN = 8
 _SMALL, _MIDDLE = 8_192, 65_536
 _MANY_SEGMENTS = 128
 _DEAD_SHARE, _MOST_DEAD = 0.1, 1000
+_UNPACKED = 8  # about so many bytes in memory are one in a file
 _DAY_NS = 86_400 * 1_000_000_000
 
 
@@ -110,7 +111,8 @@ def _write(
     query = exp.select(*chosen).from_(source)
     if len(dead):
         query = query.where(relation.alive(dead.tolist()))
-    segment.copy(cursor, query.sql(dialect="duckdb"), path, config.shape)
+    row_bytes = _UNPACKED * sum(item.bytes for item in items) / sum(item.rows for item in items)
+    segment.copy(cursor, query.sql(dialect="duckdb"), path, config.shape.group_rows(len(columns), row_bytes))
     seqs = _sequence(cursor, path, sum(item.rows for item in items), dead, items)
     traits = {"time"} if timed else set()
     extra = 0

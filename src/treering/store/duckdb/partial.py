@@ -26,7 +26,14 @@ _PLAIN = {"expressions", "from_", "where"}
 _GROUPED = _PLAIN | {"group"}
 # What may stand around aggregates.
 _AROUND = (exp.Alias, exp.Cast, exp.TryCast, exp.Coalesce, exp.Paren, exp.Binary, exp.Literal, exp.DataType, exp.Null)
-_NAMED = {exp.Count: "count", exp.CountIf: "count_if", exp.Sum: "sum", exp.Min: "min", exp.Max: "max", exp.Avg: "avg"}
+_NAMED: dict[type[exp.Expr], str] = {
+    exp.Count: "count",
+    exp.CountIf: "count_if",
+    exp.Sum: "sum",
+    exp.Min: "min",
+    exp.Max: "max",
+    exp.Avg: "avg",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ class Partials:
         """Return the groups of what `scanner` reads, and keep those that can be kept; None when they are too many."""
         files = [path.removeprefix(f"{self._folder}/") for path in _threaded(table)]
         found = _made(asked, scanner, table, cursor, MOST_GROUPS)
-        few = found.num_rows <= MOST_GROUPS and {str(kind.type) for kind in found.schema} <= _TYPES
+        few = found.num_rows <= MOST_GROUPS and {str(column.type) for column in found.columns} <= _TYPES
         self._note(self._few, asked.partial.keys, value=few)
         if not few:
             return None
@@ -263,17 +263,18 @@ def _by_file(table: Table, files: Sequence[str]) -> dict[str, RecordBatch]:
 
 def _empty(schema: Schema) -> RecordBatch:
     # Lists cannot be made into timestamps directly, integers can be cast to them.
-    return RecordBatch.from_arrays([Array([], DataType.int64()).cast(kind.type) for kind in schema], schema=schema)
+    columns = [Array([], DataType.int64()).cast(schema.field(name).type) for name in schema.names]
+    return RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _groups(like: RecordBatch) -> exp.Select:
     """Return the table of all groups, sums of integers as the engine has them."""
     columns: list[exp.Expr] = []
-    for kind in like.schema:
-        value: exp.Expr = relation.named(kind.name)
-        if kind.type == _SUMS:
+    for name in like.schema.names:
+        value: exp.Expr = relation.named(name)
+        if like.column(name).type == _SUMS:
             value = exp.Cast(this=value, to=data_type("HUGEINT"))
-        columns.append(exp.alias_(value, kind.name, quoted=True))
+        columns.append(exp.alias_(value, name, quoted=True))
     select = exp.Select(expressions=columns)
     select.set("from_", exp.From(this=exp.to_table(_HELD, quoted=True)))
     return select

@@ -212,7 +212,7 @@ def _try_cast(value: exp.Expression, kind: str) -> exp.Expression:
 
 def named(name: str) -> exp.Column:
     """Return the column called `name`, whatever characters are in it."""
-    return exp.column(exp.to_identifier(name, quoted=True))
+    return exp.Column(this=exp.Identifier(this=name, quoted=True))
 
 
 def instant(nanoseconds: int) -> exp.Expression:
@@ -224,13 +224,13 @@ def instant(nanoseconds: int) -> exp.Expression:
 
 def ranges(spans: Sequence[tuple[int, int]]) -> exp.Expr:
     """Return the condition that `_seq` is in one of `spans` (both ends included)."""
-    return exp.or_(*(_between(low, high) for low, high in spans))
+    return exp.or_(*(_between(low, high) for low, high in spans), copy=False)
 
 
 def numbered(numbers: Sequence[int]) -> exp.Expr:
     """Return the condition that `_seq` is one of the sorted `numbers`, so that row groups are passed over."""
     # Parquet's statistics are compared with the first part only; the second one is a look into a hash table.
-    return exp.and_(_between(numbers[0], numbers[-1]), among(numbers))
+    return exp.and_(_between(numbers[0], numbers[-1]), among(numbers), copy=False)
 
 
 def _number(value: int) -> exp.Expression:

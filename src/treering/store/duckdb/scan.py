@@ -267,7 +267,8 @@ class Scanner:
         if scan.where is not None:
             query.where(deciding.without(scan.where, settled), copy=False)
         latest = exp.Ordered(this=relation.named(TIME), desc=True)
-        query = query.order_by(latest, copy=False).limit(most, copy=False)
+        query = query.order_by(latest, copy=False)
+        query.set("limit", exp.Limit(expression=exp.Literal.number(most)))
         return [row[0] for row in self._cursor.execute(query.sql(dialect="duckdb", copy=False)).fetchall()]
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 COMPRESSION_LEVEL = 1
 # Values are kept as a dictionary up to this share of different ones; a fifth is the engine's own choice.
 _DIFFERENT = 0.4
+# A dictionary of each column is held while a row group is written.
+_GROUP_CELLS, _GROUP_BYTES, _LEAST_GROUP_ROWS = 16 << 20, 96 << 20, 30_720
 # A query that wants few rows of a row group unpacks the pages that have them; files grow by a hundredth.
 _PAGE_BYTES = 128 << 10
 # Fewer rows are read as fast as an index is.
@@ -38,6 +40,11 @@ class Shape:
     row_group_rows: int = 61_440
     most_columns: int = 1000
 
+    def group_rows(self, columns: int, row_bytes: float) -> int:
+        """Return the rows of a row group: fewer of many columns or of long rows, which the engine holds in memory."""
+        fitting = min(_GROUP_CELLS // max(columns, 1), int(_GROUP_BYTES / max(row_bytes, 1)))
+        return min(self.row_group_rows, max(_LEAST_GROUP_ROWS, fitting))
+
 
 def write(cursor: duckdb.DuckDBPyConnection, folder: Path, file: str, stream: str, table: Table, rest: Names,
           shape: Shape) -> Segment:  # fmt: skip
@@ -49,7 +56,8 @@ def write(cursor: duckdb.DuckDBPyConnection, folder: Path, file: str, stream: st
     traits = {"time"} if _is_stamp(table, stamps) else set()
     stored = [name for name in table.schema.names if not (name == TIME and traits) and not _empty(table, name)]
     cursor.register("flushed", table.select(stored))
-    copy(cursor, exp.select("*").from_("flushed").sql(dialect="duckdb"), path, shape)
+    rows = shape.group_rows(len(stored), table.nbytes / table.num_rows)
+    copy(cursor, exp.select("*").from_("flushed").sql(dialect="duckdb"), path, rows)
     cursor.unregister("flushed")
     columns = interned(stored)
     extra = 0
@@ -90,15 +98,15 @@ def beside(path: Path, write_to: Callable[[Path], object]) -> int:
     return path.stat().st_size
 
 
-def copy(cursor: duckdb.DuckDBPyConnection, query: str, path: Path, shape: Shape) -> None:
+def copy(cursor: duckdb.DuckDBPyConnection, query: str, path: Path, group_rows: int) -> None:
     """Write the rows of `query` as a Parquet file that is whole and durable when it has its name."""
     temporary = path.with_suffix(".tmp")
     target = exp.Literal.string(str(temporary)).sql(dialect="duckdb")
     try:
         cursor.execute(
             f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, "
-            f"PARQUET_VERSION v2, ROW_GROUP_SIZE {shape.row_group_rows}, "
-            f"DICTIONARY_SIZE_LIMIT {round(shape.row_group_rows * _DIFFERENT)}, "
+            f"PARQUET_VERSION v2, ROW_GROUP_SIZE {group_rows}, "
+            f"DICTIONARY_SIZE_LIMIT {round(group_rows * _DIFFERENT)}, "
             f"DATA_PAGE_SIZE_LIMIT {_PAGE_BYTES}, WRITE_PAGE_INDEX true)"
         )
         _sync(temporary)

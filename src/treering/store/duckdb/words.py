@@ -35,7 +35,7 @@ _TOKEN = np.dtype(
 _TALLY = np.dtype([("token", "<u4"), ("column", "<u4"), ("rows", "<u4")])
 _VALUE = np.dtype([("text", "<u4"), ("length", "<u4")])
 _KEPT = np.dtype([("token", "<u4"), ("begin", "<u4"), ("end", "<u4")])
-MOST_VALUES = 32
+MOST_VALUES, LONGEST_VALUE = 32, 256  # as words.c has it
 AS_WORD, AS_UNSURE = 1 << 31, 1 << 30
 ROW = AS_UNSURE - 1
 

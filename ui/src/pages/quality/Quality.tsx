@@ -24,7 +24,7 @@ const isBare = (replies: Replies): boolean => Object.values(replies).length > 0 
 
 function Body() {
   const { span, records } = usePage();
-  const sample = sampleOf(span, records);
+  const sample = sampleOf(span, records ?? 0);
   const by = `by span(@timestamp, ${span})`;
   const found = useReplies("quality", {
     scores: `${EVALUATIONS} | stats avg(attributes.gen_ai.evaluation.score.value) as score ${by}, attributes.gen_ai.evaluation.name`,
@@ -34,7 +34,7 @@ function Body() {
     models: `${CALLS} | eval model = coalesce(attributes.gen_ai.response.model) | where isnotnull(model) | stats count() as answers ${by}, model`,
     finish: `${CALLS} | eval reason = coalesce(attributes.gen_ai.response.finish_reasons) | where isnotnull(reason) | stats count() as answers ${by}, reason`,
     lengths: `${CALLS} | ${FIELDS} | stats avg(tokens_out) as output, avg(tokens_in) as input by span(@timestamp, ${span}) as time, serviceName`,
-  });
+  }, records !== null);
   const replies = found.data?.answers ?? {};
   if (isBare(replies)) return <main className="scroll"><Senders kinds={["feedback", "otel", "langchain"]} title="No evaluation, no feedback and no model call in this time range" /></main>;
   return (
