@@ -311,6 +311,15 @@ def test_stack_traces_become_one_record(language):
     assert first["body"] == ("failed" if header else f"{kind}: {first['attributes']['exception.message']}")
 
 
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_an_object_in_a_containers_log_is_read_whatever_wrote_it(separators):
+    inside = json.dumps({"level": "error", "msg": "denied", "user": "ann", "time": "2026-01-01T00:00:00Z"})
+    entry = {"log": inside + "\n", "stream": "stderr", "time": "2026-01-01T00:00:01Z"}
+    (record,), _, reader = read(json.dumps(entry, separators=separators).encode())
+    assert (record["body"], record["severityText"], record["attributes"]["user"]) == ("denied", "error", "ann")
+    assert record["attributes"]["log.iostream"] == "stderr"
+
+
 def test_a_crash_after_other_lines_is_a_record_of_its_own():
     lines = [
         "2026-01-12 10:00:00 INFO [main] a.b: fine",

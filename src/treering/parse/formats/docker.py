@@ -18,7 +18,7 @@ _KEYS = frozenset({"log", "stream", "time", "attrs"})
 
 def parse(lines: Sequence[str], times: Times) -> list[Record | Wrapped | None]:
     """Return the container's line of each entry; the daemon's time is when the line was observed."""
-    return [_one(line, times) if '"stream":"' in line and '"log":"' in line else None for line in lines]
+    return [_one(line, times) if '"stream":' in line and '"log":' in line else None for line in lines]
 
 
 def _one(line: str, times: Times) -> Wrapped | None:
@@ -41,5 +41,5 @@ def _one(line: str, times: Times) -> Wrapped | None:
 def build(config: Config) -> LineFormat:  # noqa: ARG001  nothing to configure
     """Return the format."""
     return LineFormat(
-        name="docker", hint=r'\{.*"stream":"', title="Docker JSON log", parse=parse, rank=10, begins=frozenset("{")
+        name="docker", hint=r'\{.*"stream":', title="Docker JSON log", parse=parse, rank=10, begins=frozenset("{")
     )
