@@ -315,7 +315,7 @@ def test_stack_traces_become_one_record(language):
 def test_an_object_in_a_containers_log_is_read_whatever_wrote_it(separators):
     inside = json.dumps({"level": "error", "msg": "denied", "user": "ann", "time": "2026-01-01T00:00:00Z"})
     entry = {"log": inside + "\n", "stream": "stderr", "time": "2026-01-01T00:00:01Z"}
-    (record,), _, reader = read(json.dumps(entry, separators=separators).encode())
+    (record,), _, _ = read(json.dumps(entry, separators=separators).encode())
     assert (record["body"], record["severityText"], record["attributes"]["user"]) == ("denied", "error", "ann")
     assert record["attributes"]["log.iostream"] == "stderr"
 

@@ -1,7 +1,7 @@
 /* Decides which texts of a column need a closer look by detectors: one pass over the bytes, for all of them at once.
  *
  * A text that is passed over cannot hold a phrase, an encoding, a disguise or a secret that `_phrases.py`, `textview`
- * and `_secret_kinds.py` would find; one that is not passed over may hold none. `screen.py` makes the tables: an
+ * and `parse/sensitive` would find; one that is not passed over may hold none. `screen.py` makes the tables: an
  * automaton (Aho and Corasick 1975) over all literals, how characters are folded, which rules need what.
  *
  * JSON is read as it stands: escapes are undone, quotes and brackets are characters like others. Freestanding C; all
