@@ -111,9 +111,10 @@ def _write(
     query = exp.select(*chosen).from_(source)
     if len(dead):
         query = query.where(relation.alive(dead.tolist()))
-    row_bytes = _UNPACKED * sum(item.bytes for item in items) / sum(item.rows for item in items)
-    segment.copy(cursor, query.sql(dialect="duckdb"), path, config.shape.group_rows(len(columns), row_bytes))
-    seqs = _sequence(cursor, path, sum(item.rows for item in items), dead, items)
+    rows = sum(item.rows for item in items)
+    row_bytes = _UNPACKED * sum(item.bytes for item in items) / rows
+    segment.copy(cursor, query.sql(dialect="duckdb"), path, config.shape.group_rows(rows, len(columns), row_bytes))
+    seqs = _sequence(cursor, path, rows, dead, items)
     traits = {"time"} if timed else set()
     extra = 0
     if all("tokens" in item.traits for item in items) or len(seqs) >= segment.LEAST_INDEXED:

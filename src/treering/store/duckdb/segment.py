@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from dataclasses import dataclass
@@ -40,10 +41,13 @@ class Shape:
     row_group_rows: int = 61_440
     most_columns: int = 1000
 
-    def group_rows(self, columns: int, row_bytes: float) -> int:
-        """Return the rows of a row group: fewer of many columns or of long rows, which the engine holds in memory."""
+    def group_rows(self, rows: int, columns: int, row_bytes: float) -> int:
+        """Return the rows of a row group: fewer of many columns or of long rows, which the engine holds in memory.
+
+        Room for dictionaries is taken before their values come, so a file of few rows gets a small group.
+        """
         fitting = min(_GROUP_CELLS // max(columns, 1), int(_GROUP_BYTES / max(row_bytes, 1)))
-        return min(self.row_group_rows, max(_LEAST_GROUP_ROWS, fitting))
+        return min(self.row_group_rows, max(_LEAST_GROUP_ROWS, fitting), math.ceil(rows / _DIFFERENT))
 
 
 def write(cursor: duckdb.DuckDBPyConnection, folder: Path, file: str, stream: str, table: Table, rest: Names,
@@ -56,7 +60,7 @@ def write(cursor: duckdb.DuckDBPyConnection, folder: Path, file: str, stream: st
     traits = {"time"} if _is_stamp(table, stamps) else set()
     stored = [name for name in table.schema.names if not (name == TIME and traits) and not _empty(table, name)]
     cursor.register("flushed", table.select(stored))
-    rows = shape.group_rows(len(stored), table.nbytes / table.num_rows)
+    rows = shape.group_rows(table.num_rows, len(stored), table.nbytes / table.num_rows)
     copy(cursor, exp.select("*").from_("flushed").sql(dialect="duckdb"), path, rows)
     cursor.unregister("flushed")
     columns = interned(stored)
