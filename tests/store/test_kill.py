@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -80,7 +82,10 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
 
 
 def merged(folder: Path) -> bool:
-    return any((folder / "segments").glob("*/m*.parquet"))
+    """Return whether a merged segment counts; one that is only on the disk goes when its writer is killed."""
+    manifest = f"file:{folder / 'manifest.sqlite'}?mode=ro"
+    with contextlib.closing(sqlite3.connect(manifest, uri=True, timeout=30)) as connection:
+        return bool(connection.execute("SELECT 1 FROM segments WHERE file GLOB '*/m*'").fetchone())
 
 
 def await_merge(folder: Path) -> None:
