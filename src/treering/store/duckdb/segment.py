@@ -44,10 +44,12 @@ class Shape:
     def group_rows(self, rows: int, columns: int, row_bytes: float) -> int:
         """Return the rows of a row group: fewer of many columns or of long rows, which the engine holds in memory.
 
-        Room for dictionaries is taken before their values come, so a file of few rows gets a small group.
+        All groups of a file are about as large: in a small last one, values that are all different would be within the
+        bound of a dictionary, which has to be unpacked as a whole for a single row.
         """
         fitting = min(_GROUP_CELLS // max(columns, 1), int(_GROUP_BYTES / max(row_bytes, 1)))
-        return min(self.row_group_rows, max(_LEAST_GROUP_ROWS, fitting), math.ceil(rows / _DIFFERENT))
+        most = min(self.row_group_rows, max(_LEAST_GROUP_ROWS, fitting))
+        return math.ceil(rows / math.ceil(rows / most))
 
 
 def write(cursor: duckdb.DuckDBPyConnection, folder: Path, file: str, stream: str, table: Table, rest: Names,
