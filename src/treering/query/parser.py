@@ -67,11 +67,19 @@ class Parser:
 
     def op(self, *ops: str, mode: Mode = Mode.EXPRESSION) -> str | None:
         """Take the next word if it is one of these operators, and return it."""
-        return self.take(mode).value if self.peek(mode).is_op(*ops) else None
+        found = self.peek(mode)
+        if not found.is_op(*ops):
+            return None
+        self.position = self.last_end = found.end
+        return found.value
 
     def word(self, *words: str, mode: Mode = Mode.EXPRESSION) -> str | None:
         """Take the next word if it is one of these, and return it in lower case."""
-        return self.take(mode).value.lower() if self.peek(mode).is_word(*words) else None
+        found = self.peek(mode)
+        if not found.is_word(*words):
+            return None
+        self.position = self.last_end = found.end
+        return found.value.lower()
 
     def expect_op(self, op: str, mode: Mode = Mode.EXPRESSION) -> None:
         """Take the operator. Raises `UserError` when something else stands there."""
