@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from importlib import resources
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treering.core.config import decode
-from treering.core.errors import UserError
+from treering.core.errors import UserError, nearest
 from treering.model.dashboard import Dashboard
 
 if TYPE_CHECKING:
@@ -45,9 +44,7 @@ def load(name: str, folder: Path | None = None) -> Dashboard:
     """Return the dashboard called `name`. Raises `UserError` when there is none or its file says the impossible."""
     known = files(folder)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        raise UserError(f"no dashboard named {name[:60]!r}", hint=hint)
+        raise UserError(f"no dashboard named {name[:60]!r}", hint=nearest(name, list(known)))
     return read(known[name])
 
 

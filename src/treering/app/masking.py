@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from treering.core.errors import UserError
+from treering.core.errors import UserError, nearest
 from treering.parse.sensitive.masking import Masking
 from treering.parse.sensitive.personal import ADDRESSES, PERSONAL
 from treering.parse.sensitive.secrets import KINDS
@@ -38,9 +37,7 @@ def kinds(wanted: Wanted) -> Sequence[Kind]:
     names = [kind.name for kind in (*KINDS, *PERSONAL, ADDRESSES)]
     for name in wanted.leave_out:
         if name not in names:
-            near = get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-            raise UserError(f"masking: leave_out names no kind {name!r}", hint=hint)
+            raise UserError(f"masking: leave_out names no kind {name!r}", hint=nearest(name, names))
     groups = [(wanted.secrets, KINDS), (wanted.personal, PERSONAL), (wanted.ip_addresses, (ADDRESSES,))]
     return [kind for asked, some in groups if asked for kind in some if kind.name not in wanted.leave_out]
 

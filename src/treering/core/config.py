@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from treering.core.errors import UserError
+from treering.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +28,7 @@ def decode(data: Any, kind: type[T], what: str = "configuration") -> T:
     except msgspec.ValidationError as error:
         hint = ""
         if (found := _UNKNOWN.search(str(error))) and (fields := getattr(kind, "__struct_fields__", ())):
-            near = difflib.get_close_matches(found[1], fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(fields)}"
+            hint = nearest(found[1], fields)
         raise UserError(f"{what}: {error}", hint=hint) from error
 
 

@@ -6,8 +6,12 @@ one table (see `treering.receive`). Messages are lower case, name the thing and 
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +88,9 @@ class Permanent(TreeringError):  # noqa: N818  named after what the sender does 
 
 class Bug(TreeringError):  # noqa: N818  it is one
     """An assumption of treering's own does not hold: exit code 70, please report."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the hint for a name that is none of those `known`: the one that is most like it, else all of them."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

@@ -6,14 +6,13 @@ in the entry-point group of the same name, so an installed package can add compo
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import importlib.metadata
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
-from treering.core.errors import UserError
+from treering.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -47,9 +46,7 @@ def load(group: str, name: str) -> ModuleType:
         return module
     known = names(group)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        raise UserError(f"no {group.rsplit('.', 1)[-1]} component named {name!r}", hint=hint)
+        raise UserError(f"no {group.rsplit('.', 1)[-1]} component named {name!r}", hint=nearest(name, known))
     try:
         return importlib.import_module(f"{group}.{name}")
     except ModuleNotFoundError as error:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from treering.detect._repeats import RUN, words_of
-from treering.parse.textview import decoded, plain, straightened
+from treering.parse.textview import ROT13, decoded, plain, straightened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,6 @@ _TO_BE_SAID = re.compile(
     r"[^\n.:!?]{0,60}:[ \t]*(?:\S+[ \t]+){0,40}\S*",
     re.IGNORECASE,
 )
-_LOWER, _TURNED = "abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm"
-_ROT13 = str.maketrans(_LOWER + _LOWER.upper(), _TURNED + _TURNED.upper())
 _LONG = re.compile(r"[A-Za-z0-9+/_=-]{40,}|(?:\b[^\W_][ .*_|/,+~-]{1,3}){40}")
 _MOST_TEXT = 100_000
 
@@ -34,7 +32,7 @@ Runs = frozenset[tuple[str, ...]]
 def forms(text: str) -> tuple[str, ...]:
     """Return instructions as they stand, backwards and in ROT13, without what they have the model say."""
     kept = _TO_BE_SAID.sub(" . ", text)
-    return kept, kept[::-1], kept.translate(_ROT13)
+    return kept, kept[::-1], kept.translate(ROT13)
 
 
 @lru_cache(256)

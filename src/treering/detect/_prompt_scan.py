@@ -14,7 +14,7 @@ import yaml
 from treering.core.errors import UserError
 from treering.detect import _yaml
 from treering.detect._phrases import Book, Phrases, Scanned
-from treering.parse.textview import View, decoded, fold, plain, straightened
+from treering.parse.textview import ROT13, View, decoded, fold, plain, straightened
 from treering.parse.textview.disguise import leet
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ _TELLING = (
     "forget",
     "rules",
 )
-_ROT13 = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
 
 
 class Verdict(NamedTuple):
@@ -102,7 +101,7 @@ def _hints() -> dict[str, list[str]]:
     return {
         "spaced": spaced,
         "backwards": [word[::-1] for word in _TELLING if len(word) > 5],
-        "rot13": [word.translate(_ROT13) for word in _TELLING if len(word) > 5],
+        "rot13": [word.translate(ROT13) for word in _TELLING if len(word) > 5],
     }
 
 

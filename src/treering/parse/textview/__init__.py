@@ -9,8 +9,8 @@ RFC 3986, HTML character references. Text is only read as data; the work is boun
 """
 
 from treering.parse.textview.decode import MAX_DECODED, MAX_LAYERS, decoded
-from treering.parse.textview.disguise import SPELLINGS, straightened
+from treering.parse.textview.disguise import ROT13, SPELLINGS, straightened
 from treering.parse.textview.fold import fold, plain
 from treering.parse.textview.view import View
 
-__all__ = ["MAX_DECODED", "MAX_LAYERS", "SPELLINGS", "View", "decoded", "fold", "plain", "straightened"]
+__all__ = ["MAX_DECODED", "MAX_LAYERS", "ROT13", "SPELLINGS", "View", "decoded", "fold", "plain", "straightened"]

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _LEET = str.maketrans("0134567892@$!|+€(", "oieasgtbgzasiltec")
 _LEET_L = str.maketrans("0134567892@$!|+€(", "oleasgtbgzasiltec")
-_ROT13 = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
+_LOWER, _TURNED = "abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm"
+ROT13 = str.maketrans(_LOWER + _LOWER.upper(), _TURNED + _TURNED.upper())
 _SPACED = re.compile(r"(?<![^\W_])[^\W_](?:([ .*_|/,+~-]{1,3})[^\W_](?![^\W_])){4,}")
 _GAP = re.compile(r"[ .*_|/,+~-]+")
 
@@ -39,7 +40,7 @@ def straightened(view: View, spelling: str) -> View:
     if spelling == "backwards":
         turned = text[::-1]
         return View(turned, turned, kinds, view, lambda: _mirrored(len(text)))
-    letters = text.translate({"leet": _LEET, "leet-l": _LEET_L, "rot13": _ROT13}[spelling])
+    letters = text.translate({"leet": _LEET, "leet-l": _LEET_L, "rot13": ROT13}[spelling])
     return View(letters, letters, kinds, view)
 
 
