@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from tests.server import ENVIRONMENT, treering
+from tests.server import ENVIRONMENT, running, treering
 from treering.app.drill.score import Result, Row
 
 if TYPE_CHECKING:
@@ -30,6 +32,19 @@ def test_an_empty_list_says_so(tmp_path: Path, command: str, says: bytes) -> Non
     done = treering(command, "list", "--data", tmp_path / "data")
     assert (done.returncode, done.stdout) == (0, b"")
     assert says in done.stderr
+
+
+def test_the_question_that_the_server_prints_can_be_asked_as_it_stands(tmp_path: Path) -> None:
+    with running(tmp_path / "my data") as server:
+        server.send("logs", [{"serviceName": "api", "body": "x"}])
+        printed, until = tmp_path / "my data.log", time.monotonic() + 30
+        while "  stop" not in printed.read_text() and time.monotonic() < until:
+            time.sleep(0.05)
+        (line,) = (one for one in printed.read_text().splitlines() if one.startswith("  ask"))
+        _, command, *arguments = shlex.split(line)
+        done = treering(*arguments, cwd=tmp_path)
+    assert (command, done.returncode) == ("treering", 0), done.stderr
+    assert b"api" in done.stdout
 
 
 def test_a_mistyped_incident_names_the_command_that_lists_them(tmp_path: Path) -> None:

@@ -6,16 +6,13 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
+from treering.app.config import Masking as Wanted
 from treering.core.errors import UserError, nearest
-from treering.parse.sensitive.masking import Masking
-from treering.parse.sensitive.personal import ADDRESSES, PERSONAL
-from treering.parse.sensitive.secrets import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from treering.app.config import Masking as Wanted
     from treering.app.config import Settings
     from treering.core.telemetry import Telemetry
     from treering.model.batch import Batch
@@ -29,11 +26,18 @@ def masking(settings: Settings, telemetry: Telemetry) -> Callable[[Batch], Batch
     """Return what masks batches as configured, counted by kind in `telemetry`. Raises `UserError`, `OSError`."""
     if not (wanted := kinds(settings.masking)):
         return lambda batch: batch
+    from treering.parse.sensitive.masking import Masking
+
     return Masking(wanted, _key(settings.directory), lambda kind, rows: telemetry.add(MASKED, rows, kind=kind))
 
 
 def kinds(wanted: Wanted) -> Sequence[Kind]:
     """Return the kinds of sensitive data that are masked. Raises `UserError` for an unknown one to be left out."""
+    if wanted == Wanted():
+        return ()  # most mask nothing, and reading the kinds takes time at each start
+    from treering.parse.sensitive.personal import ADDRESSES, PERSONAL
+    from treering.parse.sensitive.secrets import KINDS
+
     names = [kind.name for kind in (*KINDS, *PERSONAL, ADDRESSES)]
     for name in wanted.leave_out:
         if name not in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from treering.api.querylog import QueryLog
 from treering.api.routes import routes as api_routes
 from treering.api.service import Listener as Shown
 from treering.api.service import Service
-from treering.app.config import limits
+from treering.app.config import Settings, limits
 from treering.app.pipeline import Pipeline
 from treering.app.rule_desk import RuleDesk
 from treering.cli._screen import console
@@ -23,7 +24,6 @@ from treering.web.page import Page
 from treering.web.server import HttpConfig, HttpServer, Listener
 
 if TYPE_CHECKING:
-    from treering.app.config import Settings
     from treering.cli._demo import Demo
 
 
@@ -128,8 +128,10 @@ def _greet(settings: Settings, server: HttpServer, pipeline: Pipeline) -> None:
         )
     screen.print(f"  send  curl --data-binary @app.log {main.address}/api/ingest/logs")
     screen.print(f"        export OTEL_EXPORTER_OTLP_ENDPOINT={main.address}")
-    screen.print("        treering ingest /var/log/*.log")
-    screen.print('  ask   treering query "source=logs | stats count() by serviceName"')
+    # Commands look in the usual directory unless they are told.
+    there = "" if settings.data == Settings().data else f" --data {shlex.quote(settings.data)}"
+    screen.print(f"        treering ingest /var/log/*.log{there}", soft_wrap=True)
+    screen.print(f'  ask   treering query "source=logs | stats count() by serviceName"{there}', soft_wrap=True)
     screen.print("  stop  Ctrl-C")
 
 
