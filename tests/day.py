@@ -21,9 +21,10 @@ _LAG = 100
 
 @contextlib.contextmanager
 def day(data: Path, *arguments: str, days: float = DAYS, least: int = 5000) -> Iterator[Server]:
-    """Run a demo and give its server once the day's history is stored."""
+    """Run a demo and give its server once the day's history is stored and its first incident is there."""
     with running(data, "--demo", "--seed", str(SEED), "--days", str(days), *arguments) as server:
         settled(server, least)
+        folded(server)
         yield server
 
 
@@ -43,3 +44,11 @@ def settled(server: Server, least: int, seconds: float = 120) -> None:
             return
         time.sleep(0.2)
     raise AssertionError(f"{rows} records after {seconds} seconds")
+
+
+def folded(server: Server, seconds: float = 60) -> None:
+    """Wait until findings have been folded into at least one incident."""
+    until = time.monotonic() + seconds
+    while not server.get("/api/incidents")["incidents"]:
+        assert time.monotonic() < until, f"no incident after {seconds} seconds"
+        time.sleep(0.2)

@@ -29,7 +29,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WAIT_MS = 10_000
+WAIT_MS = 30_000  # pages ask for incidents and alerts again every 15 seconds
 
 
 @pytest.fixture(scope="module")  # not longer: its event loop runs in this thread until it stops

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -103,10 +104,11 @@ class Desk:
         self._attempt(self.catch_up)
         while not self._ends.is_set():
             came = self._dirty.wait(_LOOK_S)
-            began = self._clock.monotonic()
+            began = time.thread_time()
             self._attempt(self.settle if came else self.resolve_quiet)
-            # Folding again and again takes at most a tenth of one core, however many findings there are.
-            self._ends.wait(max(_PAUSE_S, 9 * (self._clock.monotonic() - began)))
+            # Folding again and again takes at most a tenth of one core, however many findings there are. Time that
+            # others had the processors is not counted: where they are busy, incidents would be late for it twice.
+            self._ends.wait(max(_PAUSE_S, 9 * (time.thread_time() - began)))
         if self._dirty.is_set():
             self._attempt(self.settle)
 
