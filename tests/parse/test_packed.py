@@ -54,7 +54,7 @@ def rows(held: Batch) -> list[str]:
     """Return the columns of a batch, their types and values (NaN included); the order of members does not count."""
     found = []
     for name, column in zip(held.data.schema.names, held.data.columns, strict=True):
-        values: list[Any] = column.to_pylist()
+        values: Any = column.to_pylist()
         if name == REST:
             values = [text and sorted(msgspec.json.decode(text).items()) for text in values]
         found.append(f"{name} {column.type} {values}")
