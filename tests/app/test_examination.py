@@ -191,7 +191,7 @@ def test_an_error_is_named_by_its_exception(tmp_path: Path) -> None:
 def test_a_file_of_metrics_is_a_training_run(tmp_path: Path) -> None:
     lines = [json.dumps({"step": n, "loss": 3 - n / 100 if n < 80 else float("nan")}) for n in range(100)]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines).replace("NaN", "null"))
-    assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"log just stops": 1}
+    assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"no end stated": 1}
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines).replace("NaN", '"NaN"'))
     assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"NaN": 1}
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treering.app import conclusions
 from treering.app.analysis import SHOWN, Analysis, is_plain
+from treering.app.examiner import File
 from treering.app.examiners import EXAMINERS
 from treering.core.errors import DecodeError
 from treering.parse.digest import Digest
@@ -52,8 +55,9 @@ class Examination:
     def read(self, path: str, now_ns: Callable[[], int], progress: Callable[[int], None]) -> None:
         """Read one file. Raises `UserError` when it cannot be opened."""
         counts, before = self.counts, self.counts.records
+        file = File(path, _written_ns(path), now_ns())
         for examiner in self.examiners:
-            examiner.begin(path)
+            examiner.begin(file)
         digest = partial(Digest, accepts=self._counted, heard=self._heard)
         reader = Records("logs", now_ns, name=path, reader=digest, heard=self._heard)
         for part in self._parts(path, reader, progress):
@@ -114,6 +118,13 @@ def examine(
     for path in paths:
         found.read(path, now_ns, progress)
     return found
+
+
+def _written_ns(path: str) -> int | None:
+    """Return when a file was written last; None for standard input."""
+    with suppress(OSError):
+        return Path(path).stat().st_mtime_ns
+    return None
 
 
 def _binary(block: bytes) -> bool:

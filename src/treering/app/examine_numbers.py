@@ -20,6 +20,7 @@ from treering.model.times import format_ns, rfc3339_ns
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from treering.app.examiner import File
     from treering.parse.digest import Group
 
 _BUCKET_NS = 10 * 10**9
@@ -84,9 +85,9 @@ class Numbers(Examiner):
         self._answers = _Answers()
         self._kinds: dict[str, str] = {}
 
-    def begin(self, file: str) -> None:
+    def begin(self, file: File) -> None:
         """Take the next file."""
-        self._file, self._series, self._answers = file, {}, _Answers()
+        self._file, self._series, self._answers = file.name, {}, _Answers()
 
     def wants(self, record: Mapping[str, Any]) -> bool:
         """Whether a record measures something, as long as there are not too many."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 150
-_GOOD = {"succeeded", "completed", "target reached", "bandwidth measured", "under way"}
+_GOOD = {"succeeded", "completed", "target reached", "bandwidth measured", "under way", "no end stated"}
 
 
 def show(report: Mapping[str, Any]) -> None:

@@ -7,22 +7,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.training import failures, lines
-from treering.parse.training.failures import Failures
-from treering.parse.training.lines import NAMES, Event
+from treering.parse.training import failures, lines, metrics
+from treering.parse.training.event import NAMES, Event
+from treering.parse.training.failures import Failures, rank_of
 from treering.parse.training.mlperf import Mlperf
 from treering.parse.training.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from treering.parse.training.ending import Written
     from treering.parse.training.failures import Failure
 
 # Any of these makes a file a training log; nothing else is looked at before.
 MARKS = (
     ":::MLLOG", "lm loss", "elapsed time per iteration", "'loss'", "'train_runtime'", "torch.distributed", "torchrun",
     "Running training", "[DeepSpeed", "DeepSpeed info", "NCCL INFO", "busbw", "torchelastic", "Megatron", "slurmstepd",
-    "ProcessGroupNCCL", "train_samples_per_second", "loss=", "loss:", " loss ", "Loss:", "Loss=", "s/it",
+    "ProcessGroupNCCL", "train_samples_per_second", "loss=", "loss:", " loss ", "Loss:", "Loss=", "s/it", "GPU_mem",
+    '"loss":',
 )  # fmt: skip
 # A log of so many lines without a mark is none of a training run.
 _MOST_BEFORE = 100_000
@@ -30,6 +32,16 @@ _MOST_SERIES = 64
 _MOST_FAILURES = 200
 _MOST_PHASES = 256
 _MOST_MEASURED = 100_000
+_MOST_RANKS = 10_000
+
+
+@dataclass(slots=True)
+class Reach:
+    """How far one rank came, and in how many reports of steps."""
+
+    first: float
+    last: float
+    reports: int = 1
 
 
 @dataclass(slots=True)
@@ -42,9 +54,15 @@ class RunLog:
     series: dict[str, Series] = field(default_factory=dict)
     step: float | None = None
     total: float | None = None
+    epoch: float | None = None
+    epochs: float | None = None
+    stride: float = 0.0
+    ranks: dict[int, Reach] = field(default_factory=dict)
     counted_by: str = "step"
     bar: tuple[float, float] | None = None
+    bar_at: int = 0
     last_progress: int = 0
+    written: Written | None = None
     restarts: int = 0
     summary: dict[str, float] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)
@@ -87,12 +105,22 @@ class RunLog:
             if _has(line, progress) and (event := lines.read(line)) is not None:
                 with suppress(OverflowError):  # integers beyond what a float holds
                     self._event(event, number)
+                    if event.kind == "step" and event.step is not None:
+                        self._reached(rank_of(line), event.step)
             if self._finder.waits or _has(line, trouble):
                 self._failed(line, number)
 
-    def measured(self, fields: Mapping[str, Any]) -> None:
-        """Take in one object of a file of metrics, which may say how far the run is."""
-        if (event := lines.measured(fields)) is not None:
+    def _reached(self, rank: int | None, step: float) -> None:
+        if rank is None:
+            return
+        if (reach := self.ranks.get(rank)) is not None:
+            reach.last, reach.reports = max(reach.last, step), reach.reports + 1
+        elif len(self.ranks) < _MOST_RANKS:
+            self.ranks[rank] = Reach(step, step)
+
+    def measured(self, fields: Mapping[str, Any], named: str = "") -> None:
+        """Take in one object or row of the file of metrics `named`, which may say how far the run is."""
+        if (event := metrics.measured(fields, named)) is not None:
             self.active = True
             self.passed += 1
             self._progress(event, self.passed)
@@ -137,6 +165,9 @@ class RunLog:
             case "begin":
                 self.begun = True
                 self.total = event.total or self.total
+                self.epochs = event.values.get("epochs", self.epochs)
+            case "epoch":
+                self.epoch, self.epochs = event.step, event.total or self.epochs
             case "overflow":
                 self.skipped += 1
             case _:
@@ -155,12 +186,22 @@ class RunLog:
         self.skipped += values.pop("skipped", 0)
         self.skipped = max(self.skipped, values.pop("skipped so far", 0))
         self.nan_iterations += values.pop("nan", 0)
+        by = event.key or "step"
+        if event.step is None and by == "epoch":
+            if self.epoch is None:
+                return
+            event.step = self.epoch
         step = event.step if event.step is not None else float(self.passed + number)
-        if self.step is not None and step < self.step - 1 and not any(name.startswith("eval") for name in values):
+        evaluates = any(name.startswith("eval") for name in values)
+        if self.step is not None and step < self.step - 1 and not evaluates:
             self.restarts += 1
-        self.step, self.total = step, event.total or self.total
-        self.last_progress = number
-        self.counted_by = event.key or "step"
+        if self.step is not None and step > self.step and by == self.counted_by and not evaluates:
+            self.stride = step - self.step
+        self.step, self.counted_by, self.last_progress = step, by, number
+        if by == "epoch":
+            self.epoch, self.epochs = step, event.total or self.epochs
+        else:
+            self.total = event.total or self.total
         for name, value in values.items():
             self._point(name, step, value)
 
@@ -172,7 +213,7 @@ class RunLog:
                 self.step = max(step, self.step or 0)
             for name, value in values.items():
                 self._point(name, step, value)
-            self.last_progress = number
+            self.last_progress = self.bar_at = number
 
     def _mlperf_metrics(self, event: Event) -> None:
         step = event.about.get("step") or event.about.get("samples_count") or event.about.get("epoch_num")
