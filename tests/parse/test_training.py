@@ -343,10 +343,12 @@ def test_metrics_exported_as_tables() -> None:
     for n in range(100):
         value = f"{3 - n / 50:.3f}" if n < 70 else "NaN"
         run.measured({"Step": n, "sweep-3 - train/loss": value, "sweep-3 - train/loss__MIN": value})
+    run.settle()
     assert judge(run).verdict == judging.NAN
     run = RunLog()
     for n in range(100):
         run.measured({"Wall time": 1.7e9 + n, "Step": n, "Value": 3 - n / 50}, "runs/run-a-tag-train_loss.csv")
+    run.settle()
     assert run.series["loss"].count == 100
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _MOST_RUNS = 10_000
 _DETAILED = 200
 _LONGEST = 300
+_JSON = re.compile(r'\s*(?:[\[{]\s*$|\[?\s*\{\s*"[^"]*"\s*:)')
+_ERROR = 17
 # What the kernel says of the machine under a run, in whatever log: NVIDIA's Xid messages, processes killed for memory.
 _MACHINE = {"NVRM: Xid": "GPU fault", "ut of memory: Killed process": "out of memory"}
 _WEIGHTS = {judging.MISSED: 65.0, judging.STOPPED: 70.0, judging.ABORTED: 60.0, judging.RUNNING: 20.0}
@@ -44,8 +47,10 @@ class Training(Examiner):
         self._machine: dict[str, tuple[int, str]] = {}
 
     def wants(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record is an object of metrics: a loss by step."""
-        attributes = record.get("attributes")
+        """Whether a record is an object of metrics, a loss by step, or its message tells of progress."""
+        attributes, body = record.get("attributes"), record.get("body")
+        if self._documents and isinstance(body, str) and self._run.tells(body):
+            return True
         return any("loss" in name for name in (attributes if isinstance(attributes, dict) else record))
 
     def begin(self, file: File) -> None:
@@ -71,9 +76,13 @@ class Training(Examiner):
             self._date(moment, moment)
         if "log_history" in record and "global_step" in record:
             self._run.state(record)
-        elif "body" not in record:
+            return
+        at_ns = moment if isinstance(moment, int) else 0
+        if "body" not in record:
             fields = attributes if isinstance(attributes, dict) and "step" not in record else record
-            self._run.measured(fields, self._file)
+            self._run.measured(fields, self._file, at_ns)
+        elif self._documents and isinstance(body := record["body"], str):
+            self._run.said(body, at_ns, is_error=(record.get("severityNumber") or 0) >= _ERROR)
 
     def group(self, group: Group) -> None:
         """Note when lines were written."""
@@ -87,6 +96,7 @@ class Training(Examiner):
 
     def end(self) -> None:
         """Judge the run."""
+        self._run.settle()
         if not self._run.is_training:
             self._remark_machine()
             return
@@ -135,4 +145,4 @@ class Training(Examiner):
 
 def _is_json(line: str) -> bool:
     """Whether a file that begins so is JSON, other than docker's around the lines of a log."""
-    return line.strip() in {"{", "["} or (line.startswith(("[{", '{"')) and not line.startswith('{"log":'))
+    return _JSON.match(line) is not None and not line.startswith('{"log":')

@@ -103,11 +103,11 @@ def _printed(line: str) -> Event | None:
     if not values:
         return None
     found, epoch = _PRINTED.search(line), _EPOCH.search(line)
-    if found is None and epoch is None:
+    if found is None:
+        if epoch is not None:
+            return Event("step", float(epoch[1]), _float(epoch[2]), values, key="epoch")
         # It belongs to the epoch that was named last.
         return None if _DONE.search(line) else Event("step", None, None, values, key="epoch")
-    if found is None:
-        return Event("step", float(epoch[1]), _float(epoch[2]), values, key="epoch")
     step, total = float(found[1]), _float(found[2])
     if epoch is not None and total:  # steps that begin anew with each epoch
         epochs = _float(epoch[2])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from treering.parse.training import failures, lines, metrics
 from treering.parse.training.event import NAMES, Event
-from treering.parse.training.failures import Failures, rank_of
+from treering.parse.training.failures import Failure, Failures, rank_of
 from treering.parse.training.mlperf import Mlperf
 from treering.parse.training.series import Series
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from treering.parse.training.ending import Written
-    from treering.parse.training.failures import Failure
 
 # Any of these makes a file a training log; nothing else is looked at before.
 MARKS = (
@@ -77,6 +76,7 @@ class RunLog:
     errors: list[Failure] = field(default_factory=list)
     repeats: Counter[tuple[str, str]] = field(default_factory=Counter)
     _finder: Failures = field(default_factory=Failures)
+    _held: list[tuple[int, Event | Failure]] = field(default_factory=list)
 
     @property
     def root_rank(self) -> int | None:
@@ -118,12 +118,42 @@ class RunLog:
         elif len(self.ranks) < _MOST_RANKS:
             self.ranks[rank] = Reach(step, step)
 
-    def measured(self, fields: Mapping[str, Any], named: str = "") -> None:
+    def measured(self, fields: Mapping[str, Any], named: str = "", at_ns: int = 0) -> None:
         """Take in one object or row of the file of metrics `named`, which may say how far the run is."""
         if (event := metrics.measured(fields, named)) is not None:
+            self._hold(event, at_ns)
+
+    def said(self, text: str, at_ns: int = 0, *, is_error: bool = False) -> None:
+        """Take in the message of a record in a file of them; an error may be what ended the run."""
+        if is_error:
+            self._hold(Failure("error", text.strip()[:400], 0, rank_of(text)), at_ns)
+        elif _has(text, lines.HINTS) and (event := lines.read(text)) is not None:
+            self._hold(event, at_ns)
+
+    @staticmethod
+    def tells(text: str) -> bool:
+        """Whether a message says anything about the progress of a run."""
+        return _has(text, lines.HINTS) and lines.read(text) is not None
+
+    def _hold(self, one: Event | Failure, at_ns: int) -> None:
+        if len(self._held) < _MOST_MEASURED:
+            self._held.append((at_ns, one))
+
+    def settle(self) -> None:
+        """Take in what was measured and said in records, the oldest first: exports may begin with the newest."""
+        held, self._held = self._held, []
+        if held and held[0][0] > held[-1][0]:
+            held.reverse()
+        if any(isinstance(one, Event) for _, one in held):
             self.active = True
+        for _, one in held if self.active else ():
             self.passed += 1
-            self._progress(event, self.passed)
+            if isinstance(one, Event):
+                with suppress(OverflowError):
+                    self._event(one, self.passed)
+            else:
+                one.line = self.passed
+                self._note(one)
 
     def state(self, saved: Mapping[str, Any]) -> None:
         """Take in a `trainer_state.json` of the transformers Trainer, which holds the history of a run as numbers."""
@@ -139,13 +169,15 @@ class RunLog:
             self.total = float(total)
 
     def _failed(self, line: str, number: int) -> None:
-        failure = self._finder.read(line, number)
-        if failure is not None:
-            if failure.key not in self.repeats and len(self.errors) < _MOST_FAILURES:
-                self.errors.append(failure)
-                self.repeats[failure.key] = 0
-            if failure.key in self.repeats:
-                self.repeats[failure.key] += 1
+        if (failure := self._finder.read(line, number)) is not None:
+            self._note(failure)
+
+    def _note(self, failure: Failure) -> None:
+        if failure.key not in self.repeats and len(self.errors) < _MOST_FAILURES:
+            self.errors.append(failure)
+            self.repeats[failure.key] = 0
+        if failure.key in self.repeats:
+            self.repeats[failure.key] += 1
 
     def _event(self, event: Event, number: int) -> None:
         match event.kind:
