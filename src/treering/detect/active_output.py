@@ -174,7 +174,7 @@ def _said(rows: Rows, places: NDArray[np.int64]) -> dict[int, list[Text]]:
 def _signed(rows: Rows, places: NDArray[np.int64]) -> list[int]:
     """Return the records whose answer holds a sign of a form; all of `places` if some answers are not kept as text."""
     if [kind for kind, _ in rows.columns(_OUTPUT)] != [Kind.STRING]:
-        return places.tolist()
+        return [int(row) for row in places]
     answers = texts_of(rows, _OUTPUT)
     found = set[int]()
     for number, row, start in SIGNS.found(answers._replace(data=answers.data.translate(READ_AS))):
