@@ -37,12 +37,12 @@ _LOSSES = re.compile(
 _PHASES = re.compile(r"([a-z][\w-]{2,60}): ([\d.]+)")
 _BUSBW = re.compile(r"busbw: ([\d.]+)\s+(\w+)")
 _DONE = re.compile(
-    r"Training completed\.|\*{3,} ?train metrics ?\*{3,}|\[exiting program after \d+|\[after training is done\]|"
+    r"Training completed\.|\*{3} ?train metrics ?\*{3}|\[exiting program after \d+|\[after training is done\]|"
     r"training (?:is )?(?:finished|complete[d]?|done)\b",
     re.IGNORECASE,
 )
 _SAVED = re.compile(r"(?:successfully )?sav(?:ed|ing)(?: model)? checkpoint", re.IGNORECASE)
-_BEGUN = re.compile(r"\*{3,} ?Running training|training \.\.\.$|Total optimization steps = (\d+)")
+_BEGUN = re.compile(r"\*{3} ?Running training|training \.\.\.$|Total optimization steps = (\d+)")
 # Names of one thing in several frameworks.
 NAMES = {
     "lm loss": "loss", "train_loss": "mean loss", "elapsed time per iteration (ms)": "iteration ms",
