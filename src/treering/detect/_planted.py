@@ -35,8 +35,6 @@ _DISGUISED = re.compile(
     "[\u00ad\u200b-\u200f\u2060-\u206f\u24b6-\u24e9\ufe00-\ufe0f\ufeff\uff01-\uff5e\U0001d400-\U0001d7ff\U000e0000-\U000e01ef]"
 )
 """Characters that are nothing, or letters in another dress."""
-    "[\u00ad\u200b-\u200f\u2060-\u206f\ufe00-\ufe0f\ufeff\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d7ff\U000e0000-\U000e01ef]"
-)
 
 
 def _all_but(kept: bytes) -> bytes:
