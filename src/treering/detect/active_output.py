@@ -210,9 +210,9 @@ def _found(kind: str, text: str, folded_text: str) -> tuple[int, int] | None:
 
 def _said(rows: Rows, places: NDArray[np.int64]) -> dict[int, list[Text]]:
     """Return what answers with a hint say, by record."""
-    hinted = _hinted(rows)
-    read = [row for row in places.tolist() if hinted.get(row)]
-    left = [row for row in places.tolist() if not hinted.get(row, True)]
+    hinted = _hinted(rows, places)
+    read = [row for row, surely in hinted.items() if surely]
+    left = sorted(row for row, surely in hinted.items() if not surely)
     values = zip(left, rows.at(_OUTPUT, left) if left else (), strict=True)
     read += [row for row, value in values if not isinstance(value, str) or _HINT.search(value[2:])]
     said: dict[int, list[Text]] = {}
@@ -222,10 +222,10 @@ def _said(rows: Rows, places: NDArray[np.int64]) -> dict[int, list[Text]]:
     return said
 
 
-def _hinted(rows: Rows) -> dict[int, bool]:
-    """Return the records whose answer may hold a hint, and whether it surely does: all where none is kept as text."""
+def _hinted(rows: Rows, places: NDArray[np.int64]) -> dict[int, bool]:
+    """Return which answers (at `places`) may hold a hint, and whether it surely does: all unless they are texts."""
     if [kind for kind, _ in rows.columns(_OUTPUT)] != [Kind.STRING]:
-        return dict.fromkeys(range(rows.count), False)
+        return dict.fromkeys(places.tolist(), False)
     answers = texts_of(rows, _OUTPUT)
     found: dict[int, bool] = {}
     for number, row, start in _SIGNS.found(answers._replace(data=answers.data.translate(_READ_AS))):
