@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,6 @@ def test_no_answer_with_a_hint_is_left_out(answers: list[str]) -> None:
         for text in answers
     ]
     records = [{"@timestamp": 1, "attributes": {"gen_ai.output.messages": text}} for text in said]
-    chosen = active_output._hinted(Rows(batch("spans", records, received_ns=1), 0))
+    chosen = active_output._hinted(Rows(batch("spans", records, received_ns=1), 0), np.arange(len(records)))
     hinted = {number for number, text in enumerate(said) if active_output._HINT.search(text[2:])}
     assert hinted <= set(chosen)
