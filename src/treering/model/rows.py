@@ -45,13 +45,18 @@ _SINGLE_COSTS = 64
 
 
 class Rows:
-    """A view of `batch`, which must carry its `_seq` column or start at `first_seq`."""
+    """A view of `batch`, which must carry its `_seq` column or start at `first_seq`.
+
+    `derived` is what readers worked out from it, by whatever they like. It may refer to these rows, so whoever made
+    them empties it at the end: else a batch stays in memory until the garbage collector comes.
+    """
 
     def __init__(self, batch: Batch, first_seq: int = -1) -> None:
         """Look at `batch`; nothing is decoded yet."""
         self.batch = batch
         self.stream = batch.stream
         self.count = batch.rows
+        self.derived: dict[Any, Any] = {}
         self._first_seq = first_seq
         self._held: dict[str, Sequence[Any]] = {}
         self._texts: dict[str, Sequence[str | None]] = {}
