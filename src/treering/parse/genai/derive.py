@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 Derived = dict[str, dict[int, Any]]
 _READERS: dict[str, ModuleType] = {
-    module.NAME: module for module in (adk, langfuse, langsmith, litellm, logfire, mcp, mlflow, official, openinference, openlit,
-                                       openllmetry, vercel, vllm)
+    module.NAME: module for module in (adk, langfuse, langsmith, litellm, logfire, mcp, mlflow, official, openinference,
+                                       openlit, openllmetry, vercel, vllm)
 }  # fmt: skip
 _READERS |= {"gen_ai/1.36": official, "treering": official}
 _DOCUMENTS = {module.KIND.name: module.KIND for module in (azure, bedrock, langsmith, litellm, openai)}

@@ -1,4 +1,4 @@
-"""Logfire: of a streamed answer the span ends when the stream begins; a log at its end holds the text and the counts."""
+"""Logfire: of a streamed answer the span ends when the stream begins; a log at its end has the text and the counts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Calls told of twice by layers of one program that do not know each other: neither span is the other's parent.
 
 Anthropic's client traces itself, and Traceloop's instrumentation around it makes no span current: the same answer, with
-the same id, comes in two spans under different names, one's time within the other's. Looked for within a batch.
+the same id, comes in two spans under different names, one's time within the other's, and only one has the messages:
+the other repeats it. Whole instrumentations side by side each have their calls. Looked for within a batch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _SLACK_NS = 1_000_000
 
 
 def repeated(rows: Rows, chosen: Any) -> list[int]:
-    """Return which rows of those `chosen` only repeat another of them; a layer with messages stays before others."""
+    """Return which rows of those `chosen` only repeat another of them that has the messages."""
     codes, ids = rows.distinct(_ID)
     held = codes[chosen]
     counts = np.bincount(held[held >= 0], minlength=len(ids))
@@ -37,14 +38,19 @@ def repeated(rows: Rows, chosen: Any) -> list[int]:
     groups: dict[tuple[int, Any], list[int]] = {}
     for at, code in enumerate(codes[places].tolist()):
         groups.setdefault((code, services[at]), []).append(at)
-    gone: set[int] = set()
-    for group in groups.values():
-        for first in group:
-            for second in group:
-                within = _within(starts, ends, first, second)
-                if within and names[first] != names[second] and not {first, second} & gone:
-                    gone.add(second if told[first] and not told[second] else first if told[second] else second)
-    return sorted(int(places[at]) for at in gone)
+    gone = [
+        bare
+        for group in groups.values()
+        for bare in group
+        if not told[bare]
+        and any(
+            told[full]
+            and names[bare] != names[full]
+            and (_within(starts, ends, bare, full) or _within(starts, ends, full, bare))
+            for full in group
+        )
+    ]
+    return [int(places[at]) for at in gone]
 
 
 def _within(starts: list[Any], ends: list[Any], inner: int, outer: int) -> bool:
@@ -59,5 +65,6 @@ def _taken(rows: Rows, name: str, places: Any) -> list[Any]:
         return [None] * len(places)
     if name[-1] == Kind.TIME:
         column = column.cast(arrays.type_of("x:l"))
-    found: list[Any] = column.take(Array.from_numpy(places)).to_pylist()
+    taken: Any = column.take(Array.from_numpy(places))
+    found: list[Any] = taken.to_pylist()
     return found
