@@ -60,7 +60,8 @@ def _levels(report: Mapping[str, Any]) -> Iterator[Remark]:
     if fatal := levels.get("fatal", 0):
         yield Remark(66, "fatal", f"{fatal:,} fatal record{'s' * (fatal != 1)}", worst.get("fatal", ""))
     errors = levels.get("error", 0) + fatal
-    most: dict[str, Any] = report["loudest_errors"][0] if worst else {"example": "", "pattern": "", "first": None, "count": 0}
+    none: dict[str, Any] = {"example": "", "pattern": "", "first": None, "count": 0}
+    most = report["loudest_errors"][0] if worst else none
     if errors == 1:
         at = f"at {_second(most['first'])}" if most["first"] else ""
         yield Remark(50, "errors", f"1 error{': ' * bool(worst)}{_example(most)}", at)
