@@ -68,3 +68,46 @@ def test_no_name_of_a_technique_is_broken_on_a_narrow_terminal(columns: str) -> 
     assert sum("indirect_injection" in line for line in lines) == 1
     assert len(lines) <= 6
     assert all(len(line) <= int(columns) for line in lines)
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_records_are_shown_a_line_each_and_tables_too_wide_a_line_a_column(tmp_path: Path, columns: str) -> None:
+    environment = {**ENVIRONMENT, "COLUMNS": columns}
+    record = {
+        "@timestamp": "2026-11-24 08:00:00",
+        "severityText": "ERROR",
+        "serviceName": "api",
+        "body": "card refused",
+        "attributes": {"a": 1},
+        "traceId": None,
+    }
+    wide = {f"column_number_{number:02}": 0.1 + 0.2 for number in range(20)}
+    lines, blocks = (shown_table(answer, environment) for answer in ([record], [wide]))
+    assert lines == ["2026-11-24 08:00:00     error api card refused"]
+    assert blocks[0] == "row 1"
+    assert blocks[1:] == [f"{name}  0.3" for name in wide]
+
+
+def shown_table(rows: list[dict[str, object]], environment: dict[str, str]) -> list[str]:
+    answer = {
+        "schema": [{"name": name, "type": "double" if name[0] == "c" else "string"} for name in rows[0]],
+        "datarows": [list(row.values()) for row in rows],
+    }
+    program = (
+        "import msgspec, sys; from treering.cli._options import Format; from treering.cli._tables import write; "
+        "write(msgspec.json.decode(sys.stdin.buffer.read()), Format.TABLE)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=msgspec.json.encode(answer),
+        capture_output=True,
+        check=True,
+        env={**environment, "NO_COLOR": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    return done.stdout.decode().splitlines()
+
+
+def test_help_tells_every_command_whole_and_version_is_asked_as_elsewhere() -> None:
+    told = treering("--help").stdout.decode()
+    assert "..." not in told.partition("Commands:")[2]
+    assert treering("--version").stdout == treering("version").stdout

@@ -88,7 +88,7 @@ def test_it_says_what_the_record_says() -> None:
     text = markdown.render(postmortem.build(case("slow search")))
     for said in (
         "2 findings of 1 detector (prompts) make one incident of kind security, severity critical.",
-        "Users: users 12.",
+        "Users: 12.",
         "Cost could not be counted: `slow search`.",
         "The last change before the first sign, 5 minutes away, is `slow search` (`slow search`).",
         "noticed it 2026-11-23 18:03:00, 3 minutes after its first record",

@@ -80,7 +80,7 @@ async def shown(service: Service, identifier: str) -> dict[str, Any]:
     def read(desk: Desk) -> dict[str, Any]:
         case = desk.book.case(identifier)
         if case is None:
-            raise _missing(identifier)
+            raise missing(identifier)
         return whole(service, desk, case)
 
     return await _with_desk(service, read)
@@ -130,7 +130,7 @@ async def changed(
     def write(desk: Desk) -> dict[str, Any]:
         case = desk.change(identifier, actor, state=wanted, owner=owner, comment=comment)
         if case is None:
-            raise _missing(identifier)
+            raise missing(identifier)
         return whole(service, desk, case)
 
     return await _with_desk(service, write)
@@ -142,7 +142,7 @@ async def frozen(service: Service, identifier: str) -> tuple[str, list[Frozen]]:
     def read(desk: Desk) -> tuple[str, list[Frozen]]:
         case = desk.book.case(identifier)
         if case is None:
-            raise _missing(identifier)
+            raise missing(identifier)
         return case.incident.id, desk.book.evidence(case.incident.id)
 
     return await _with_desk(service, read)
@@ -164,7 +164,8 @@ def _playbook(service: Service, case: Case) -> str:
     return "" if found is None else found.name
 
 
-def _missing(identifier: str) -> NotFound:
+def missing(identifier: str) -> NotFound:
+    """Return the error that there is no such incident."""
     hint = "`treering incident list` and GET /api/incidents name those there are"
     return NotFound(f"no incident {identifier[:60]!r}", hint=hint)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from treering.api.answers import NotFound, body
 from treering.api.incident_routes import actor
-from treering.api.incidents import desk_of
+from treering.api.incidents import desk_of, missing
 from treering.api.rendering import exact
 from treering.app.casebook import Step as Noted
 from treering.app.playbooks import STATES, Playbooks, checks_of
@@ -114,7 +114,7 @@ def playbooks_of(service: Service) -> Playbooks:
 def _case(service: Service, identifier: str) -> Case:
     case = desk_of(service).book.case(identifier)
     if case is None:
-        raise NotFound(f"no incident {identifier[:60]!r}")
+        raise missing(identifier)
     return case
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from treering.api.answers import NotFound
-from treering.api.incidents import desk_of
+from treering.api.incidents import desk_of, missing
 from treering.app.postmortems import Gatherer
 from treering.core.errors import UserError
 from treering.respond import html, markdown, postmortem
@@ -28,7 +27,7 @@ async def draft(service: Service, request: Request) -> Any:
     def work() -> tuple[str, str]:
         case = desk.book.case(identifier)
         if case is None:
-            raise NotFound(f"no incident {identifier[:60]!r}")
+            raise missing(identifier)
         alerts = None if service.alerts is None else service.alerts.book
         found = Gatherer(service.store, service.clock, desk, alerts, service.playbooks).gather(case)
         document = postmortem.build(found)

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from treering.app.config import Settings
 
 _LOGS = "logs"
+# What the page of alerts shows of a demo: one rule of each kind, and nobody who is told.
+_ALERTS = (
+    {"name": "grave incident", "incidents": {"severity": "high"}},
+    {"name": "secret in the open", "findings": {"detector": ["secrets"], "severity": "high"}},
+    {
+        "name": "model calls fail",
+        "query": "source=spans | where isnotnull(attributes.gen_ai.request.model) and status.code = 2 "
+        "| stats count() as failed by serviceName",
+        "above": 10,
+        "window": "15m",
+        "severity": "high",
+        "summary": "{value} model calls of {serviceName} failed in a quarter of an hour",
+    },
+)
 
 
 @contextlib.contextmanager
@@ -31,14 +45,19 @@ def demo_folder(data: Path | None) -> Iterator[Path]:
 
 
 def prepare(settings: Settings, folder: Path, seed: int, speed: float, days: float) -> tuple[Settings, Demo]:
-    """Return settings that follow the day's log files, and the day to play. Raises `UserError` for a day too short."""
+    """Return settings that follow the day's log files and alert on it, and the day to play.
+
+    Raises `UserError` for a day too short.
+    """
+    from treering.app.alert_settings import Alerts
     from treering.app.config import Follow
     from treering.testing.day import FILES, Day
 
     Day(seed, days)
     logs = folder / _LOGS
     follow = tuple(Follow(paths=(str(logs / file.path),), service=file.service, host=file.host) for file in FILES)
-    changed = msgspec.structs.replace(settings, data=str(folder), follow=(*settings.follow, *follow))
+    alerts = settings.alerts if settings.alerts.rules else msgspec.convert({"rules": _ALERTS}, Alerts)
+    changed = msgspec.structs.replace(settings, data=str(folder), follow=(*settings.follow, *follow), alerts=alerts)
     return changed, Demo(seed, speed, days, str(logs))
 
 

@@ -6,14 +6,15 @@ import contextlib
 import re
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from treering.core.errors import Bug, TreeringError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from rich.console import Console
+    from rich.text import Text
 
 EXIT_FINDINGS, EXIT_MISTAKE, EXIT_TRY_AGAIN, EXIT_BUG = 1, 2, 75, 70
 LEVEL_STYLES = {
@@ -63,6 +64,21 @@ def safe(text: str) -> str:
 def _visible(found: re.Match[str]) -> str:
     code = ord(found[0])
     return chr(0x2400 + code) if code < 0x20 else f"\\u{code:04x}"
+
+
+def line(row: Mapping[str, Any]) -> Text:
+    """Return one record as a line: time, level, service, message."""
+    from rich.text import Text
+
+    level = row["level"] or ""
+    service = row["record"].get("serviceName")
+    text = Text()
+    text.append(row["time"][:23].ljust(23) + " ", style="dim")
+    text.append(f"{level:<5} ", style=LEVEL_STYLES.get(level, ""))
+    if isinstance(service, str):
+        text.append(safe(service) + " ", style="cyan")
+    text.append(safe(row["message"]))
+    return text
 
 
 def size(count: float) -> str:

@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
+from treering.api.levels import level_of, message_of
 from treering.cli._options import Format
-from treering.cli._screen import console, safe
+from treering.cli._screen import console, line, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+    from rich.text import Text
 
 _WIDEST = 400
+# Rows with these columns are whole records.
+_WHOLE = frozenset({"@timestamp", "attributes"})
+# A column that gets less than this of what it holds cannot be read; so many rows are looked at for it.
+_READABLE, _BORDER, _LOOKED = 10, 3, 50
 _NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double"})
 _INTEGERS = frozenset({"tinyint", "smallint", "int", "bigint"})
 
@@ -39,6 +47,51 @@ def write(answer: Mapping[str, Any], form: Format, out: BinaryIO | None = None) 
 
 
 def _table(answer: Mapping[str, Any]) -> None:
+    screen = console()
+    rows, names = answer["datarows"], [column["name"] for column in answer["schema"]]
+    hint = ""
+    if rows and set(names) >= _WHOLE:
+        hint = "; all fields: --format json, some: `| fields …`"
+        for row in rows:
+            screen.print(_line({name: value for name, value in zip(names, row, strict=True) if value is not None}))
+    elif sum(_room(names, rows)) <= screen.width:
+        _grid(screen, answer)
+    else:
+        _blocks(screen, names, rows)
+    more = answer.get("total", 0) - len(rows)
+    note = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}" + (f" of {answer['total']}" if more > 0 else "")
+    console(stderr=True).print(f"{note}, {answer.get('took_ms', 0)} ms{hint}", style="dim")
+
+
+def _room(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
+    """Return how many characters each column needs to be read, its border included."""
+    longest = [max(len(name), *(len(str(_cell(row[at]))) for row in rows[:_LOOKED])) for at, name in enumerate(names)]
+    return [min(length, _READABLE) + _BORDER for length in longest]
+
+
+def _line(record: Mapping[str, Any]) -> Text:
+    return line(
+        {
+            "time": str(record.get("@timestamp", "")),
+            "level": level_of(record),
+            "message": message_of(record),
+            "record": record,
+        }
+    )
+
+
+def _blocks(screen: Console, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows of too many columns one under the other, a line a column."""
+    from rich.text import Text
+
+    width = max(map(len, names))
+    for number, row in enumerate(rows, 1):
+        screen.print(Text(f"row {number}", style="bold"))
+        for name, value in zip(names, row, strict=True):
+            screen.print(Text.assemble((safe(name).ljust(width), "dim"), "  ", _cell(value)))
+
+
+def _grid(screen: Console, answer: Mapping[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -48,21 +101,25 @@ def _table(answer: Mapping[str, Any]) -> None:
         table.add_column(Text(safe(column["name"])), justify="right" if right else "left", overflow="fold")
     for row in answer["datarows"]:
         table.add_row(*(_cell(value) for value in row))
-    screen = console()
     screen.print(table)
-    more = answer.get("total", 0) - len(answer["datarows"])
-    note = f"{len(answer['datarows'])} rows" + (f" of {answer['total']}" if more > 0 else "")
-    console(stderr=True).print(f"{note}, {answer.get('took_ms', 0)} ms", style="dim")
 
 
-def _cell(value: Any) -> Any:
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _cell(value: Any) -> Text:
     from rich.text import Text
 
     if value is None:
         return Text("null", style="dim")
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    text = safe(text)
+    text = safe(_figure(value) if isinstance(value, float) else _plain(value))
     return Text(text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…")
+
+
+def _figure(value: float) -> str:
+    """Return six digits of a fraction, more only before its point."""
+    return f"{value:.0f}" if value.is_integer() or abs(value) >= 1e6 else f"{value:.6g}"
 
 
 def _csv(answer: Mapping[str, Any], target: BinaryIO) -> None:
@@ -102,4 +159,4 @@ def _arrow(answer: Mapping[str, Any], target: BinaryIO) -> None:
 
 
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+    return None if value is None else _plain(value)

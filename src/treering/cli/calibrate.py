@@ -26,6 +26,7 @@ def calibrate(
     """Set the thresholds of the model of suspicious texts so that own traffic keeps a budget of alarms.
 
     What the phrases call an attack is left out; the rest is taken as harmless.
+
     Example: treering calibrate --since 7d --out calibration.json
     """
     from treering.app.calibration import written

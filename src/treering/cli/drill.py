@@ -62,6 +62,7 @@ def drill(  # noqa: PLR0913  the options of a command
     """Send the telemetry of known attacks, and report what was noticed of it, how soon, and what was missed.
 
     Nothing is asked of a model. The records are tagged and kept apart from the real ones.
+
     Example: treering drill --simulate --technique jailbreak --fail-under 0.5
     """
     from treering.cli import _connection

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from treering.cli._options import Config, Data
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rich.text import Text
 
 
 def tail(
@@ -31,7 +26,7 @@ def tail(
     import msgspec
 
     from treering.cli import _connection
-    from treering.cli._screen import console
+    from treering.cli._screen import console, line
     from treering.core.errors import UserError
 
     settings = _connection.settings(config, data)
@@ -53,20 +48,3 @@ def tail(
             if shown == count:
                 return
         sys.stdout.flush()
-
-
-def line(row: Mapping[str, Any]) -> Text:
-    """Return one record as a line: time, level, service, message."""
-    from rich.text import Text
-
-    from treering.cli._screen import LEVEL_STYLES, safe
-
-    level = row["level"] or ""
-    service = row["record"].get("serviceName")
-    text = Text()
-    text.append(row["time"][:23].ljust(23) + " ", style="dim")
-    text.append(f"{level:<5} ", style=LEVEL_STYLES.get(level, ""))
-    if isinstance(service, str):
-        text.append(safe(service) + " ", style="cyan")
-    text.append(safe(row["message"]))
-    return text

@@ -88,7 +88,7 @@ def _counted(item: Counted) -> Sentence:
     ref = (Ref("query", item.query),)
     if item.note:
         return Sentence((f"{item.name} could not be counted: ", Quote(item.note), "."), ref)
-    values = [f"{name.replace('_', ' ')} {_number(value)}" for name, value in item.row.items()]
+    values = [f"{'$' * (name == 'usd' and value is not None)}{_number(value)}" for name, value in item.row.items()]
     return Sentence((f"{item.name}: {', '.join(values)}.",), ref)
 
 

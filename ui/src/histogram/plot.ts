@@ -36,12 +36,13 @@ export function tint(series: string, index: number): string {
   return known.has(level) ? `--${level}-fill` : `--hue-${index % HUES}`;
 }
 
-/** Numbers of an axis or a label: 1.2k, 3M. */
+/** Numbers of an axis or a label: 1.2k, 3M, 2e-5. */
 export function brief(value: number): string {
   const size = Math.abs(value);
   if (size >= 1e9) return `${Number((value / 1e9).toPrecision(3))}G`;
   if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
   if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  if (size > 0 && size < 1e-3) return Number(value.toPrecision(3)).toExponential();
   return Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 });
 }
 

@@ -60,7 +60,7 @@ export function AnswerTable({ answer, label }: { answer: Answer; label: string }
       if (column.type === "timestamp" && typeof value === "string" && nanos(value) !== null) return exact(value).replace(/\.\d+ /, " ");
       return <bdi title={shown(asText(value).slice(0, 1000))}>{shown(asText(value).slice(0, 240))}</bdi>;
     };
-    return { title: unit ? title.replace(/_(ns|ms|s|usd|bytes|percent|ratio)$/, "") : title, cell, number: figure };
+    return { title: (unit ? title.replace(/_(ns|ms|s|usd|bytes|percent|ratio)$/, "") : title).replace(/^(resource\.)?attributes\./, ""), cell, number: figure };
   });
   const order = [...columns.filter((column) => !column.number), ...columns.filter((column) => column.number)];
   return <Table label={label} columns={order} rows={answer.datarows} />;

@@ -52,12 +52,20 @@ function overTime(answer: Answer, at: number, numbers: readonly number[], by: re
   };
 }
 
+/** Numbers that a query groups by, as `stats count() by span(…), http.response.status_code`: fields' names, after the figures. */
+function groupsBy(answer: Answer, time: number): Set<number> {
+  const numeric = answer.schema.map((column, index) => ({ ...column, index })).filter((column) => isNumber(column.type));
+  const after = Math.max(time, numeric[0]?.index ?? 0);
+  return new Set(numeric.filter((column) => column.index > after && (numeric[0]!.index < time || time < 0) && /^[\w@-]+(\.[\w@-]+)+$/.test(column.name)).map((column) => column.index));
+}
+
 /** How `answer` can be drawn, or null when it cannot; `few` also draws a single row or instant. */
 export function drawable(answer: Answer, few = false): OverTime | ByName | null {
   if (answer.datarows.length < (few ? 1 : 2)) return null;
   const columns = answer.schema.map((column, index) => ({ ...column, index }));
   const time = columns.find((column) => isTime(column.type));
-  const numbers = columns.filter((column) => isNumber(column.type)).map((column) => column.index);
+  const groups = groupsBy(answer, time?.index ?? -1);
+  const numbers = columns.filter((column) => isNumber(column.type) && !groups.has(column.index)).map((column) => column.index);
   const by = columns.filter((column) => column !== time && !numbers.includes(column.index)).map((column) => column.index);
   if (numbers.length === 0 || by.length > 2) return null;
   if (time) {

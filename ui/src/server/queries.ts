@@ -1,5 +1,6 @@
 /** What the page asks the server, as hooks that cache and cancel. */
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { literal } from "../query/text";
 import { call, text } from "./client";
 import type { Answer, Counts, Field, Page, Parsed, Row, Stream, Trace, Values } from "./types";
 
@@ -106,6 +107,18 @@ export const useContext = (ref: string, lines: number) =>
         (answer) => answer.records,
       ),
     placeholderData: keepPreviousData,
+  });
+
+/** What the calls of a trace cost in dollars, by span: found out by treering, so it is beside the spans and not in them. */
+export const useTraceCosts = (id: string, from: string, to: string) =>
+  useQuery({
+    queryKey: ["trace costs", id, from, to],
+    enabled: from !== "",
+    queryFn: async ({ signal }): Promise<ReadonlyMap<string, number>> => {
+      const query = `source=spans | where traceId = ${literal(id)} | eval usd = coalesce(attributes.treering.cost.usd) | where isnotnull(usd) | fields spanId, usd`;
+      const answer = await call<Answer>("/api/query", { query, from, to, limit: TABLE_ROWS }, signal);
+      return new Map(answer.datarows.map(([span, usd]) => [String(span), Number(usd)]));
+    },
   });
 
 export const useTrace = (id: string) =>

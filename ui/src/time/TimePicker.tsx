@@ -113,9 +113,11 @@ function Panel({ from, to, close }: { from: string; to: string; close: () => voi
         </button>
         <div className="zone">
           <span>Times in {zoneName()}</span>
-          <button type="button" className="text-button" onClick={() => prefer({ zone: zone === "utc" ? "local" : "utc" })}>
-            {zone === "utc" ? "use local time" : "use UTC"}
-          </button>
+          {Intl.DateTimeFormat().resolvedOptions().timeZone !== "UTC" && (
+            <button type="button" className="text-button" onClick={() => prefer({ zone: zone === "utc" ? "local" : "utc" })}>
+              {zone === "utc" ? "use local time" : "use UTC"}
+            </button>
+          )}
         </div>
       </form>
     </div>

@@ -52,6 +52,17 @@ export function messagesOf(attributes: Fields): Message[] {
   ];
 }
 
+const ASKED = 160;
+
+/** The last line that a user wrote in `messages`: what stands before it is often documents; empty where nothing can be read. */
+export function lastAsked(messages: Json | undefined): string {
+  const found = parsed(messages);
+  if (!Array.isArray(found)) return "";
+  const said = found.map((item) => message(item, "user")).filter((item) => item.role === "user").at(-1);
+  const lines = (said?.parts ?? []).flatMap((piece) => (piece.kind === "text" ? piece.text.split("\n") : []));
+  return lines.filter((line) => line.trim()).at(-1)?.trim().slice(0, ASKED) ?? "";
+}
+
 interface Asked {
   attributes: Fields;
   /** What is shown where the sender says nothing. */

@@ -1,6 +1,7 @@
 /** Everything about one span. */
 import { CopyButton } from "../parts/CopyButton";
 import { Text, shown } from "../parts/Text";
+import { usd } from "../parts/units";
 import { FieldTable } from "../records/FieldTable";
 import { asText } from "../records/paths";
 import type { Fields, Json } from "../server/types";
@@ -11,12 +12,14 @@ import type { Node } from "./tree";
 
 interface Props {
   node: Node;
+  /** Dollars; undefined where no price is known. */
+  cost: number | undefined;
   onFilter: (field: string, value: Json, exclude: boolean) => void;
 }
 
 const number = (value: number) => value.toLocaleString("en");
 
-export function SpanDetail({ node, onFilter }: Props) {
+export function SpanDetail({ node, cost, onFilter }: Props) {
   const { span } = node;
   const used = modelOf(span);
   const status = typeof span.status === "object" && span.status !== null && !Array.isArray(span.status) ? asText(span.status["message"]) : "";
@@ -26,7 +29,7 @@ export function SpanDetail({ node, onFilter }: Props) {
     ["started", `${exact(span.start)}, ${duration(node.start)} in`],
     ["duration", duration(node.duration)],
     ["status", [statusOf(span), status].filter(Boolean).join(": ")],
-    ...(used ? ([["model", used.model], ["operation", used.operation], ["tokens", used.input || used.output ? `${number(used.input)} in, ${number(used.output)} out` : ""]] as [string, string][]) : []),
+    ...(used ? ([["model", used.model], ["operation", used.operation], ["tokens", used.input || used.output ? `${number(used.input)} in, ${number(used.output)} out` : ""], ["cost", cost === undefined ? "" : usd(cost)]] as [string, string][]) : []),
   ];
   return (
     <div className="span-detail" data-testid="span">

@@ -5,13 +5,15 @@ import { IconButton } from "../parts/Button";
 import { CopyButton } from "../parts/CopyButton";
 import { Broken, Waiting } from "../parts/State";
 import { fieldAt } from "../records/paths";
-import { useTrace } from "../server/queries";
+import { useTrace, useTraceCosts } from "../server/queries";
 import type { Json, Row } from "../server/types";
-import { duration, exact, short } from "../time/times";
+import { duration, exact, millis, short } from "../time/times";
 import { SpanDetail } from "./SpanDetail";
 import { Waterfall } from "./Waterfall";
-import { buildTree, visible } from "./tree";
+import type { Tree } from "./tree";
+import { buildTree, isInnermost, visible } from "./tree";
 import { shown } from "../parts/Text";
+import { usd } from "../parts/units";
 
 interface Props {
   id: string;
@@ -20,6 +22,9 @@ interface Props {
   onClose: () => void;
 }
 
+/** Spans of machines whose clocks differ start before the first one, at times. */
+const DAY = 86400e3;
+
 const fits = (count: number, name: string) => `${count.toLocaleString("en")} ${name}${count === 1 ? "" : "s"}`;
 
 export function TraceView({ id, span, onFilter, onClose }: Props) {
@@ -27,6 +32,8 @@ export function TraceView({ id, span, onFilter, onClose }: Props) {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const [side, setSide] = useState<"span" | "logs">("span");
   const tree = useMemo(() => buildTree(data?.spans ?? []), [data]);
+  const costs = useTraceCosts(id, ...around(tree)).data;
+  const cost = tree.nodes.filter(isInnermost).reduce((sum, node) => sum + (costs?.get(node.span.span_id) ?? 0), 0);
   const nodes = useMemo(() => visible(tree, closed), [tree, closed]);
   const selected = tree.nodes.find((node) => node.span.span_id === span) ?? tree.nodes.find((node) => node.failed) ?? tree.nodes[0];
   useEffect(() => {
@@ -56,6 +63,7 @@ export function TraceView({ id, span, onFilter, onClose }: Props) {
             <li>{fits(tree.services.length, "service")}</li>
             <li>{duration(tree.length)}</li>
             {tree.tokens > 0 && <li>{fits(tree.tokens, "token")}</li>}
+            {cost > 0 && <li title="of the calls whose price is known">{usd(cost)}</li>}
             {tree.failures > 0 && <li className="bad">{fits(tree.failures, "error")}</li>}
           </ul>
         )}
@@ -84,7 +92,7 @@ export function TraceView({ id, span, onFilter, onClose }: Props) {
             </div>
             <div className="trace-detail" role="tabpanel">
               {side === "span" && selected ? (
-                <SpanDetail key={selected.span.span_id} node={selected} onFilter={onFilter} />
+                <SpanDetail key={selected.span.span_id} node={selected} cost={costs?.get(selected.span.span_id)} onFilter={onFilter} />
               ) : (
                 <TraceLogs rows={logs} span={selected?.span.span_id ?? null} />
               )}
@@ -94,6 +102,12 @@ export function TraceView({ id, span, onFilter, onClose }: Props) {
       )}
     </section>
   );
+}
+
+/** The range that holds every span; empty while there is none. */
+function around(tree: Tree): [string, string] {
+  const first = millis(tree.nodes[0]?.span.start ?? "");
+  return first === null ? ["", ""] : [new Date(first - DAY).toISOString(), new Date(first + tree.length / 1e6 + DAY).toISOString()];
 }
 
 /** The trace's records; those of the selected span stand out. */

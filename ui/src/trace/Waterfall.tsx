@@ -9,6 +9,9 @@ import { kindOf, modelOf } from "./tree";
 import type { Node, SpanKind, Tree } from "./tree";
 import { shown } from "../parts/Text";
 
+/** Whether a span's name says its model already, as `chat gpt-4.1` does of `gpt-4.1-2025-04-14`. */
+const namesModel = (name: string, model: string): boolean => name.split(" ").some((word) => word.length > 3 && model.startsWith(word));
+
 interface Props {
   tree: Tree;
   nodes: readonly Node[];
@@ -20,7 +23,7 @@ interface Props {
 
 const SIGN: Record<SpanKind, string> = { model: "◆", agent: "◎", tool: "⚒", retrieval: "▤", embedding: "∷", server: "→", client: "←", work: "·" };
 const HUES = 8;
-const STEPS = [0, 0.25, 0.5, 0.75, 1];
+const STEPS = [0, 0.5, 1];
 
 export function Waterfall({ tree, nodes, closed, selected, onSelect, onFold }: Props) {
   const box = useRef<HTMLDivElement>(null);
@@ -95,7 +98,7 @@ export function Waterfall({ tree, nodes, closed, selected, onSelect, onFold }: P
                 )}
                 <span className={`kind ${kind}`} title={kind} aria-hidden="true">{SIGN[kind]}</span>
                 <span className="name" title={title}>{shown(span.name.slice(0, 200))}</span>
-                {used?.model && !span.name.includes(used.model) && <span className="tag model-name">{shown(used.model.slice(0, 60))}</span>}
+                {used?.model && !namesModel(span.name, used.model) && <span className="tag model-name">{shown(used.model.slice(0, 60))}</span>}
                 {node.orphan && <span className="tag" title="its parent is not among these spans">no parent</span>}
                 {node.failed && <span className="tag bad">error</span>}
                 <span className="service">{shown(span.service ?? "")}</span>

@@ -82,6 +82,9 @@ export function kindOf(span: Span): SpanKind {
   return /server|consumer|^2$|^5$/i.test(kind) ? "server" : /client|producer|^3$|^4$/i.test(kind) ? "client" : "work";
 }
 
+/** Whether a span is a model call itself: an agent's span repeats the tokens and the cost of the calls inside it. */
+export const isInnermost = (node: Node): boolean => modelOf(node.span) !== null && !node.children.some((child) => modelOf(child.span));
+
 /** Build the tree. A span whose parent is missing, itself or part of a ring becomes a root: every span is shown once. */
 export function buildTree(spans: readonly Span[]): Tree {
   const starts = spans.map((span) => nanos(span.start) ?? 0n);
@@ -126,11 +129,7 @@ export function buildTree(spans: readonly Span[]): Tree {
     length: Math.max(1, ...nodes.map((node) => node.start + node.duration)),
     failures: nodes.filter((node) => node.failed).length,
     services: [...new Set(nodes.map((node) => node.span.service ?? "unknown"))],
-    tokens: nodes.reduce((sum, { span, children }) => {
-      // An agent's span repeats the tokens of the calls inside it: only the innermost are added up.
-      const used = modelOf(span);
-      return sum + (used && !children.some((child) => modelOf(child.span)) ? used.input + used.output : 0);
-    }, 0),
+    tokens: nodes.filter(isInnermost).map(({ span }) => modelOf(span)!).reduce((sum, used) => sum + used.input + used.output, 0),
   };
 }
 

@@ -68,7 +68,7 @@ function Body() {
         <Silences silences={data.silences} />
         <Receivers receivers={data.receivers} />
         <Block title="Deliveries" note="newest first">
-          {!sent.data || sent.data.deliveries.length === 0 ? <p className="quiet hollow">{sent.error ? sent.error.message : "Nothing has been sent."}</p> : (
+          {!sent.data || sent.data.deliveries.length === 0 ? <p className="quiet hollow">{sent.error ? sent.error.message : data.receivers.length === 0 ? "Nobody is told: no receiver is configured." : "Nothing has been sent."}</p> : (
             <Table
               label="Deliveries"
               rows={sent.data.deliveries}
@@ -107,7 +107,7 @@ function Silences({ silences }: { silences: readonly Silence[] }) {
   const end = useMutation({ mutationFn: (id: string) => call(`/api/alerts/silences/${encodeURIComponent(id)}/expire`, {}), onSuccess: again });
   const failure = add.error ?? end.error;
   return (
-    <Block title="Silences">
+    <Block title="Silences" note="alerts with these labels are not sent until then">
       <form
         className="acts pad"
         onSubmit={(event) => {
@@ -115,7 +115,7 @@ function Silences({ silences }: { silences: readonly Silence[] }) {
           add.mutate();
         }}
       >
-        <input aria-label="Matchers" placeholder='service="rag", severity=~"low|medium"' value={matcher} onChange={(event) => setMatcher(event.target.value)} size={42} />
+        <input aria-label="Matchers" placeholder='serviceName="rag", severity=~"low|medium"' value={matcher} onChange={(event) => setMatcher(event.target.value)} size={42} />
         <input aria-label="Until" value={until} onChange={(event) => setUntil(event.target.value)} size={10} />
         <button type="submit" className="button" disabled={!matcher.trim() || add.isPending}>Silence</button>
         {failure && <span className="bad" role="alert">{shown(failure.message)}</span>}

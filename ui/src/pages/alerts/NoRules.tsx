@@ -1,7 +1,7 @@
 import { CopyButton } from "../../parts/CopyButton";
 
 const EXAMPLE = `[[alerts.rules]]
-name = "critical incidents"
+name = "grave incidents"
 incidents = { severity = "high" }
 
 [alerts.receivers.ops]

@@ -8,7 +8,7 @@ import { useIncidents } from "../../server/incidents";
 import type { Incident } from "../../server/incidents";
 import { PageFrame } from "../../shell/PageFrame";
 import { usePage } from "../../shell/page";
-import { short } from "../../time/times";
+import { exact, short } from "../../time/times";
 import { Senders } from "../senders";
 import { CaseView } from "./CaseView";
 
@@ -70,7 +70,7 @@ function Body({ state }: { state: string }) {
                 <span className="line-1">
                   <Severity name={item.severity} />
                   <span className="quiet">{shown(item.kind)} · {item.findings} {item.findings === 1 ? "finding" : "findings"} · {item.state}{item.owner ? ` · ${shown(item.owner.slice(0, 40))}` : ""}</span>
-                  <time className="quiet" dateTime={item.noticed}>{short(item.noticed).slice(0, -7)}</time>
+                  <time className="quiet" dateTime={item.end} title={`last sign ${exact(item.end)}, noticed ${exact(item.noticed)}`}>{short(item.end).slice(0, -7)}</time>
                 </span>
                 <strong>{shown(item.title.slice(0, 300))}</strong>
               </button>
@@ -78,7 +78,7 @@ function Body({ state }: { state: string }) {
           ))}
         </ul>
       </nav>
-      {chosen ? <CaseView key={chosen} id={chosen} /> : <div className="detail"><div className="state"><p>Choose an incident with <kbd>j</kbd> and <kbd>k</kbd>.</p></div></div>}
+      {chosen ? <CaseView key={chosen} id={chosen} /> : <div className="detail"><div className="state"><p>Choose an incident from the list; <kbd>j</kbd> and <kbd>k</kbd> move.</p></div></div>}
     </div>
   );
 }

@@ -16,3 +16,7 @@ test("what stands in a fence is code, headings and tables included", () => {
 test("a fence that never ends loses nothing", () => {
   expect(blocks("```\nlost?")[0]!.lines).toEqual(["lost?"]);
 });
+
+test("a quotation ends where its paragraph ends", () => {
+  expect(kinds("said\n\n> _Who noticed?_\n\n> _What else?_\n\nsaid")).toEqual(["text", "quote", "quote", "text"]);
+});

@@ -1,8 +1,9 @@
-/** Our own Markdown as text nodes: headings, lists, tables, code, paragraphs. Whatever else a log smuggled in stays text. */
+/** Our own Markdown as text nodes: headings, lists, tables, quotes, code, paragraphs. Whatever else a log smuggled in stays text. */
 import type { ReactNode } from "react";
 import { shown } from "../../parts/Text";
 
 const HEADING = /^(#{1,5})\s+(.*)$/;
+const QUOTED = /^\s*>\s?/;
 const ITEM = /^\s*(?:[-*]|\d+\.)\s+/;
 const ESCAPED = /\\([\\`*_{}[\]()#+\-.!|<>~])/g;
 
@@ -30,7 +31,7 @@ function Rows({ lines }: { lines: readonly string[] }) {
   );
 }
 
-type Kind = "heading" | "table" | "list" | "code" | "text";
+type Kind = "heading" | "table" | "list" | "quote" | "code" | "text";
 
 /** Lines gathered into blocks of one kind. */
 export function blocks(text: string): { kind: Kind; lines: string[] }[] {
@@ -47,7 +48,7 @@ export function blocks(text: string): { kind: Kind; lines: string[] }[] {
     else if (!line.trim()) found.push({ kind: "text", lines: [] });
     else if (HEADING.test(line)) found.push({ kind: "heading", lines: [line] });
     else {
-      const kind: Kind = /^\s*\|/.test(line) ? "table" : ITEM.test(line) ? "list" : last?.kind === "list" && last.lines.length > 0 && /^\s/.test(line) ? "list" : "text";
+      const kind: Kind = /^\s*\|/.test(line) ? "table" : ITEM.test(line) ? "list" : QUOTED.test(line) ? "quote" : last?.kind === "list" && last.lines.length > 0 && /^\s/.test(line) ? "list" : "text";
       if (last?.kind === kind && last.lines.length > 0) last.lines.push(line);
       else found.push({ kind, lines: [line] });
     }
@@ -64,6 +65,7 @@ export function Markdown({ text }: { text: string }) {
         if (kind === "table") return <Rows key={index} lines={lines} />;
         if (kind === "code") return <pre key={index}>{shown(lines.join("\n"))}</pre>;
         if (kind === "list") return <ul key={index}>{lines.map((line, at) => <li key={at}>{inline(line.replace(ITEM, ""))}</li>)}</ul>;
+        if (kind === "quote") return <blockquote key={index}>{inline(lines.map((line) => line.replace(QUOTED, "").replace(/^_(.*)_$/, "$1")).join("\n"))}</blockquote>;
         return <p key={index}>{inline(lines.join("\n"))}</p>;
       })}
     </article>

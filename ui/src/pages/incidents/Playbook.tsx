@@ -57,7 +57,7 @@ function One({ incident, playbook, step, state }: { incident: Case; playbook: st
       {step.answers.map((answer, index) => (
         <section key={index} className="excerpt" aria-label={`Answer ${index + 1}`}>
           <header>
-            <code title={shown(answer.query)}>{shown(answer.query.replace(/\s+/g, " ").slice(0, 180))}</code>
+            <code title={shown(answer.query)}>{brief(answer.query.replace(/\s+/g, " "))}</code>
             <span className="spring" />
             <Link path={EXPLORE} to={{ q: answer.query, from: incident.start, to: later(incident.end) }}>Explore</Link>
           </header>
@@ -67,6 +67,9 @@ function One({ incident, playbook, step, state }: { incident: Case; playbook: st
     </li>
   );
 }
+
+const QUERY = 400;
+const brief = (query: string): string => shown(query.length > QUERY ? `${query.slice(0, QUERY)} …` : query);
 
 const later = (time: string): string => {
   const ms = Date.parse(time);

@@ -12,6 +12,7 @@ import { call } from "../../server/client";
 import type { Page, Row } from "../../server/types";
 import { usePage } from "../../shell/page";
 import { short } from "../../time/times";
+import { lastAsked } from "../../trace/Messages";
 import { INPUT, MODEL, OUTPUT, USER } from "./calls";
 
 const SHOWN = 50;
@@ -49,6 +50,7 @@ export function CallList({ calls, beside = false }: { calls: string; beside?: bo
     { title: "service", cell: (row) => shown(text(row, "serviceName")) },
     { title: "model", cell: (row) => shown(text(row, MODEL)) },
     { title: "user", cell: (row) => shown(text(row, USER)) },
+    { title: "asked", cell: (row) => <span className="cut">{shown(lastAsked(fieldAt(row.record, "attributes.gen_ai.input.messages")))}</span> },
     { title: "duration", number: true, cell: figureCell("durationInNanos", "ns") },
     { title: "in", number: true, cell: figureCell(INPUT) },
     { title: "out", number: true, cell: figureCell(OUTPUT) },

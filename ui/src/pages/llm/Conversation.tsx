@@ -60,7 +60,7 @@ function Said({ whole, onClose }: { whole: Whole; onClose: () => void }) {
     ["took", written(Number(at("durationInNanos")))],
     ["first token", at(TTFT) ? `after ${written(Number(at(TTFT)) * 1e9)}` : ""],
     ["tokens", at(INPUT) || at(OUTPUT) ? `${Number(at(INPUT) || 0).toLocaleString("en")} in, ${Number(at(OUTPUT) || 0).toLocaleString("en")} out` : ""],
-    ["cost", cost === undefined ? "…" : cost === null ? "unknown: no price of this model is known" : usd(cost)],
+    ["cost", cost === undefined ? "…" : cost === null ? (at(INPUT) || at(OUTPUT) ? "unknown: no price of this model is known" : "unknown: the call does not say its tokens") : usd(cost)],
     ["ended", failed ? [at("attributes.error.type"), at("status.message")].filter(Boolean).join(": ") : at("attributes.gen_ai.response.finish_reasons").replace(/[[\]"]/g, "")],
   ];
   const conversation = at("attributes.gen_ai.conversation.id");

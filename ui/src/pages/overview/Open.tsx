@@ -7,7 +7,7 @@ import { SEVERITIES } from "../../server/findings";
 import { useIncidents } from "../../server/incidents";
 import type { Incident } from "../../server/incidents";
 import { usePage } from "../../shell/page";
-import { short } from "../../time/times";
+import { exact, short } from "../../time/times";
 
 const SHOWN = 6;
 const rank = (severity: string) => (SEVERITIES as readonly string[]).indexOf(severity);
@@ -54,7 +54,7 @@ function List({ incidents, state }: { incidents: readonly Incident[]; state: str
               <Severity name={item.severity} />
               <strong>{shown(item.title.slice(0, 200))}</strong>
               {state && <span className="quiet">{item.state}</span>}
-              <time className="quiet" dateTime={item.noticed}>{short(item.noticed).slice(0, -7)}</time>
+              <time className="quiet" dateTime={item.end} title={`last sign ${exact(item.end)}, noticed ${exact(item.noticed)}`}>{short(item.end).slice(0, -7)}</time>
             </span>
           </Link>
         </li>

@@ -29,7 +29,8 @@ function Curve({ title, parts, points, ready, query }: { title: string; parts: r
     return { kind: "time", times: all.map((point) => point.x), series, more: 0 };
   }, [points, parts]);
   const marks = useMemo(() => (title === "Loss" || title === "Gradient norm" ? points.broken.slice(0, 200).map((point) => ({ at: point.x, label: "NaN" })) : []), [points, title]);
-  const note = title === "Throughput" ? points.speed : marks.length > 0 ? `${points.broken.length} points are not a number (red)` : "";
+  const about = title === "Throughput" ? points.speed : marks.length > 0 ? `${points.broken.length} points are not a number (red)` : "";
+  const note = [`by ${points.unit}`, about].filter(Boolean).join("; ");
   return (
     <Card title={title} query={query} note={note}>
       {!ready ? <p className="quiet hollow">fetching…</p> : drawn.series.length === 0 ? <p className="quiet hollow">The run does not say it.</p> : <Chart drawn={drawn} kind="lines" steps={points.unit} marks={marks} label={title} low={title === "Loss"} log={title === "Gradient norm" && points.all.every((point) => point.grad === null || point.grad > 0)} />}

@@ -54,7 +54,7 @@ function Body() {
   const first = failures[0];
   return (
     <main className="scroll">
-      {names.length > 1 && (
+      {names.length > 0 && (
         <div className="filters">
           <label className="choice">Run
             <select value={run} onChange={(event) => set({ run: event.target.value })}>
@@ -66,7 +66,7 @@ function Body() {
       {first && (
         <section className="card verdict" aria-label="First failure" data-testid="first-failure">
           <h2>First failure{first["rank"] !== null && `: rank ${shown(String(first["rank"]))}`}</h2>
-          <p><time className="quiet">{exact(String(first["@timestamp"]).replace(" ", "T") + "Z")}</time> {first["kind"] !== null && <b>{shown(String(first["kind"]))} </b>}{shown(String(first["body"] ?? "").slice(0, 400))}</p>
+          <p><time className="quiet">{exact(String(first["@timestamp"]).replace(" ", "T") + "Z")}</time> {first["kind"] !== null && !String(first["body"]).startsWith(String(first["kind"])) && <b>{shown(String(first["kind"]))} </b>}{shown(String(first["body"] ?? "").slice(0, 400))}</p>
           {points.broken[0] && <p>The loss is not a number from {points.unit} {points.broken[0].x.toLocaleString("en", { maximumSignificantDigits: 6 })} on. {points.lastGood && `The last number was ${Number(points.lastGood.loss!.toPrecision(4))} at ${points.unit} ${points.lastGood.x.toLocaleString("en", { maximumSignificantDigits: 6 })}.`}</p>}
           <p><Link path={EXPLORE} to={{ q: `${ours} | where severityNumber >= 17` }}>its errors</Link></p>
         </section>
