@@ -2,7 +2,8 @@
 
 `python -m benchmarks.known_day --seeds 100-119` prints for each seed the pairwise F1 of the fold, the latest first
 notice, what has no finding or no incident of its own, false incidents and findings. `--detail` adds each notice and
-each incident. Records go through the decoders, the embedded store, all detectors (rules included) and the fold as in a
+each incident; `--rate 5` plays five times the traffic, `--stories provider-errors` lets only that happen, `--stories
+quiet` nothing. Records go through the decoders, the embedded store, all detectors (rules included) and the fold as in a
 server whose clock is the records' time; about 45 s of CPU a seed.
 """
 
@@ -32,6 +33,7 @@ from treering.model.finding import Finding, merged
 from treering.parse.otlp import Signal, decode_protobuf
 from treering.parse.reader import Reader
 from treering.testing.day import FILES, Day, Emission
+from treering.testing.day.clock import Story
 from treering.testing.day.emission import BULK
 from treering.testing.day.outcome import Outcome, first_records
 from treering.testing.day.shown import unfounded
@@ -52,20 +54,22 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seeds", default="100-104", help="numbers and ranges: 100-119,7")
     options.add_argument("--detail", action="store_true", help="print every notice and every incident")
+    options.add_argument("--rate", type=float, default=1.0, help="traffic, 1 is usual")
+    options.add_argument("--stories", type=told, default=tuple(Story), help="ids of what happens, or `quiet`")
     arguments = options.parse_args()
     delays: list[float] = []
     missed = 0
     seeds = numbers(arguments.seeds)
     for seed in seeds:
         began = time.process_time()
-        outcome = watch(seed)
+        outcome = watch(Day(seed, end_ns=END_NS, rate=arguments.rate, stories=arguments.stories))
         verdict = outcome.misses()
         missed += bool(verdict)
         found = {one.id: delay for one in outcome.truth.incidents if (delay := outcome.delay_minutes(one)) is not None}
         delays += found.values()
-        slowest = max(found, key=lambda name: found[name])
+        slowest = max(found, key=lambda name: found[name], default="nothing")
         print(
-            f"seed {seed}: F1 {outcome.pairwise_f1():.3f}, latest notice {found[slowest]:.1f} min ({slowest}), "
+            f"seed {seed}: F1 {outcome.pairwise_f1():.3f}, latest notice {found.get(slowest, 0):.1f} min ({slowest}), "
             f"{len(outcome.false_incidents())} false of {len(outcome.incidents)} incidents, "
             f"{outcome.false_per_100k():.1f} false findings per 100,000 records, "
             f"{time.process_time() - began:.0f} s of CPU; {'; '.join(verdict) or 'meets the aims'}",
@@ -84,6 +88,11 @@ def numbers(text: str) -> list[int]:
         first, _, last = part.partition("-")
         found += range(int(first), int(last or first) + 1)
     return found
+
+
+def told(text: str) -> tuple[Story, ...]:
+    """Return the stories that `provider-errors,training-nan` names; none for `quiet`."""
+    return () if text == "quiet" else tuple(Story(name) for name in text.split(","))
 
 
 def spread(delays: Sequence[float]) -> str:
@@ -112,15 +121,14 @@ def _clock(at_ns: int) -> str:
     return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"
 
 
-def watch(seed: int, days: float = 1.0) -> Outcome:
-    """Return what the detectors and the fold make of the day of `seed` that ends at `END_NS`."""
-    day = Day(seed, days, end_ns=END_NS)
+def watch(day: Day) -> Outcome:
+    """Return what the detectors and the fold make of a day."""
     with tempfile.TemporaryDirectory(prefix="treering-day-") as folder:
         settings = Settings(data=folder)
         store = open_store(settings)
         try:
             found, starts = _detected(day, settings, store)
-            clues = [evidence.clue(store, one) for one in found]
+            clues = list(evidence.clues(store, found))
             wrong, records = unfounded(found, store.records), store.newest_seq() + 1
         finally:
             store.close()

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from treering.app.examination import FIRST, examine
 from treering.app.examine_traffic import Requests
 from treering.app.examiner import Examiner, Remark
+from treering.receive._binary import binary_kind
 from treering.receive._blocks import expand
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def test_an_error_is_named_by_its_exception(tmp_path: Path) -> None:
 def test_a_file_of_metrics_is_a_training_run(tmp_path: Path) -> None:
     lines = [json.dumps({"step": n, "loss": 3 - n / 100 if n < 80 else float("nan")}) for n in range(100)]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines).replace("NaN", "null"))
-    assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"log just stops": 1}
+    assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"no end stated": 1}
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines).replace("NaN", '"NaN"'))
     assert report(tmp_path / "metrics.jsonl")["training_runs"]["verdicts"] == {"NaN": 1}
 
@@ -227,8 +228,98 @@ def test_what_cannot_be_judged_is_said(tmp_path: Path) -> None:
     found = report(tmp_path)
     assert any("no record has a time" in missing for missing in found["not_judged"])
     assert any("binary" in missing and "tfevents" in missing for missing in found["not_judged"])
+    assert [file["binary"] for file in found["files"]] == [None, "unknown"]
     (tmp_path / "cut.log.gz").write_bytes(gzip.compress(b"x\n" * 9999)[:-20])
     assert report(tmp_path / "cut.log.gz")["look_at_first"][0]["kind"] == "damaged file"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"PAR1" + bytes(range(256)) * 9, "Parquet"),
+        (b"SQLite format 3\0" + bytes(4000), "SQLite"),
+        (b"\x80\x04\x95" + bytes(range(256)) * 9, "Python pickle"),
+        (
+            b"\x18" + bytes(7) + b"\xa3\x7fL\xea\t\0\0\x80~\x91%\xdaA\x1a\rbrain.Event:2\xd0^\xc2\x9e" + bytes(900),
+            "TensorBoard events",
+        ),
+        ("PAR1 ist kein Würfel\n".encode() * 9, ""),
+        ("größer, gemäß\n".encode("latin-1") * 99, ""),
+        ("one\ntwo\n".encode("utf-16"), ""),
+    ],
+)
+def test_what_a_file_is_that_holds_no_text(head: bytes, kind: str) -> None:
+    assert binary_kind(head) == kind
+
+
+def test_failures_without_a_level_are_counted_among_all(tmp_path: Path) -> None:
+    answer = {"status_code": 200, "body": {"model": "gpt-4o-mini", "usage": {"prompt_tokens": 3}}}
+    refused = {"status_code": 429, "body": {"error": {"message": "slow down", "type": "requests"}}}
+    lines = [{"custom_id": f"r-{n}", "response": refused if n % 10 == 4 else answer, "error": None} for n in range(200)]
+    (tmp_path / "batch.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    title = "20 of 200 records failed (10.0%): status 429: requests: slow down"
+    assert first(report(tmp_path / "batch.jsonl")) == [("failed", title)]
+    trail = [{"eventTime": f"2026-11-20T03:00:{n:02d}Z", "eventName": "InvokeModel"} for n in range(60)]
+    denied = [{**one, "errorCode": "AccessDenied", "errorMessage": "not yours"} for one in trail[:15]]
+    (tmp_path / "batch.jsonl").write_text(json.dumps({"Records": denied + trail[15:]}))
+    assert first(report(tmp_path / "batch.jsonl")) == [
+        ("failed", "15 of 60 records failed (25.0%): AccessDenied: not yours")
+    ]
+
+
+def test_answers_that_refuse_are_told_in_access_logs_and_clients_logs(tmp_path: Path) -> None:
+    client = '2026-11-20 03:{:02d}:00,000 - httpx - INFO - HTTP Request: POST https://x/v1/chat "HTTP/1.1 {}"'
+    server = '10.0.0.1 - - [20/Nov/2026:03:{:02d}:00 +0000] "POST /v1/chat HTTP/1.1" {} 17'
+    for line, busy, fine in ((client, "429 Too Many Requests", "200 OK"), (server, "429", "200")):
+        (tmp_path / "a.log").write_text("\n".join(line.format(n, busy if n % 4 == 1 else fine) for n in range(60)))
+        title = "15 of 60 requests were answered 429 (too many requests) (25.0%)"
+        assert ("refused requests", title) in first(report(tmp_path / "a.log"))
+
+
+def test_events_of_kubernetes_have_a_level(tmp_path: Path) -> None:
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "lastTimestamp": "2026-11-20T03:00:30Z",
+        "message": "m",
+        "reason": "r",
+    }
+    events = [{**event, "type": "Warning", "message": "0/8 nodes are available"}, *[{**event, "type": "Normal"}] * 7]
+    (tmp_path / "events.json").write_text(json.dumps({"apiVersion": "v1", "items": events, "kind": "List"}, indent=4))
+    found = report(tmp_path / "events.json")
+    assert found["levels"] == {"warn": 1, "info": 7}
+    assert [one["detail"] for one in found["look_at_first"]] == ["mostly: 0/8 nodes are available"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("I encountered an error while using the tool: 401 Unauthorized", True),
+        ("vllm-0  0/1  CrashLoopBackOff  7", True),
+        ("finished with 0 errors, error rate: 0.0, no failed jobs, error=none", False),
+    ],
+)
+def test_lines_without_a_level_that_speak_of_trouble(tmp_path: Path, said: str, told: bool) -> None:
+    (tmp_path / "out.txt").write_text("thinking\n" * 20 + f"{said}\n")
+    assert [kind for kind, _ in first(report(tmp_path / "out.txt"))] == ["trouble"] * told
+
+
+def test_events_listed_from_the_newest_are_a_run_from_its_beginning(tmp_path: Path) -> None:
+    said = "Step {}/60: training loss={:.2f}"
+    steps = [
+        {"created_at": 1_763_600_000 + n, "level": "info", "message": said.format(n, 4 - n / 30)} for n in range(1, 61)
+    ]
+    failed = {"created_at": 1_763_600_090, "level": "error", "message": "The job failed a safety check"}
+    (tmp_path / "events.json").write_text(json.dumps({"object": "list", "data": [failed, *steps[::-1]]}, indent=2))
+    (run,) = report(tmp_path / "events.json")["training_runs"]["runs"]
+    assert (run["verdict"], run["why"]) == ("error", "The job failed a safety check; at step 60 of 60")
+    assert run["series"]["loss"]["last"] == 2.0
+
+
+def test_steady_errors_are_no_burst(tmp_path: Path) -> None:
+    stamps = [f"2026-11-24 10:{n // 60:02d}:{n % 60:02d}" for n in range(600)]
+    (tmp_path / "a.log").write_text("".join(f"{at} {'ERROR' if n % 6 else 'INFO'} x\n" for n, at in enumerate(stamps)))
+    assert report(tmp_path / "a.log")["bursts"] == []
 
 
 class Prompts(Examiner):

@@ -68,7 +68,7 @@ def test_a_usual_call_says_that_slow_ones_were_chance() -> None:
     assert watched.tick(end + 9 * MINUTE, None) == []
 
 
-def test_a_model_never_used_before_is_told_by_its_third_call() -> None:
+def test_a_model_never_used_before_is_told_by_its_second_call() -> None:
     found = feed(detector(drift), "spans", drift.EXAMPLES[0].records, 4)
     new = [finding for finding in found if finding.rule == "new_model"]
     assert [finding.values("model") for finding in new] == [("m-2",)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from treering.parse.lines import clean_text
 from treering.parse.training import verdict as judging
+from treering.parse.training.ending import Written
 from treering.parse.training.failures import rank_of
 from treering.parse.training.lines import read
 from treering.parse.training.run import RunLog
@@ -224,7 +225,7 @@ def test_what_training_loops_print(line: str) -> None:
     run = log("\n".join(line.format(step, 9 - step / 50) for step in range(1, 200)))
     assert run.series["loss"].count == 199
     assert run.series["loss"].values[-1] == pytest.approx(9 - 199 / 50, abs=1e-3)
-    assert judge(run).verdict == judging.STOPPED
+    assert judge(run).verdict == (judging.STOPPED if "/1000" in line else judging.OPEN)
     lost = [line.format(step, math.nan) for step in range(200, 230)]
     assert judge(log("\n".join([line.format(1, 2.0), *lost]))).verdict == judging.NAN
 
@@ -279,3 +280,80 @@ def test_no_text_breaks_it(text: str) -> None:
     assert report(run)["verdict"]
     for line in text.split("\n"):
         read(line)
+
+
+KERAS = ["Epoch {}/5", "1875/1875 [====================] - 4s 2ms/step - loss: {:.4f} - val_loss: 0.3"]
+YOLO = ["      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size",
+        "      {}/5      2.1G      {:.3f}      1.902      1.214         22        640: 100%|███| 8/8"]  # fmt: skip
+FAIRSEQ = ['| INFO | train_inner | {{"epoch": {}, "loss": "{:.3f}", "num_updates": "100", "gnorm": "1.2"}}']
+
+
+@pytest.mark.parametrize("shape", [KERAS, YOLO, FAIRSEQ])
+def test_epochs_of_other_frameworks(shape: list[str]) -> None:
+    run = log("\n".join(line.format(epoch, 2 - epoch / 5) for epoch in range(1, 6) for line in shape))
+    assert run.series["loss"].count == 5
+    assert judge(run).verdict == (judging.OPEN if shape is FAIRSEQ else judging.COMPLETED)
+    early = log("\n".join(line.format(epoch, 2 - epoch / 5) for epoch in range(1, 3) for line in shape))
+    assert judge(early).verdict == (judging.OPEN if shape is FAIRSEQ else judging.STOPPED)
+
+
+def test_a_rank_that_falls_silent_is_evidence_of_an_early_end() -> None:
+    lines = [
+        f"[rank{rank}]: step {n} loss {3 - n / 99:.3f}" for n in range(60) for rank in range(4) if rank != 2 or n < 40
+    ]
+    found = verdict(*lines)
+    assert (found.verdict, found.first_rank) == (judging.STOPPED, 2)
+    assert "after step 39, others go on to 59" in found.why
+    assert verdict(*(line for line in lines if "step 59" not in line and "[rank2]" not in line)).verdict == judging.OPEN
+
+
+@pytest.mark.parametrize(
+    ("last_s", "file_s", "now_s", "verdict"),
+    [
+        (9000, 9000, 10**6, judging.OPEN),
+        (9000, 9000 + 7000, 10**6, judging.STOPPED),
+        (9000, 9000 + 2 * 3600, 10**6, judging.OPEN),  # hours exactly: a time zone
+        (9000, 9000 + 7000, 9000 + 7100, judging.OPEN),  # copied just now
+        (9000, 10**6, 10**7, judging.OPEN),  # copied days later
+        (9000, None, 10**6, judging.OPEN),
+    ],
+)
+def test_silence_before_the_file_was_written_last(last_s: int, file_s: int | None, now_s: int, verdict: str) -> None:
+    run = log("\n".join(f"step {n} loss {3 - n / 200:.3f}" for n in range(300)))
+    run.written = Written(0, last_s * 10**9, 300, None if file_s is None else file_s * 10**9, now_s * 10**9)
+    assert judge(run).verdict == verdict
+
+
+def test_a_run_short_of_its_end_may_be_under_way() -> None:
+    run = log("\n".join(f"step {n}/1000 loss {3 - n / 200:.3f}" for n in range(300)))
+    run.written = Written(0, 9000 * 10**9, 300, None, 9100 * 10**9)
+    assert judge(run).verdict == judging.RUNNING
+
+
+def test_a_loss_that_rises_with_its_reward_is_healthy_and_dead_gradients_are_not() -> None:
+    line = "{{'loss': {:.5f}, 'grad_norm': 0.2, '{}': 0.3, 'epoch': {}}}"
+    assert verdict(*(line.format(n * 2e-4, "reward", n / 400) for n in range(300))).verdict == judging.OPEN
+    assert verdict(*(line.format(n * 2e-4, "regard", n / 400) for n in range(300))).verdict == judging.DIVERGED
+    dead = [f"{{'loss': 0.0, 'grad_norm': nan, 'epoch': {1 + n / 100}}}" for n in range(5)]
+    assert verdict(*(line.format(3 - n / 200, "r", n / 400) for n in range(300)), *dead).verdict == judging.NAN
+
+
+def test_metrics_exported_as_tables() -> None:
+    run = RunLog()
+    for n in range(100):
+        value = f"{3 - n / 50:.3f}" if n < 70 else "NaN"
+        run.measured({"Step": n, "sweep-3 - train/loss": value, "sweep-3 - train/loss__MIN": value})
+    run.settle()
+    assert judge(run).verdict == judging.NAN
+    run = RunLog()
+    for n in range(100):
+        run.measured({"Wall time": 1.7e9 + n, "Step": n, "Value": 3 - n / 50}, "runs/run-a-tag-train_loss.csv")
+    run.settle()
+    assert run.series["loss"].count == 100
+
+
+def test_ray_reports_the_exception_of_a_worker() -> None:
+    lines = ["ray.exceptions.RayTaskError(ValueError): ray::train() (pid=9)", "  File \"x.py\", line 3, in train",
+             "ValueError: batch size must be positive"]  # fmt: skip
+    found = verdict(*(f"(train pid=9) step={n} loss={3 - n / 99:.3f}" for n in range(50)), *lines)
+    assert (found.verdict, found.first_error.text if found.first_error else "") == ("exception", lines[2])

@@ -240,6 +240,7 @@ def test_every_kind_of_line_of_a_real_weaviate(server: Server, shared: Path) -> 
                 "user.id": "example@pinecone.io",
                 "db.operation.name": "create",
                 "db.collection.name": "docs-example",
+                "user_agent.original": "raw",
                 "treering.access.result": "allowed",
                 "treering.access.kind": "schema",
             },

@@ -98,17 +98,18 @@ def asked(condition: str, end: str) -> str:
     steps=st.integers(1, 4),
     merge=st.booleans(),
     mixed=st.booleans(),
+    columns=st.sampled_from([2, 1000]),
     deleted=st.sets(st.integers(0, 59), max_size=3),
     bounds=st.sampled_from([{}, {"time_range": (START_NS + 4, START_NS + 40)}]),
     conditions=st.lists(st.sampled_from(CONDITIONS), min_size=3, max_size=3, unique=True),
 )
 def test_indexes_decide_as_the_engine_does(
-    always: None, records: list[dict[str, Any]], steps: int, merge: bool, mixed: bool, deleted: set[int],
-    bounds: dict[str, Any], conditions: list[str],
+    always: None, records: list[dict[str, Any]], steps: int, merge: bool, mixed: bool, columns: int,
+    deleted: set[int], bounds: dict[str, Any], conditions: list[str],
 ) -> None:  # fmt: skip
     records = [{**record, "@timestamp": START_NS + place} for place, record in enumerate(records)]
     with tempfile.TemporaryDirectory() as folder:
-        written, memory = DuckdbStore(Path(folder), Config(columns=1000)), DuckdbStore()
+        written, memory = DuckdbStore(Path(folder), Config(columns=columns)), DuckdbStore()
         size = -(-len(records) // steps)
         dead = sorted(seq for seq in deleted if seq < len(records))
         for store in (written, memory):

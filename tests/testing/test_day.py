@@ -17,6 +17,7 @@ from tests.testing.readback import START_NS, Call, Played, play_through, records
 from treering.core.errors import UserError
 from treering.model.times import rfc3339_ns
 from treering.testing.day import CHANNELS, FILES, Day, Incident, Truth, write
+from treering.testing.day.clock import Story
 
 HASH = """
 import hashlib
@@ -339,6 +340,15 @@ def test_earlier_days_are_quiet() -> None:
     assert trainer.count("***** Running training *****") == 2
     assert trainer.count("Training completed.") == 1
     assert trainer.index("Training completed.") < trainer.index("'nan'")
+
+
+def test_only_the_stories_that_are_asked_for_happen() -> None:
+    signs = (b"oom-kill", b"NVRM: Xid", b"'loss': 'nan'", b"OverloadedError", b"status-badge", b"assign_roles")
+    for stories in ([], [Story.TRAINING]):
+        day = Day(3, 0.05, START_NS, stories=stories)
+        content = b"".join(emission.payload for emission in day)
+        assert [incident.id for incident in day.truth().incidents] == stories
+        assert [sign for sign in signs if sign in content] == [*signs[1:3]] * bool(stories)
 
 
 def test_a_day_without_times_ends_at_the_last_full_minute() -> None:

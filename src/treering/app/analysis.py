@@ -6,6 +6,7 @@ Counts by minute, level, service and pattern are kept, never the records; so any
 from __future__ import annotations
 
 import heapq
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from treering.app.patterns import Patterns
 from treering.model.times import format_ns, rfc3339_ns
+from treering.parse.outcomes import first_text, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,8 +27,18 @@ SHOWN = 10
 _MOST_MINUTES = 200_000
 _MOST_CALLS = 5
 _ERROR = 17  # OpenTelemetry severity numbers: 17 to 20 error, 21 to 24 fatal
+_WARN = 13
+_CAUSES = ("error", "err", "error.message", "cause", "statusMessage", "status_message", "errorMessage")
 _FEW = 10
 _MILLION = 1_000_000
+# Not those that count errors or deny them; numbers of patterns are masked.
+_TROUBLE = re.compile(
+    r"(?<![\w./=-])(?:(?<!no )(?<!without )(?<!> )(?:error|exception|failed|failure|fatal|panic|refused|denied|"
+    r"unauthorized|forbidden|timed out|out of memory|killed|crashed|unavailable)"
+    r"(?! (?:count|rate|ratio|budget|code|handl))(?![\w.=/-]|s?[:=]? ?(?:<\*>|none|null|false|0)(?!\w))|"
+    r"(?:NODE_FAIL|OUT_OF_ME\w*|OOMKilled|CrashLoopBackOff|ImagePullBackOff|ErrImagePull|Evicted)(?!\w))",
+    re.IGNORECASE,
+)
 _INPUT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 _OUTPUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
 _MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
@@ -43,7 +55,7 @@ class Analysis:
     undated: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
     levels: Counter[str] = field(default_factory=Counter)
     services: Counter[str] = field(default_factory=Counter)
     minutes: Counter[int] = field(default_factory=Counter)
@@ -147,18 +159,25 @@ class Analysis:
             "levels": {level: self.levels[level] for level in (*reversed(_LEVELS), "none") if self.levels[level]},
             "services": dict(sorted(self.services.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]),
             "loudest": self.patterns.loudest(SHOWN),
+            "troubles": self._troubles(),
             "newest": self.patterns.newest(SHOWN, self.first_ns, self.last_ns),
             "loudest_errors": self.patterns.loudest(SHOWN, ("fatal", "error")),
+            "loudest_warnings": self.patterns.loudest(SHOWN, ("warn",)),
             "changes": self.patterns.changes(self.first_ns, self.last_ns),
             "other_patterns": self.patterns.other,
             "bursts": self._bursts(),
             "minutes": len(self.minutes),
             "longest_silence": silence(self.minutes),
-            "skipped": self.skipped,
+            "skipped": list(self.skipped),
             "model_calls": self.calls,
             "slowest_calls": [about for _, _, about in sorted(self.slowest, key=lambda item: -item[0])],
             "costliest_calls": [about for _, _, about in sorted(self.costliest, key=lambda item: -item[0])],
         }
+
+    def _troubles(self) -> dict[str, Any]:
+        """Return how many messages without a level speak of trouble, and the commonest."""
+        found = self.patterns.speaking(_TROUBLE)
+        return {"records": sum(one["count"] for one in found), "patterns": found[:SHOWN]}
 
     def _bursts(self) -> list[dict[str, Any]]:
         found = bursts(self.errors, self.minutes)
@@ -191,7 +210,7 @@ def bursts(errors: Mapping[int, int], minutes: Mapping[int, int]) -> list[dict[s
     counts = sorted([*errors.values(), *[0] * (len(minutes) - len(errors))])
     median = counts[len(counts) // 2]
     spread = sorted(abs(count - median) for count in counts)[len(counts) // 2]
-    limit = max(5.0, median + 6 * 1.4826 * spread)
+    limit = max(5.0, median + 6 * 1.4826 * spread, 2 * median + 1)
     runs: list[list[int]] = []
     for minute in sorted(minute for minute, count in errors.items() if count >= limit):
         if runs and minute - runs[-1][-1] <= 2:
@@ -234,13 +253,17 @@ def _failed(record: Mapping[str, Any]) -> bool:
 
 
 def _said(record: Mapping[str, Any]) -> str:
-    """Return the message; that of the exception too, where it does not say which."""
+    """Return the message; that of the exception or of a field `error` too, where it does not say which."""
     body, attributes = record.get("body"), record.get("attributes")
     said = body if isinstance(body, str) else ""
     kind = attributes.get("exception.type") if isinstance(attributes, dict) else None
     if isinstance(attributes, dict) and isinstance(kind, str) and kind.rpartition(".")[2] not in said:
         message = str(attributes.get("exception.message") or "").partition("\n")[0]
         return f"{said}: {kind}: {message}"[:2000]
+    if isinstance(attributes, dict) and (record.get("severityNumber") or 0) >= _WARN:
+        error = first_text(attributes, _CAUSES) or ("" if said else told(attributes))
+        if error and error not in said:
+            return f"{said}: {error.partition(chr(10))[0]}"[:2000] if said else error[:2000]
     return said
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _SEVERE = ("fatal", "error")
 _MANY_ERRORS = 0.05
+_FEW_RECORDS = 50
 _FEW_STEPS = 30
 _FEW_TIMES = 3
 
@@ -57,14 +58,34 @@ def _levels(report: Mapping[str, Any]) -> Iterator[Remark]:
     levels, total = report["levels"], max(1, report["records"])
     worst = {one["level"]: one["pattern"] for one in reversed(report["loudest_errors"])}
     if fatal := levels.get("fatal", 0):
-        yield Remark(66, "fatal", f"{fatal:,} fatal records", worst.get("fatal", ""))
+        yield Remark(66, "fatal", f"{fatal:,} fatal record{'s' * (fatal != 1)}", worst.get("fatal", ""))
     errors = levels.get("error", 0) + fatal
-    if errors / total > _MANY_ERRORS:
-        title = f"{errors / total:.0%} of all records are errors"
-        yield Remark(52, "errors", title, f"mostly: {report['loudest_errors'][0]['pattern']}" if worst else "")
+    most = report["loudest_errors"][0] if worst else {"example": "", "pattern": "", "first": None}
+    if errors == 1:
+        at = f"at {_second(most['first'])}" if most["first"] else ""
+        yield Remark(50, "errors", f"1 error{': ' * bool(worst)}{most['example']}", at)
+    elif errors / total > _MANY_ERRORS:
+        share = f"{errors / total:.0%} of all" if total >= _FEW_RECORDS else f"{errors} of {total}"
+        yield Remark(52, "errors", f"{share} records are errors", f"mostly: {most['pattern']}" if worst else "")
     elif errors and not report["bursts"]:
-        title = f"{errors:,} errors, spread over the time"
-        yield Remark(44, "errors", title, f"mostly: {report['loudest_errors'][0]['pattern']}" if worst else "")
+        since = f" since {_second(most['first'])}" if most["first"] else ""
+        yield Remark(44, "errors", f"{errors:,} errors{since}", f"mostly: {most['pattern']}" if worst else "")
+    troubles = report["troubles"]
+    if troubles["records"] and not errors:
+        count, loudest = troubles["records"], troubles["patterns"]
+        title = f"{count:,} record{'s' * (count != 1)} without a level speak{'s' * (count == 1)} of trouble"
+        others = "; ".join(map(_example, loudest[1:3]))
+        yield Remark(45, "trouble", f"{title}: {_example(loudest[0])}", f"also: {others}" if others else "")
+    warnings = levels.get("warn", 0)
+    if warnings / total > _MANY_ERRORS and (loudest := report["loudest_warnings"]):
+        title = f"{warnings:,} of {total:,} records are warnings"
+        yield Remark(40, "warnings", title, f"mostly: {_example(loudest[0])}")
+
+
+def _example(pattern: Mapping[str, Any]) -> str:
+    """Return what a pattern stands for: the message itself where there is but one."""
+    shown: str = pattern["example" if pattern["count"] == 1 else "pattern"]
+    return shown
 
 
 def _silence(report: Mapping[str, Any]) -> Iterator[Remark]:
@@ -94,8 +115,14 @@ def unknown(report: Mapping[str, Any]) -> list[str]:
     if report["other_patterns"]:
         found.append(f"{report['other_patterns']:,} records of rare shapes: more than 20,000 patterns")
     if report["skipped"]:
-        found.append(f"{len(report['skipped'])} binary files, such as {report['skipped'][0]}")
+        count = len(report["skipped"])
+        found.append(f"{count} binary file{'s' * (count != 1)}, such as {report['skipped'][0]}")
     return found
+
+
+def _second(instant: str) -> str:
+    """Return an instant to the second."""
+    return instant[:19].replace("T", " ")
 
 
 def _clock(instant: str) -> str:

@@ -20,7 +20,7 @@ from treering.model.times import format_ns
 from treering.stage.store import Limits, Query, ResultColumn, Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from treering.model.finding import Evidence, Finding
     from treering.stage.store import Store
@@ -29,6 +29,7 @@ MAX_RECORDS = 500
 MAX_BYTES = 1 << 20
 _SPANS, _ROUTE = "spans", "attributes.http.route"
 _AROUND_NS = 600 * 10**9
+_AT_ONCE, _MOST_FIRST = 50, 5000
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -52,34 +53,57 @@ def records(store: Store, findings: Iterable[Finding]) -> dict[str, Mapping[str,
     return found
 
 
-def clue(store: Store, finding: Finding, *, dismissed: bool = False) -> Clue:
-    """Return what the fold is to know about a finding: what its evidence says about where it happened."""
-    held = records(store, [finding]).values()
-    return Clue(finding, context(held), dismissed, tuple(_entries(store, finding)))
+def clues(store: Store, findings: Sequence[Finding], dismissed: Collection[str] = ()) -> Iterator[Clue]:
+    """Yield what the fold is to know about findings: what their evidence says about where it happened.
 
-
-def _entries(store: Store, finding: Finding) -> list[str]:
-    """Return where the traces of a finding's evidence came in: route, else name, of their first spans.
-
-    One for each record whose trace has its first span in the store by now.
+    The store is asked once for some dozens of them. `dismissed` are fingerprints.
     """
-    traced = [item for item in finding.evidence if item.trace_id]
+    for low in range(0, len(findings), _AT_ONCE):
+        part = findings[low : low + _AT_ONCE]
+        held, entries = records(store, part), _entries(store, part)
+        for finding in part:
+            names = dict.fromkeys(reference(item) for item in finding.evidence if item.seq >= 0)
+            shown = [held[name] for name in names if name in held]
+            came_in = tuple(_came_in(finding, entries))
+            yield Clue(finding, context(shown), finding.fingerprint in dismissed, came_in)
+
+
+def _came_in(finding: Finding, entries: Mapping[str, Sequence[tuple[int, str]]]) -> Iterator[str]:
+    """Yield where the trace of each record came in, of those whose first span is in the store by now."""
+    for item in finding.evidence:
+        if item.trace_id in entries:
+            start, end = _around(finding)
+            yield from [entry for at_ns, entry in entries[item.trace_id] if start <= at_ns < end][:1]
+
+
+def _around(finding: Finding) -> tuple[int, int]:
+    """Return in what time the first spans of a finding's traces are sought."""
+    times = [item.time_ns for item in finding.evidence if item.trace_id]
+    return min(times) - _AROUND_NS, max(times) + _AROUND_NS
+
+
+def _entries(store: Store, findings: Sequence[Finding]) -> dict[str, list[tuple[int, str]]]:
+    """Return by trace when its first spans began and where they came in: route, else name."""
+    traced = [finding for finding in findings if any(item.trace_id for item in finding.evidence)]
     if not traced or not store.streams(_SPANS):
-        return []
+        return {}
     known_fields = store.schema((_SPANS,))
-    fields = tuple(field for field in ("traceId", "parentSpanId", _ROUTE, "name") if known_fields.get(field))
+    fields = ("_time", *(field for field in ("traceId", "parentSpanId", _ROUTE, "name") if known_fields.get(field)))
     trace, parent, route, name = (_column(field, fields) for field in ("traceId", "parentSpanId", _ROUTE, "name"))
     is_first = exp.EQ(this=exp.Coalesce(this=parent, expressions=[_text("")]), expression=_text(""))
-    wanted = trace.copy().isin(*sorted({item.trace_id for item in traced}))
+    wanted = trace.copy().isin(*sorted({item.trace_id for f in traced for item in f.evidence if item.trace_id}))
     where = exp.And(this=wanted, expression=is_first)
-    times = [item.time_ns for item in traced]
-    scan = Scan((_SPANS,), fields, min(times) - _AROUND_NS, max(times) + _AROUND_NS, where=where)
-    select = exp.select(trace, exp.Coalesce(this=route, expressions=[name])).from_(exp.to_table("records"))
-    select = select.where(where.copy()).limit(MAX_RECORDS)
-    columns = (ResultColumn("traceId", "string"), ResultColumn("entry", "string"))
-    rows = store.run(Query(select, {"records": scan}, columns), Limits(MAX_RECORDS)).rows
-    known = {str(row[0]): str(row[1]) for row in rows if row[1]}
-    return [known[item.trace_id] for item in traced if item.trace_id in known]
+    starts, ends = zip(*map(_around, traced), strict=True)
+    scan = Scan((_SPANS,), fields, min(starts), max(ends), where=where)
+    at = _column("_time", fields)
+    select = exp.select(at, trace, exp.Coalesce(this=route, expressions=[name])).from_(exp.to_table("records"))
+    select = select.where(where.copy()).order_by(at.copy()).limit(_MOST_FIRST)
+    columns = (ResultColumn("_time", "timestamp"), ResultColumn("traceId", "string"), ResultColumn("entry", "string"))
+    found: dict[str, list[tuple[int, str]]] = {}
+    for at_ns, trace_id, entry in store.run(Query(select, {"records": scan}, columns), Limits(_MOST_FIRST)).rows:
+        if entry:
+            found.setdefault(trace_id, []).append((at_ns, entry))
+    return found
 
 
 def _column(field: str, fields: Sequence[str]) -> exp.Expression:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treering.app import conclusions
 from treering.app.analysis import SHOWN, Analysis, is_plain
+from treering.app.examiner import File
 from treering.app.examiners import EXAMINERS
 from treering.core.errors import DecodeError
 from treering.parse.digest import Digest
+from treering.parse.fields import instant
+from treering.parse.times import TimeParser
+from treering.receive._binary import binary_kind
 from treering.receive._blocks import blocks, opened
 from treering.receive._contents import Logs
 from treering.receive._decoder import Records
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
 
 FIRST = 3
 _MOST_REMARKS = 100
-_HEAD = 4096
+_MOMENTS = ("start_time", "startTime", "created_at", "createdAt", "timestamp", "time", "startedDateTime", "created")
 
 
 @dataclass(slots=True)
@@ -33,6 +39,7 @@ class Examination:
 
     examiners: Sequence[Examiner]
     counts: Analysis = field(default_factory=Analysis)
+    times: TimeParser = field(default_factory=TimeParser)
 
     def report(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON; `look_at_first` are the three heaviest remarks."""
@@ -52,8 +59,9 @@ class Examination:
     def read(self, path: str, now_ns: Callable[[], int], progress: Callable[[int], None]) -> None:
         """Read one file. Raises `UserError` when it cannot be opened."""
         counts, before = self.counts, self.counts.records
+        file = File(path, _written_ns(path), now_ns())
         for examiner in self.examiners:
-            examiner.begin(path)
+            examiner.begin(file)
         digest = partial(Digest, accepts=self._counted, heard=self._heard)
         reader = Records("logs", now_ns, name=path, reader=digest, heard=self._heard)
         for part in self._parts(path, reader, progress):
@@ -61,7 +69,12 @@ class Examination:
         for examiner in self.examiners:
             examiner.end()
         counts.files.append(
-            {"file": path, "records": counts.records - before, "formats": _formats(reader, counts.records - before)}
+            {
+                "file": path,
+                "records": counts.records - before,
+                "formats": _formats(reader, counts.records - before),
+                "binary": counts.skipped.get(path),
+            }
         )
 
     def _take(self, reader: Records, part: Found) -> None:
@@ -74,10 +87,18 @@ class Examination:
         for reason, _ in part.rejected:
             counts.rejected[reason] += 1
         for stream, records in part.records.items():
-            for record in records:
+            for record in records if stream != "logs" else map(self._dated, records):
                 counts.add(record)
                 for examiner in self.examiners:
                     examiner.record(record, stream)
+
+    def _dated(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a document of another kind than a log with the time that it was about, if it says one."""
+        if "@timestamp" in record or "body" in record:
+            return record
+        moments = (instant(record[name], self.times) for name in _MOMENTS if name in record)
+        moment = next((found for found in moments if found is not None), None)
+        return record if moment is None else {**record, "@timestamp": moment}
 
     def _counted(self, record: Mapping[str, Any]) -> bool:
         return is_plain(record) and not any(examiner.wants(record) for examiner in self.examiners)
@@ -94,8 +115,8 @@ class Examination:
         with opened(path) as file:
             try:
                 for place, block in enumerate(blocks(file, read)):
-                    if not place and _binary(block):
-                        self.counts.skipped.append(path)
+                    if not place and (kind := binary_kind(block)):
+                        self.counts.skipped[path] = kind
                         return
                     yield reader.feed(block)
             except DecodeError as error:
@@ -116,17 +137,11 @@ def examine(
     return found
 
 
-def _binary(block: bytes) -> bool:
-    """Whether a file that begins so is no text: it has many NULs, or some among bytes that are no UTF-8."""
-    head = block[:_HEAD]
-    wide = head[:2] in {b"\xff\xfe", b"\xfe\xff"} or not head[1:9:2].strip(b"\0")
-    if wide or b"\0" not in head:
-        return False
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return error.end < len(head) - 3  # a letter that the cut took apart is no sign
-    return head.count(b"\0") > len(head) // 16
+def _written_ns(path: str) -> int | None:
+    """Return when a file was written last; None for standard input."""
+    with suppress(OSError):
+        return Path(path).stat().st_mtime_ns
+    return None
 
 
 def _formats(reader: Records, records: int) -> dict[str, int]:

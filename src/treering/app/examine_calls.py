@@ -23,6 +23,7 @@ from treering.model.rows import Rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from treering.app.examiner import File
     from treering.model.batch import Batch
     from treering.model.finding import Finding
     from treering.stage.detector import Detector
@@ -58,9 +59,9 @@ class ModelCalls(Examiner):
         self._seen = self._left = self._characters = 0
         self._file = ""
 
-    def begin(self, file: str) -> None:
+    def begin(self, file: File) -> None:
         """Remember which file it is."""
-        self._file = file
+        self._file = file.name
 
     def lines(self, lines: Sequence[str]) -> None:
         """Keep plain lines that have the words of an attack; those of AI telemetry come as records."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from treering.model.times import format_ns, rfc3339_ns
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from treering.app.examiner import File
     from treering.parse.digest import Group
 
 _BUCKET_NS = 10 * 10**9
@@ -33,6 +35,11 @@ _DURATION = re.compile(
     re.IGNORECASE,
 )
 _STATUS = re.compile(r"(?:^|[._])(?:status|status_?code|response_?code|http_status)$", re.IGNORECASE)
+_REFUSED = {400: "(bad request)", 401: "(no valid key)", 403: "(forbidden)", 408: "(timeout)", 413: "(too large)",
+            429: "(too many requests)", 499: "(client gave up)"}  # fmt: skip
+_FEW_REFUSED = 3
+# `HTTP Request: POST https://… "HTTP/1.1 429 Too Many Requests"`, as httpx and with it most clients of models write.
+_ANSWERED = re.compile(r'HTTP Request: .{1,2000}"HTTP/\d(?:\.\d)? (\d{3}) [A-Z]')
 _PHRASES = ("Internal Server Error", "Bad Gateway", "Service Unavailable", "Gateway Timeout")
 
 
@@ -53,15 +60,18 @@ class _Series:
 
 @dataclass(slots=True)
 class _Answers:
-    """Requests and those that failed on the server's side, by bucket of ten seconds."""
+    """Requests, those refused by status, and those that failed on the server's side by bucket of ten seconds."""
 
     all: int = 0
     failed: int = 0
+    refused: Counter[int] = field(default_factory=Counter)
     first_failed: int | None = None
     last_failed: int | None = None
 
     def add(self, bucket: int | None, status: int, count: int = 1) -> None:
         self.all += count
+        if status in _REFUSED:
+            self.refused[status] += count
         if status >= 500:
             self.failed += count
             if bucket is not None:
@@ -84,17 +94,16 @@ class Numbers(Examiner):
         self._answers = _Answers()
         self._kinds: dict[str, str] = {}
 
-    def begin(self, file: str) -> None:
+    def begin(self, file: File) -> None:
         """Take the next file."""
-        self._file, self._series, self._answers = file, {}, _Answers()
+        self._file, self._series, self._answers = file.name, {}, _Answers()
 
     def wants(self, record: Mapping[str, Any]) -> bool:
         """Whether a record measures something, as long as there are not too many."""
-        attributes = record.get("attributes")
+        attributes = record.get("attributes", record)
         return (
             self._seen < _MOST_RECORDS
             and isinstance(attributes, dict)
-            and "body" in record
             and any(isinstance(value, int | float) and self._kind(name) for name, value in attributes.items())
         )
 
@@ -112,10 +121,14 @@ class Numbers(Examiner):
             return
         self._seen += 1
         bucket = _bucket(record)
-        attributes = record.get("attributes")
-        for name, value in attributes.items() if isinstance(attributes, dict) else ():
-            if isinstance(value, int | float) and (kind := self._kind(name)):
+        attributes = record.get("attributes", record)
+        measures = attributes.items() if isinstance(attributes, dict) else ()
+        kinds = [(self._kind(name), name, value) for name, value in measures if isinstance(value, int | float)]
+        for kind, name, value in kinds:
+            if kind == "duration" or (kind and "attributes" in record):  # else `Outcomes` reads it
                 self._note(kind, name, value, bucket)
+        if (status := _spoken(record)) and not any(kind == "status" for kind, _, _ in kinds):
+            self._answers.add(bucket, status)
         duration = record.get("durationInNanos")
         if isinstance(duration, int):
             self._note("duration", "durationInNanos", duration, bucket)
@@ -127,6 +140,8 @@ class Numbers(Examiner):
         if isinstance(status, int):
             failed = status >= 500 and any(phrase in str(record.get("body")) for phrase in _PHRASES)
             self._answers.add(None, 500 if failed else 200, group.count)
+        elif status := _spoken(record):
+            self._answers.add(None, status, group.count)
 
     def _note(self, kind: str, name: str, value: float, bucket: int | None) -> None:
         if kind == "status":
@@ -148,8 +163,20 @@ class Numbers(Examiner):
                 self._remarks.append(Remark(weight, "slow", title, detail, self._file))
         self._failures()
 
+    def _refusals(self) -> None:
+        """Tell of answers that say no to many: rate limits, missing rights, requests that cannot be read."""
+        for status, count in self._answers.refused.most_common(2):
+            share = count / self._answers.all
+            if count >= _FEW_REFUSED and share >= _FAILING:
+                about = {"requests": self._answers.all, "refused": count, "status_code": status}
+                self._found.append({"file": self._file, "name": "status", **about, "share": round(share, 4)})
+                answer = f"answered {status} {_REFUSED[status]} ({share:.1%})"
+                title = f"{count:,} of {self._answers.all:,} requests were {answer}"
+                self._remarks.append(Remark(48 + min(20.0, 100 * share), "refused requests", title, "", self._file))
+
     def _failures(self) -> None:
         found = self._answers
+        self._refusals()
         if not found.failed:
             return
         share = found.failed / found.all
@@ -170,6 +197,20 @@ class Numbers(Examiner):
     def details(self) -> Any:
         """Return the same as plain values."""
         return self._found or None
+
+
+def states_status(attributes: Mapping[str, Any]) -> bool:
+    """Whether one of `attributes` is the status of an answer."""
+    return any(
+        type(value) is int and 100 <= value <= 599 and _STATUS.search(name) for name, value in attributes.items()
+    )
+
+
+def _spoken(record: Mapping[str, Any]) -> int:
+    """Return the status of an answer that a client's message tells with its phrase, 0 for none."""
+    body = record.get("body")
+    found = _ANSWERED.search(body) if isinstance(body, str) and "HTTP/" in body else None
+    return int(found[1]) if found else 0
 
 
 def _bucket(record: Mapping[str, Any]) -> int | None:

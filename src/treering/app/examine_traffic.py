@@ -10,6 +10,8 @@ from treering.parse.traffic import Traffic
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from treering.app.examiner import File
+
     # Dollars for input and output tokens of a model, or None when its price is not known.
     Price = Callable[[str, int, int], float | None]
 
@@ -37,9 +39,9 @@ class Requests(Examiner):
         self._traffic = Traffic()
         self._file = ""
 
-    def begin(self, file: str) -> None:
+    def begin(self, file: File) -> None:
         """Take the next trace."""
-        self._traffic, self._file = Traffic(), file
+        self._traffic, self._file = Traffic(), file.name
 
     def lines(self, lines: Sequence[str]) -> None:
         """Read requests."""

@@ -33,6 +33,15 @@ class Remark:
     file: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that is read: its name, when it was written last (None for standard input), and now, in nanoseconds."""
+
+    name: str
+    written_ns: int | None
+    now_ns: int
+
+
 class Examiner:
     """Looks at everything and finds nothing; a base for those that look at some of it."""
 
@@ -42,7 +51,7 @@ class Examiner:
         """Whether records like this one must all come one by one."""
         return False
 
-    def begin(self, file: str) -> None:
+    def begin(self, file: File) -> None:
         """A file begins."""
 
     def lines(self, lines: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from treering.app.examine_calls import ModelCalls
 from treering.app.examine_numbers import Numbers
+from treering.app.examine_outcomes import Outcomes
 from treering.app.examine_traffic import Requests
 from treering.app.examine_training import Training
 
@@ -14,4 +15,4 @@ if TYPE_CHECKING:
 
     from treering.app.examiner import Examiner
 
-EXAMINERS: tuple[Callable[[], Examiner], ...] = (Training, Requests, ModelCalls, Numbers)
+EXAMINERS: tuple[Callable[[], Examiner], ...] = (Training, Requests, ModelCalls, Numbers, Outcomes)

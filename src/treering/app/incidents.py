@@ -129,9 +129,7 @@ class Desk:
         for listener in self.finding_listeners:
             listener(findings)
         dismissed = {clue.fingerprint for clue in self.book.clues_of(f.fingerprint for f in findings) if clue.dismissed}
-        self.book.put_clues(
-            evidence.clue(self._store, finding, dismissed=finding.fingerprint in dismissed) for finding in findings
-        )
+        self.book.put_clues(evidence.clues(self._store, findings, dismissed))
         self._dirty.set()
 
     def triaged(self, fingerprint: str, state: str) -> None:

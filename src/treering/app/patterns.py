@@ -12,6 +12,7 @@ from treering.parse.novelty import Settings, TemplateWatch
 from treering.parse.templates import Miner
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from treering.parse.digest import Group
@@ -143,10 +144,18 @@ class Patterns:
         return text if count else None
 
     def loudest(self, count: int, levels: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Return the most frequent patterns; with `levels` only those whose messages mostly have one of them."""
-        found = [one for one in self._found.values() if not levels or one.level in levels]
+        """Return the most frequent patterns; with `levels` counting only messages that have one of them."""
+        found = list(self._found.values())
+        if levels:
+            with_level = ((one, {level: one.levels[level] for level in levels if one.levels[level]}) for one in found)
+            found = [replace(one, count=sum(held.values()), levels=Counter(held)) for one, held in with_level if held]
+        return [_shown(one) for one in sorted(found, key=lambda one: (-one.count, one.text))[:count]]
+
+    def speaking(self, words: re.Pattern[str]) -> list[dict[str, Any]]:
+        """Return the patterns, the most frequent first, that mostly state no level and have one of `words`."""
+        found = [one for one in self._found.values() if one.level is None and words.search(one.text)]
         found.sort(key=lambda pattern: (-pattern.count, pattern.text))
-        return [_shown(pattern) for pattern in found[:count]]
+        return [_shown(pattern) for pattern in found]
 
     def changes(self, first_ns: int | None, last_ns: int | None) -> list[dict[str, Any]]:
         """Return new, bursting and vanished patterns (`treering.parse.novelty`), in order of time.

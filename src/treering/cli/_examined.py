@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 150
-_GOOD = {"succeeded", "completed", "target reached", "bandwidth measured", "under way"}
+_GOOD = {"succeeded", "completed", "target reached", "bandwidth measured", "under way", "no end stated"}
 
 
 def show(report: Mapping[str, Any]) -> None:
@@ -46,7 +46,8 @@ def _files(screen: Console, report: Mapping[str, Any]) -> None:
         style="bold",
     )
     for file in files[:3]:
-        formats = ", ".join(f"{name} {count:,}" for name, count in file["formats"].items()) or "empty"
+        formats = ", ".join(f"{name} {count:,}" for name, count in file["formats"].items())
+        formats = formats or (f"binary ({file['binary']}), not read" if file["binary"] else "empty")
         _line(screen, f"  {file['file']}: {formats}")
     if len(files) > 3:
         _line(screen, f"  … and {len(files) - 3} more")

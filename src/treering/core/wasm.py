@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,17 +26,31 @@ class Trap(Exception):  # noqa: N818  it is what WebAssembly calls it
 
 
 @functools.cache
-def _compiled(path: Path) -> tuple[wasmtime.Engine, wasmtime.Module]:
-    # By default every instance reserves 4 GB of addresses, which fails where those are limited, and a handler of
-    # signals finds those outside; both are for speed that is not missed here.
+def _compiled(path: Path, *, reserved: bool) -> tuple[wasmtime.Engine, wasmtime.Module]:
+    # A handler of signals, the default, finds addresses outside, but is the whole process's.
     config = wasmtime.Config()
-    config.memory_reservation = 0
-    config.memory_reservation_for_growth = _GROWTH_BYTES
-    config.memory_guard_size = 0
-    config.memory_may_move = True
     config.signals_based_traps = False
+    if not reserved:
+        config.memory_reservation = 0
+        config.memory_reservation_for_growth = _GROWTH_BYTES
+        config.memory_guard_size = 0
+    config.memory_may_move = not reserved
     engine = wasmtime.Engine(config)
     return engine, wasmtime.Module.from_file(engine, str(path))
+
+
+def _instance(path: Path) -> tuple[wasmtime.Store, Any]:
+    """Return a new instance and its store.
+
+    Memory that never moves, for which 4 GB of addresses are reserved, makes programs up to a fifth faster and need not
+    be copied when it grows; where addresses are limited it is memory that moves.
+    """
+    for reserved in (True, False):
+        engine, module = _compiled(path, reserved=reserved)
+        store = wasmtime.Store(engine)
+        with suppress(wasmtime.WasmtimeError):
+            return store, wasmtime.Instance(store, module, [])
+    raise Trap(f"{path.name}: no memory for another instance")
 
 
 class _Bytes:
@@ -52,9 +67,8 @@ class Instance:
 
     def __init__(self, path: Path) -> None:
         """Make an instance of the program in `path`, which is compiled once in a process."""
-        engine, module = _compiled(path)
-        self._store = wasmtime.Store(engine)
-        exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
+        self._store, instance = _instance(path)
+        exports = instance.exports(self._store)
         self._memory = exports["memory"]
         self._exports = exports
 

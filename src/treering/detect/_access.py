@@ -20,6 +20,7 @@ _PLAIN = re.compile(r"\b(Collection|Tenant): ([^,\]]+)")
 _OUTCOME = re.compile(r"(\[Domain: [^\]]*\])(?:\W{1,4}results\W{1,3}(\w+))?")
 _IN_ROLE = re.compile(r"\bcollection\W{1,3}([^\s\"',\]}*]{1,256})")
 _KIND, _CLIENT = "attributes.treering.access.kind", "attributes.user_agent.original"
+_TARGET, _ROLE = "attributes.treering.access.target", "attributes.treering.access.role"
 _REFUSED = re.compile(r"user '([^']{1,200})' has insufficient permissions to (\w+)")
 _WEAVIATE = {"R": READ, "C": WRITE, "U": WRITE, "D": DELETE}
 _WORDS = {"read": "R", "create": "C", "update": "U", "delete": "D"}
@@ -40,7 +41,7 @@ _VERBS = (
 )
 _ANY = "*"
 _COLLECTIONS = ("attributes.gen_ai.data_source.id", "attributes.db.collection.name")
-_USERS = ("attributes.user.id", "attributes.enduser.id", "attributes.gen_ai.key.id", "attributes.api.key.id")
+_PEOPLE, _KEYS = ("attributes.user.id", "attributes.enduser.id"), ("attributes.gen_ai.key.id", "attributes.api.key.id")
 _ERROR = 2
 _PERMISSION = re.compile(
     r"permission|forbidden|unauthori[sz]ed|access denied|not (?:allowed|authori[sz]ed)|\b40[13]\b", re.IGNORECASE
@@ -55,6 +56,7 @@ class Event(NamedTuple):
     `collections` is empty where the line does not say which. `traced` events are spans of an application: what it did
     for somebody, rather than what the database let it do. One that `explains` a refusal stands beside the audit line of
     the same refusal, where there is an audit trail. `groups` are those of a principal, or those that were given roles.
+    `personal` is what an application did for a person rather than for a key or by itself.
     """
 
     row: int
@@ -71,6 +73,7 @@ class Event(NamedTuple):
     traced: bool = False
     explains: bool = False
     groups: tuple[str, ...] = ()
+    personal: bool = False
 
 
 def events(rows: Rows) -> Iterator[Event]:
@@ -207,15 +210,20 @@ def _canonical(rows: Rows) -> Iterator[Event]:
     names, operations = _column(rows, "attributes.db.collection.name"), _column(rows, _OPERATION)
     addresses, clients = _column(rows, "attributes.client.address"), _column(rows, _CLIENT)
     kinds, tenants = _column(rows, _KIND), _column(rows, "attributes.db.namespace")
-    errors = _column(rows, "attributes.error")
+    errors, targets, given = (_column(rows, name) for name in ("attributes.error", _TARGET, _ROLE))
     for index, result in enumerate(rows.values(_RESULT)):
         if result not in ("allowed", "denied") or own[index] == "RBAC" or not (user := _text(users[index])):
             continue
         name, operation = _text(names[index]), _text(operations[index]).lower()
         verb = next((verb for verb, words in _VERBS if any(word in operation for word in words)), READ)
-        verb = EXPORT if kinds[index] == "backup" else verb
+        if kinds[index] == "backup" or (kinds[index] == "role" and verb != READ):
+            verb = EXPORT if kinds[index] == "backup" else ADMIN
         kind = DENIED if result == "denied" else ACCESS
         collections = (name,) if name and name != _ANY else ()
+        if kind == ACCESS and verb == ADMIN and operation != "delete" and (to := _text(targets[index])):
+            roles = tuple(filter(None, [_text(given[index])]))
+            yield Event(index, int(rows.times[index]), GRANT, to, collections, ADMIN, by=user, roles=roles)
+            continue
         yield Event(
             index, int(rows.times[index]), kind, user, collections, verb, _text(addresses[index]),
             tenant=_text(tenants[index]), client=_text(clients[index]),
@@ -228,13 +236,13 @@ def _traced(rows: Rows) -> Iterator[Event]:
     named = [rows.texts(name) for name in _COLLECTIONS if rows.has(name)]
     if not named:
         return
-    users, services = _column(rows, *_USERS), _column(rows, "serviceName")
+    people, keys, services = _column(rows, *_PEOPLE), _column(rows, *_KEYS), _column(rows, "serviceName")
     operations, tenants = _column(rows, _OPERATION), _column(rows, "attributes.tenant.id")
     failed = rows.numbers("status.code") == _ERROR
     reasons = [rows.texts(name) for name in ("attributes.error.type", "status.message") if rows.has(name)]
     for index in range(rows.count):
         name = next((found for column in named if (found := column[index])), "")
-        who = _text(users[index]) or _text(services[index])
+        who = _text(people[index]) or _text(keys[index]) or _text(services[index])
         if not name or not who:
             continue
         kind = ACCESS
@@ -245,5 +253,6 @@ def _traced(rows: Rows) -> Iterator[Event]:
         operation = _text(operations[index]).lower()
         verb = next((verb for verb, words in _VERBS if any(word in operation for word in words)), READ)
         yield Event(
-            index, int(rows.times[index]), kind, who, (name,), verb, tenant=_text(tenants[index]), traced=True
+            index, int(rows.times[index]), kind, who, (name,), verb, tenant=_text(tenants[index]), traced=True,
+            personal=bool(_text(people[index])),
         )  # fmt: skip

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _FIELD = "attributes.gen_ai.retrieval.documents"
 _COLLECTIONS = ("attributes.gen_ai.data_source.id", "attributes.db.collection.name")
+_KEYS = ("attributes.gen_ai.key.id", "attributes.api.key.id")
 _ID = re.compile(r'"id":\s*"([^"\\]{1,200})"')
 _DAY_NS = 86_400 * 10**9
 _MOST = 1_000
@@ -79,8 +80,9 @@ class Coverage(msgspec.Struct):
         if not rows.has(_FIELD):
             return
         whom, collections = Whom(rows), [rows.texts(name) for name in _COLLECTIONS]
+        keys = next((rows.texts(name) for name in _KEYS if rows.has(name)), [None] * rows.count)
         for index, value in enumerate(rows.values(_FIELD)):
-            user = whom.name("user", index) if value else ""
+            user = (whom.name("user", index) or keys[index]) if value else ""
             collection = next((held for column in collections if (held := column[index])), "")
             if not user or not collection:
                 continue

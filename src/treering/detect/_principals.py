@@ -6,13 +6,18 @@ one that uses many surprises with none. What it shows is learnt at once, so each
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from treering.detect._coverage import Coverage
+from treering.detect._tenants import Tenants
 
 HOUR_NS = 3600 * 10**9
 _DAY = 24
 _KEPT_HOURS = 72
+_SUDDEN = 10
+_VERSION = re.compile(r"[\d.]+")
 
 
 class Collection(msgspec.Struct):
@@ -62,10 +67,15 @@ class State(msgspec.Struct):
     audited: bool = False
     """Whether lines of an audit trail have come, beside which others only say more."""
     coverage: Coverage = msgspec.field(default_factory=Coverage)
+    tenants: Tenants = msgspec.field(default_factory=Tenants)
 
 
 def surprises(who: Principal, kind: str, value: str, settled: bool, most: int) -> bool:
-    """Whether `who`, whose habits are `settled`, shows a `value` of `kind` beside the few (`most`) it kept to."""
+    """Whether `who`, whose habits are `settled`, shows a `value` of `kind` beside the few (`most`) it kept to.
+
+    Another version of a client is the same client.
+    """
+    value = _VERSION.sub("", value) if kind == "client" else value
     held = who.kept_to.setdefault(kind, [])
     if value in held:
         return False
@@ -91,16 +101,20 @@ def is_unusual(state: State, who: Principal, now: int, long_ns: int) -> bool:
 
 
 def more_than_ever(known: Collection, at_ns: int, times: float, least: int) -> int:
-    """Count a read at `at_ns`; return the reads of three hours in a row that are each `times` as many as any before.
+    """Count a read at `at_ns`; return how many are more than ever, 0 when they are not.
 
-    0 when they are not, or when less than a day before them is known.
+    That are the reads of three hours in a row that are each `times` as many (and `least`) as in any hour before; or of
+    this hour, when they are ten times as many as even that. A day before them has to be known.
     """
     hour = at_ns // HOUR_NS
     known.hours[hour] = known.hours.get(hour, 0) + 1
     if len(known.hours) > _KEPT_HOURS:
         del known.hours[min(known.hours)]
+    if hour - min(known.hours) < _DAY:
+        return 0
     last = [known.hours.get(hour - back, 0) for back in (1, 2, 3)]
     before = [count for at, count in known.hours.items() if at < hour - 3]
-    if not before or hour - min(known.hours) < _DAY or min(last) < max(least, times * max(before)):
-        return 0
-    return sum(last)
+    if before and min(last) >= max(least, times * max(before)):
+        return sum(last)
+    most = max((count for at, count in known.hours.items() if at < hour), default=0)
+    return known.hours[hour] if known.hours[hour] >= _SUDDEN * max(least, times * most) else 0

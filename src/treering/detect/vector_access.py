@@ -18,7 +18,8 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect import _access_examples, _tenants
+from treering.detect import _access_examples
+from treering.detect import _access_notice as notice_of
 from treering.detect._access import (
     ACCESS,
     ADMIN,
@@ -34,14 +35,14 @@ from treering.detect._access import (
     events,
     is_audited,
 )
-from treering.detect._access_notice import Notice, scraping, told
+from treering.detect._access_notice import Notice, told
 from treering.detect._entitlements import Entitlement, Entitlements
 from treering.detect._fold import folded
 from treering.detect._principals import Collection, Principal, State, is_unusual, more_than_ever, surprises
 from treering.detect._recent import recent
 from treering.detect._refusals import burst_since, likely
 from treering.detect._whom import restored
-from treering.model.finding import Entity, Finding
+from treering.model.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,7 @@ _S = 1_000_000_000
 _MOST_PRINCIPALS, _MOST_TRACED = 5_000, 3_000
 _MOST_COLLECTIONS = 200
 _FEW = 3
-_DAY_NS, _THREE_NS = 86_400 * _S, 3 * 3600 * _S
+_DAY_NS = 86_400 * _S
 
 
 class Config(BaseConfig, frozen=True):
@@ -109,10 +110,10 @@ class VectorAccess:
         for event in events(rows):
             if not (event.explains and self._state.audited):
                 found += self._take(rows, event)
-        found += _tenants.foreign_documents(rows, NAME)
+        found += self._state.tenants.foreign_documents(rows, NAME)
         for scraped in self._state.coverage.look(rows, self._config.documents, self._config.more):
             event = Event(scraped.row, int(rows.times[scraped.row]), READ, scraped.principal, (scraped.collection,))
-            found.append(told(rows, event, scraping(scraped)))
+            found.append(told(rows, event, notice_of.scraping(scraped)))
         return folded(found)
 
     def tick(self, now_ns: int, ask: Ask | None) -> Sequence[Finding]:  # noqa: ARG002  nothing is due by time
@@ -175,8 +176,9 @@ class VectorAccess:
     def _traced(self, rows: Rows, event: Event) -> list[Finding]:
         """Take in what an application did for somebody.
 
-        Refusals and reads after them count as in an audit trail; people come and go as they like, so their habits are
-        not followed, and a long silence is of low severity.
+        Refusals and reads after them count as in an audit trail, and so do the collections and the first backup of
+        services and keys; people come and go as they like, so what they ask is not followed, and a long silence is of
+        low severity.
         """
         who, now = self._principal(event), event.at_ns
         if event.kind == DENIED:
@@ -184,15 +186,33 @@ class VectorAccess:
         found = []
         silent_ns = now - who.last_ns if who.last_ns else 0
         if silent_ns > self._config.dormant_days * _DAY_NS:
-            title, facts = f"{event.principal} speaks after a long silence", {"silent_s": silent_ns / _S}
-            notice = Notice("dormant_principal", title, (event.principal, str(now)), event.collections, facts)
-            notice.slight = True
-            found.append(told(rows, event, notice))
+            found.append(told(rows, event, notice_of.dormant(event, silent_ns / _S, now)))
         forced = [name for name in event.collections if event.verb == READ and self._is_forced(name, now, who)]
         found += [self._foreign(rows, event, name, Collection(now, reads=1), who) for name in forced]
-        who.allowed += 1
-        who.last_ns = max(who.last_ns, now)
+        found += self._of_others(rows, event)
+        if not event.personal:
+            found += self._unlike_itself(rows, event._replace(tenant=""), who)
+            names = () if forced or event.verb != READ else event.collections
+            found += [finding for name in names for finding in self._beside_its_own(rows, event, who, name)]
+        self._counted(event, who)
         return found
+
+    def _of_others(self, rows: Rows, event: Event) -> list[Finding]:
+        """Tell a tenant that reads a collection which only another one read so far."""
+        least, long_ns = self._config.habit_accesses, int(self._config.habit_s * _S)
+        names = event.collections if event.tenant and event.verb == READ else ()
+        owners = {name: self._state.tenants.intrudes(event, name, least, long_ns) for name in names}
+        return [told(rows, event, notice_of.of_another_tenant(event, name, o)) for name, o in owners.items() if o]
+
+    def _beside_its_own(self, rows: Rows, event: Event, who: Principal, name: str) -> list[Finding]:
+        """Tell what a service or a key reads beside the few collections that it kept to."""
+        known = self._known(event, who, name)
+        if known is None or not known.unusual:
+            return []
+        known.reads += 1
+        if known.reads >= self._config.bulk_reads:
+            return [self._foreign(rows, event, name, known, who)]
+        return [told(rows, event, notice_of.new_collection(event, name, known))] if known.reads == _FEW else []
 
     def _not_entitled(self, rows: Rows, event: Event) -> list[Finding]:
         """Tell what was let through although nobody declared that it may be, once a day."""
@@ -202,10 +222,7 @@ class VectorAccess:
         for name in event.collections:
             why = self._entitled.refusal(event.principal, name, event.tenant, event.verb)
             if why:
-                title = f"{event.principal} may {event.verb} {name} although {why}"
-                key = (event.principal, name, event.verb, str(event.at_ns // _DAY_NS))
-                facts = {"verb": event.verb, "why": why, "tenant": event.tenant}
-                found.append(told(rows, event, Notice("entitlement_mismatch", title, key, (name,), facts)))
+                found.append(told(rows, event, notice_of.not_entitled(event, name, why)))
         return found
 
     def _principal(self, event: Event) -> Principal:
@@ -249,8 +266,7 @@ class VectorAccess:
         names = tuple(name for name, at in who.wanted.items() if at >= since)
         facts = {"refused": len(who.refused), "window_s": self._config.window_s}
         facts |= {"collection_inferred": True} if inferred else {}
-        title, key = f"{event.principal} is refused again and again", (event.principal, str(who.burst_ns))
-        return told(rows, event, Notice("refused_burst", title, key, names, facts, start_ns=who.burst_ns))
+        return told(rows, event, notice_of.refused_again(event, names, who.burst_ns, facts))
 
     def _granted(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
         if event.kind == GRANT:
@@ -265,31 +281,29 @@ class VectorAccess:
         names = opened or tuple(likely or wanted)
         who.granted_ns = event.at_ns
         who.granted = dict.fromkeys(names, event.at_ns)
-        facts = {"roles": list(event.roles), "granted_by": event.by, "refused_before": len(who.refused)}
-        more = (*(Entity("role", role) for role in event.roles), Entity("admin", event.by))
-        what = "gets a role" if event.kind == GRANT else "has a role that is widened"
-        title, key = f"{event.principal} {what} after it was refused", (event.principal, *event.roles, str(event.at_ns))
-        found = [told(rows, event, Notice("granted_after_refusals", title, key, names, facts, more))]
+        found = [told(rows, event, notice_of.granted(event, names, len(who.refused)))]
         if names and not wanted:  # its refusals did not say what they were about: what it got is what it wanted
             who.wanted = dict.fromkeys(names, who.burst_end_ns)
             found.append(self._burst(rows, event, who, inferred=True))
         return found
 
     def _allowed(self, rows: Rows, event: Event, who: Principal) -> list[Finding]:
-        state, now = self._state, event.at_ns
         found = self._unlike_itself(rows, event, who)
         if not event.collections:
             return found
         found += self._awake(rows, event, who) if event.verb == READ else []
-        who.allowed += 1
         for name in event.collections:
             if event.verb == READ:
                 found += self._read(rows, event, who, name)
-        who.first_ns = who.first_ns or now
-        who.last_ns = max(who.last_ns, now)
-        who.accesses += 1
-        state.accesses += 1
+        self._counted(event, who)
+        self._state.accesses += 1
         return found
+
+    def _counted(self, event: Event, who: Principal) -> None:
+        who.first_ns = who.first_ns or event.at_ns
+        who.last_ns = max(who.last_ns, event.at_ns)
+        who.allowed += 1
+        who.accesses += 1
 
     def _settled(self, event: Event, who: Principal) -> bool:
         """Whether a principal has been there for long enough to have habits."""
@@ -302,10 +316,7 @@ class VectorAccess:
         shown = {"address": event.address, "client": event.client, "tenant": event.tenant}
         for kind, value in shown.items():
             if value and surprises(who, kind, value, settled, self._config.habit_values):
-                title = f"{event.principal} comes with a {kind} that it never had: {value[:100]}"
-                key = (event.principal, kind, value[:200])
-                more = (Entity(kind, value[:200]),) if kind != "address" else ()
-                found.append(told(rows, event, Notice(f"new_{kind}", title, key, event.collections, {}, more)))
+                found.append(told(rows, event, notice_of.unlike_itself(event, kind, value)))
         if event.verb == EXPORT and event.kind != DENIED and surprises(who, EXPORT, EXPORT, settled, 0):
             notice = Notice(
                 "export", f"{event.principal} makes its first backup", (event.principal,), event.collections
@@ -315,13 +326,9 @@ class VectorAccess:
 
     def _read(self, rows: Rows, event: Event, who: Principal, name: str) -> list[Finding]:
         now = event.at_ns
-        known = who.collections.get(name)
+        known = self._known(event, who, name)
         if known is None:
-            if len(who.collections) >= _MOST_COLLECTIONS:
-                return []
-            known = who.collections[name] = Collection(now)
-            known.flagged = self._is_forced(name, now, who)
-            known.unusual = surprises(who, "collection", name, self._settled(event, who), self._config.habit_values)
+            return []
         known.reads += 1
         known.recent = [at for at in (*known.recent, now) if abs(now - at) <= 10 * _S][-self._config.bulk_reads :]
         bulk, most = len(known.recent) >= self._config.bulk_reads, 2 * self._config.bulk_reads
@@ -335,25 +342,24 @@ class VectorAccess:
         who.unexplained = []
         return found
 
+    def _known(self, event: Event, who: Principal, name: str) -> Collection | None:
+        """Return what is known of a principal's reading of a collection; None where it reads too many."""
+        known = who.collections.get(name)
+        if known is None and len(who.collections) < _MOST_COLLECTIONS:
+            known = who.collections[name] = Collection(event.at_ns)
+            known.flagged = self._is_forced(name, event.at_ns, who)
+            known.unusual = surprises(who, "collection", name, self._settled(event, who), self._config.habit_values)
+        return known
+
     def _foreign(self, rows: Rows, event: Event, name: str, known: Collection, who: Principal) -> Finding:
-        facts = {"reads": known.reads, "first_read_ns": known.first_ns, "refused_before": name in who.wanted}
-        title, key = f"{event.principal} reads {name}, which was not its own", (event.principal, name)
-        notice = Notice("foreign_collection_read", title, key, (name,), facts, start_ns=known.first_ns)
-        return told(rows, event, notice)
+        return told(rows, event, notice_of.foreign_read(event, name, known, refused_before=name in who.wanted))
 
     def _slowly(self, rows: Rows, event: Event, known: Collection, name: str) -> list[Finding]:
         """Tell the first reads of a collection that is new to somebody with habits, and hours of much more reading."""
-        key: tuple[str, ...] = (event.principal, name)
         if known.unusual and known.reads == _FEW:
-            title = f"{event.principal} begins to read {name}"
-            notice = Notice("new_collection", title, key, (name,), {"reads": known.reads}, start_ns=known.first_ns)
-            return [told(rows, event, notice)]
-        if not (reads := more_than_ever(known, event.at_ns, self._config.more, self._config.bulk_reads)):
-            return []
-        title = f"{event.principal} reads {name} for hours, more than it ever did"
-        day = str(event.at_ns // _DAY_NS)
-        notice = Notice("slow_reading", title, (*key, day), (name,), {"reads": reads}, start_ns=event.at_ns - _THREE_NS)
-        return [told(rows, event, notice)]
+            return [told(rows, event, notice_of.new_collection(event, name, known))]
+        reads = more_than_ever(known, event.at_ns, self._config.more, self._config.bulk_reads)
+        return [told(rows, event, notice_of.hours_of_reading(event, name, reads))] if reads else []
 
     def _is_forced(self, name: str, now: int, who: Principal) -> bool:
         """Return whether a first read follows refusals, or a grant that followed refusals."""
@@ -372,11 +378,7 @@ class VectorAccess:
                 who.awake_ns = 0
             return []
         silent_s = (who.awake_ns - (who.last_ns if who.last_ns < who.awake_ns and who.last_ns else who.named_ns)) / _S
-        title = f"{event.principal} speaks for the first time, or after a long silence"
-        facts = {"silent_s": round(max(0.0, silent_s), 1)}
-        key = (event.principal, str(who.awake_ns))
-        notice = Notice("dormant_principal", title, key, event.collections, facts, start_ns=who.awake_ns)
-        return [told(rows, event, notice)]
+        return [told(rows, event, notice_of.dormant(event, silent_s, who.awake_ns))]
 
     def _forbidden_change(self, rows: Rows, event: Event, who: Principal) -> Finding:
         names = event.collections or likely(who, event.at_ns, int(self._config.linked_s * _S))
@@ -388,10 +390,7 @@ class VectorAccess:
         return self._change(rows, event, names, who.changes_ns[0])
 
     def _change(self, rows: Rows, event: Event, names: tuple[str, ...], first_ns: int) -> Finding:
-        what = "deletion" if event.verb == DELETE else "change"
-        title, key = f"{event.principal} is refused a {what}", (event.principal, str(first_ns))
-        facts = {"collection_inferred": not event.collections}
-        return told(rows, event, Notice("forbidden_change", title, key, names, facts))
+        return told(rows, event, notice_of.refused_change(event, names, first_ns))
 
 
 def build(config: Config) -> VectorAccess:

@@ -156,16 +156,19 @@ class Spreader:
 
     def place_alike(self, pointer: str, values: Sequence[Any], kind: Kind) -> None:
         """Put values that are all of one scalar kind, or None, into its column; faster than `place`."""
-        time = kind in _OF_TIMES and self.is_time(logical(pointer))
-        if not self.has_room or (time and (kind is Kind.STRING or self.unit_ns != 1)):
-            self.place(pointer, list(values))
-            return
         try:
             column = Array(values, ARROW[kind])
         except OverflowError:
             self.place(pointer, list(values))
             return
-        if column.null_count < len(values):
+        self.place_array(pointer, column, kind)
+
+    def place_array(self, pointer: str, column: Array, kind: Kind) -> None:
+        """Put an Arrow array of one scalar kind into its column."""
+        time = kind in _OF_TIMES and self.is_time(logical(pointer))
+        if not self.has_room or (time and (kind is Kind.STRING or self.unit_ns != 1)):
+            self.place(pointer, column.to_pylist())
+        elif column.null_count < len(column):
             held = Kind.TIME if time else kind
             self.columns[f"{pointer}:{held.value}"] = column.cast(ARROW[held]) if time else column
 

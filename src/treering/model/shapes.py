@@ -35,7 +35,6 @@ class Shape:
         self.fields = fields
         self.root = _Level(fields)
         self._decoder: Any = msgspec.json.Decoder(self.root.struct)
-        self._unpacker: Any = msgspec.msgpack.Decoder(list[self.root.struct])  # type: ignore[name-defined]
 
     def decode(self, lines: Sequence[bytes]) -> list[Any] | None:
         """Return one struct for each line, or None when some line is not a record of this shape."""
@@ -49,14 +48,6 @@ class Shape:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return found if len(found) == len(lines) else None
-
-    def unpack(self, data: memoryview | bytes) -> list[Any] | None:
-        """Return one struct for each object of a MessagePack array, or None when some is not of this shape."""
-        try:
-            found: list[Any] = self._unpacker.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        return found
 
 
 class Learner:
@@ -162,7 +153,7 @@ def _spread(prefix: str, rows: Sequence[Any], level: _Level, spreader: Spreader)
         if isinstance(held, _Level):
             _spread_objects(pointer, values, held, spreader)
         elif held is object:
-            _spread_anything(pointer, values, spreader)
+            spread_anything(pointer, values, spreader)
         elif held is float:
             spreader.place(pointer, list(values))  # some may be integers
         else:
@@ -182,7 +173,8 @@ def _spread_objects(pointer: str, values: Sequence[Any], level: _Level, spreader
     _spread(pointer + "/", values, level, spreader)
 
 
-def _spread_anything(pointer: str, values: Sequence[Any], spreader: Spreader) -> None:
+def spread_anything(pointer: str, values: Sequence[Any], spreader: Spreader) -> None:
+    """Put values of whatever kinds into columns; UNSET is no value, None one that is kept."""
     if None in values:
         for index, value in enumerate(values):
             if value is None:

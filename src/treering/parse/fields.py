@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from treering.parse.pairs import seconds
-from treering.parse.severity import BY_NAME, from_number, from_python, from_status, severity_number
+from treering.parse.severity import BY_NAME, INFO, WARN, from_number, from_python, from_status, severity_number
 from treering.parse.stacktraces import holds_trace, summary
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ _NESTED = ("log", "service", "trace", "span", "event", "record", "jsonPayload", 
 _TRACES = ("exc_info", "stacktrace", "stack_trace", "exception", "traceback", "stack", "exc_text", "error.stack_trace")
 # An exchange with a model that has a time is a log of it.
 _EXCHANGE = frozenset({"messages", "choices", "completion", "usage", "response", "request", "prompt"})
+_EVENT_TYPES = {"Normal": INFO, "Warning": WARN}
 _HEX = re.compile(r"[0-9a-fA-F]{16}(?:[0-9a-fA-F]{16})?")
 _ACCESS = re.compile(r'(\S+?)(?::(\d+))? - "([A-Z]{3,10}) (\S+) HTTP/(\d(?:\.\d)?)" (\d{3})')
 _OLDEST_NUMBER = 100_000_000  # a number below is a duration or a counter, not seconds since 1970
@@ -84,6 +85,8 @@ class Plan(NamedTuple):
 
 
 TRACE_NAMES = frozenset(_TRACE)
+# What only a log record says of itself.
+LOG_NAMES = frozenset({*_TIME, *_LEVEL, *_MESSAGE}) - _COMMON
 _plans: dict[tuple[str, ...], Plan] = {}
 
 
@@ -161,6 +164,10 @@ def _pick(record: Record, fields: dict[str, Any], plan: Plan, times: Times, move
                 evidence += 1 if key in _COMMON else 2
                 moved.append(key)
             break
+    kind = fields.get("type")
+    if "severityText" not in record and type(kind) is str and kind in _EVENT_TYPES and "reason" in fields:
+        record["severityText"], record["severityNumber"] = kind, _EVENT_TYPES[kind]  # an event of Kubernetes
+        evidence += 2
     for key in plan.message:
         if type(body := fields[key]) is str:
             record["body"] = body

@@ -1,7 +1,8 @@
-"""JSON that is not one object per line: objects printed over several lines, and arrays of objects.
+"""JSON that is not one object per line: objects printed over several lines, arrays of objects, and objects around one.
 
-Audit exports, `aws logs` and hand-made files look so. Each object becomes one line again; what merely begins like JSON
-stays the lines it was.
+Audit exports, `aws logs`, `kubectl get -o json` and hand-made files look so. Each object becomes one line again; what
+merely begins like JSON stays the lines it was. Of an object around an array of records (CloudTrail's `Records`, the
+`items` of Kubernetes, `hits` of a search) only the records are kept.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 
 import msgspec
 
+from treering.parse import envelopes
 from treering.parse.lines import Lines
 
 MAX_BLOCK = 1 << 20
@@ -29,15 +31,22 @@ class JsonBlocks:
         self._depth = 0
         self._size = 0
         self._array = False
+        self._around: bool | None = None
+        self._closing = 0
 
     def feed(self, lines: Lines) -> Lines:
         """Return `lines` with printed JSON as one line per object; an unfinished object waits for its end."""
-        if not self._lines and not self._array and not any(_begins(text) for text in lines.texts):
+        if self._around is None and lines.texts:
+            self._around = envelopes.opens(lines.texts[0])
+        if not self._is_inside() and not any(_begins(text) for text in lines.texts):
             return lines
         out = Lines()
         for index, text in enumerate(lines.texts):
             self._take(text, lines.raws.get(index), out)
         return out
+
+    def _is_inside(self) -> bool:
+        return bool(self._lines or self._array or self._around or self._closing)
 
     def end(self) -> Lines:
         """Return the lines of an object that did not end."""
@@ -49,6 +58,8 @@ class JsonBlocks:
     def _take(self, text: str, raw: bytes | None, out: Lines) -> None:
         if self._lines:
             self._go_on(text, raw, out)
+        elif self._closing and not self._array:
+            self._close(text)
         elif self._array and text.strip() in {"]", "],", ","}:
             self._array = text.strip() == ","
             self.joined += 1
@@ -57,12 +68,17 @@ class JsonBlocks:
         elif text.rstrip() in {"[", "[{", "[ {"}:
             self._array = True
             self._begin(text, raw)
-        elif text.startswith("[{") and (objects := _array(text)):
-            for one in objects:
-                _put(out, one, raw)
-            self.joined -= len(objects) - 1
         else:
-            _put(out, text, raw)
+            self._whole(text, raw, out)
+
+    def _whole(self, text: str, raw: bytes | None, out: Lines) -> None:
+        """Put out a line, or the objects of the array that it is or holds."""
+        objects = envelopes.taken(text) if self._around else None
+        if objects is None and text.startswith("[{"):
+            objects = _array(text)
+        for one in objects or [text]:
+            _put(out, one, raw)
+        self.joined -= len(objects) - 1 if objects else 0
 
     def _begin(self, text: str, raw: bytes | None) -> None:
         self._lines, self._raw, self._size = [text], raw, len(text)
@@ -79,6 +95,11 @@ class JsonBlocks:
             self._begin("{", None)
             self.joined -= 1
             return
+        if not self._array and text.rstrip().endswith("{") and (depth := self._opened(text)):
+            self.joined += len(self._lines)
+            self._array, self._closing = True, depth
+            self._begin("{", None)
+            return
         self._lines.append(text)
         self._size += len(text) + 1
         self._raw = raw if self._raw is None else self._raw if raw is None else self._raw + b"\n" + raw
@@ -86,6 +107,20 @@ class JsonBlocks:
             self._depth += {"{": 1, "}": -1}.get(mark, 0)
         if self._depth <= 0:
             self._finish(out)
+
+    def _opened(self, text: str) -> int:
+        """Return how deep the array lies whose first record begins with `text`, in an object around it; 0 if none."""
+        named = self._lines[-1] if text.strip() == "{" else text
+        if self._depth > envelopes.DEEPEST or not envelopes.ARRAY.match(named):
+            return 0
+        return self._depth if envelopes.is_around(self._lines) else 0
+
+    def _close(self, text: str) -> None:
+        """Pass over what an object says after its records."""
+        self.joined += 1
+        for mark in _MARKS.findall(text):
+            self._closing += {"{": 1, "}": -1}.get(mark, 0)
+        self._closing = max(0, self._closing)
 
     def _finish(self, out: Lines) -> None:
         block = " ".join(self._lines).strip()
@@ -97,7 +132,7 @@ class JsonBlocks:
             self.joined += len(self._lines)
         elif _is_object(text):
             self.joined += len(self._lines) - 1
-            _put(out, text, self._raw)
+            _put(out, envelopes.inner(text) if self._closing else text, self._raw)
         else:
             self._give_up(out)
         self._lines, self._raw = [], None

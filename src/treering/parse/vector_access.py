@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Access = dict[str, Any]
 USER, SYSTEM, OPERATION = "user.id", "db.system.name", "db.operation.name"
-COLLECTION, NAMESPACE, ADDRESS = "db.collection.name", "db.namespace", "client.address"
+COLLECTION, NAMESPACE = "db.collection.name", "db.namespace"
+ADDRESS, CLIENT = "client.address", "user_agent.original"
 RESULT, KIND, TARGET, ROLE = (
     "treering.access.result",
     "treering.access.kind",
@@ -184,7 +185,7 @@ def pinecone(row: Mapping[str, Any]) -> Access | None:
         OPERATION: _verb(str(row.get("action")).lower()),
         COLLECTION: row.get("index") or named, NAMESPACE: row.get("namespace"), KIND: kind,
         RESULT: _ALLOWED if row.get("result") == "success" else _DENIED if _is_refusal(row) else None,
-        TARGET: row.get("name") if kind == "role" else None,
+        TARGET: row.get("name") if kind == "role" else None, CLIENT: row.get("client"),
     }  # fmt: skip
 
 
@@ -290,6 +291,7 @@ _SYSTEMS: tuple[tuple[frozenset[str], Mapping[str, str], Callable[[Mapping[str, 
             principal="actor/principal_name:s", principal_id="actor/principal_id:s", result="event/outcome/result:s",
             error_code="event/outcome/error_code:s", reason="event/outcome/reason:s",
             namespace="event/parameters/namespace:s", index="event/parameters/index_name:s",
+            client="client/userAgent:s",
         ),
         pinecone,
     ),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from treering.model.batch import Batch, batch, shaped_batch
-from treering.model.shapes import Learner
-from treering.parse import otlp_wire
+from treering.model.batch import Batch, batch
+from treering.parse import otlp_wire, packed
 from treering.parse.otlp import Export, Signal, decode_json, decode_protobuf
 from treering.receive._intake import off_loop, store
 
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
 # google.rpc.Code, as gRPC and the bodies of OTLP/HTTP errors use it.
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE = 3, 8, 13, 14
-# What records look like hardly depends on where they are sent to, and is only about speed.
-_learners = {signal: Learner() for signal in otlp_wire.SIGNALS}
 _REJECTED_FIELD = {
     Signal.LOGS: (ExportLogsServiceResponse, "rejected_log_records"),
     Signal.TRACES: (ExportTraceServiceResponse, "rejected_spans"),
@@ -55,23 +51,10 @@ def decoded(signal: Signal, body: bytes, now_ns: int, *, json: bool = False) -> 
 
 def _quickly(signal: Signal, body: bytes, now_ns: int) -> Batch | None:
     """Return a request's records when nothing about it is out of the ordinary."""
-    if signal not in _learners or len(body) < otlp_wire.LEAST_BYTES:
+    if signal not in otlp_wire.SIGNALS or len(body) < otlp_wire.LEAST_BYTES:
         return None
     data = otlp_wire.packed(signal, body, now_ns)
-    if data is None:
-        return None
-    known = _learners[signal]
-    if (shape := known.shape) is not None:
-        if (rows := shape.unpack(data)) is not None:
-            known.fitted()
-            return shaped_batch(signal.stream, rows, shape, received_ns=now_ns) if rows else None
-        known.missed()
-    try:
-        records = msgspec.msgpack.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    known.learn(records)
-    return batch(signal.stream, records, received_ns=now_ns) if records else None
+    return None if data is None else packed.batch(signal.stream, data, received_ns=now_ns)
 
 
 def answer(signal: Signal, export: Export) -> bytes:

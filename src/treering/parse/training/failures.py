@@ -27,6 +27,8 @@ def classes() -> tuple[tuple[str, ...], re.Pattern[str]]:
 
 STOPS = frozenset({"time limit", "preempted", "node failure", "cancelled"})
 _TRACE = "Traceback (most recent call last):"
+# Ray prints the trace of another process under this.
+_REMOTE = re.compile(r"^ray\.exceptions\.\w+\(")
 _ROOT = re.compile(r"Root Cause \(first observed failure\)")
 _ROOT_RANK = re.compile(r"^\W*rank +: (\d+)")
 # What a launcher says about a process, not what the process says.
@@ -84,7 +86,7 @@ class Failures:
         label = prefix[0] if prefix else ""
         if self._root(text):
             return None
-        if _TRACE in text:
+        if _TRACE in text or _REMOTE.search(text):
             if len(self._traces) < 4096:
                 self._traces[label] = number
             return None

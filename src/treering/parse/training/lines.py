@@ -1,25 +1,26 @@
 """What single lines of a training log say about its run.
 
 MLPerf's `:::MLLOG` events, Megatron's iteration lines, metric dictionaries of the transformers Trainer (numbers quoted
-or not), DeepSpeed's step lines, progress bars, and the marks of a run that ended.
+or not), DeepSpeed's step lines, Keras and Ultralytics epochs, fairseq's JSON, progress bars, and the marks of a run
+that ended.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from treering.parse.training import metrics
+from treering.parse.training.event import NAMES, SIDES, Event
 
 MLLOG = ":::MLLOG"
 # A line without any of these says nothing about progress.
 HINTS = (
     MLLOG, "iteration ", "{'", "s/it", "it/s", "?it", "step=", "steps: ", "time (ms)", "busbw", "train", "Training",
-    "checkpoint", "exiting program", "optimization steps", "OVERFLOW!", "loss", "Loss",
+    "checkpoint", "exiting program", "optimization steps", "OVERFLOW!", "loss", "Loss", "Epoch", "Num Epochs", "G  ",
+    "epochs completed", "max_epochs=", "max_steps=",
 )  # fmt: skip
 _MEGATRON = re.compile(r"iteration +(\d+)/ *(\d+) \| (.*)")
 _PAIR = re.compile(r"'([\w/. -]{1,60})': '?(nan|-?inf|[-+]?\d[\d.]*(?:[eE][-+]?\d+)?)'?")
@@ -38,32 +39,22 @@ _PHASES = re.compile(r"([a-z][\w-]{2,60}): ([\d.]+)")
 _BUSBW = re.compile(r"busbw: ([\d.]+)\s+(\w+)")
 _DONE = re.compile(
     r"Training completed\.|\*{3,} ?train metrics ?\*{3,}|\[exiting program after \d+|\[after training is done\]|"
-    r"training (?:is )?(?:finished|complete[d]?|done)\b",
+    r"training (?:is )?(?:finished|complete[d]?|done)\b|\bdone training\b|^\d+ epochs completed in |"
+    r"stopped: `?max_(?:epochs|steps)=\d+`? reached",
+    re.IGNORECASE,
+)
+_LONGEST = 65_536
+# Keras prints the epoch on a line of its own, Ultralytics (YOLO) in the first column of a row under `GPU_mem`.
+_EPOCH_ALONE = re.compile(r"Epoch (\d{1,9})/(\d{1,9})\s*$")
+_YOLO = re.compile(r" *(\d{1,9})/(\d{1,9}) +[\d.]+G((?: +(?:[\d.]+|nan))+):?")
+# What a bar that is not the run's own counts.
+_OTHER_BAR = re.compile(
+    r"\b(?:map|filter|load|fetch|download|tokeniz|generat|sav|evaluat|valid|test|sanity|predict|extract|group|pack|"
+    r"cast|creat|upload|writ|copy)\w*[^|%]{0,60}: +\d+%\|",
     re.IGNORECASE,
 )
 _SAVED = re.compile(r"(?:successfully )?sav(?:ed|ing)(?: model)? checkpoint", re.IGNORECASE)
-_BEGUN = re.compile(r"\*{3,} ?Running training|training \.\.\.$|Total optimization steps = (\d+)")
-# Names of one thing in several frameworks.
-NAMES = {
-    "lm loss": "loss", "train_loss": "mean loss", "elapsed time per iteration (ms)": "iteration ms",
-    "grad_norm": "grad norm", "learning_rate": "learning rate", "number of skipped iterations": "skipped",
-    "number of nan iterations": "nan", "train/loss": "loss", "train/grad_norm": "grad norm",
-}  # fmt: skip
-
-
-@dataclass(slots=True)
-class Event:
-    """What a line says. `kind` is one of: mllog, step, summary, bar, phases, bandwidth, overflow, begin, done,
-    saved."""
-
-    kind: str
-    step: float | None = None
-    total: float | None = None
-    values: dict[str, float] = field(default_factory=dict)
-    key: str = ""
-    value: Any = None
-    time_ms: int | None = None
-    about: dict[str, Any] = field(default_factory=dict)
+_BEGUN = re.compile(r"\*{3,} ?Running training|training \.\.\.$|Total optimization steps = (\d+)|Num Epochs = (\d+)")
 
 
 def read(line: str) -> Event | None:
@@ -99,7 +90,7 @@ def _parts(line: str) -> Event | None:
 
 def _bars(line: str) -> Event | None:
     bars = _TQDM.findall(line)
-    if not bars:
+    if not bars or _OTHER_BAR.search(line):
         return None
     now, total, pace, unit = bars[-1]
     seconds = None if pace == "?" or not float(pace) else float(pace) if unit == "s/it" else 1 / float(pace)
@@ -113,7 +104,10 @@ def _printed(line: str) -> Event | None:
         return None
     found, epoch = _PRINTED.search(line), _EPOCH.search(line)
     if found is None:
-        return None if epoch is None else Event("step", float(epoch[1]), _float(epoch[2]), values, key="epoch")
+        if epoch is not None:
+            return Event("step", float(epoch[1]), _float(epoch[2]), values, key="epoch")
+        # It belongs to the epoch that was named last.
+        return None if _DONE.search(line) else Event("step", None, None, values, key="epoch")
     step, total = float(found[1]), _float(found[2])
     if epoch is not None and total:  # steps that begin anew with each epoch
         epochs = _float(epoch[2])
@@ -122,46 +116,13 @@ def _printed(line: str) -> Event | None:
     return Event("step", step, total, values)
 
 
-def measured(fields: Mapping[str, Any]) -> Event | None:
-    """Return what one object of a metrics file (`{"step": 10, "loss": 2.3}`) says, None when it has no loss by step."""
-    by = next((name for name in _COUNTERS if _is_number(fields.get(name))), None)
-    if by is None:
-        return None
-    values: dict[str, float] = {}
-    for name, value in fields.items():
-        if name not in _COUNTERS and _is_number(number := _spelled(value)):
-            side, _, last = name.lower().replace("_", "/").rpartition("/")
-            if last == "loss" and side.count("/") == 0:
-                values[_SIDES.get(side or last, "eval_loss")] = float(number)
-            else:
-                values.setdefault(NAMES.get(name, name), float(number))
-    if not values.keys() & {"loss", "eval_loss"}:
-        return None
-    return Event("step", float(fields[by]), None, values, key="epoch" if by == "epoch" else "step")
-
-
-def _spelled(value: Any) -> Any:
-    """Return NaN for the texts and the null that JSON has for it, other values as they are."""
-    return float("nan") if value in {"NaN", "nan", "Infinity", "-Infinity"} else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_COUNTERS = ("step", "global_step", "_step", "trainer/global_step", "iteration", "iter", "steps", "epoch")
-
-
 def _float(text: str | None) -> float | None:
     return float(text) if text else None
 
 
 def _losses(line: str) -> dict[str, float]:
     found = ((re.split("[ _/]", name.lower())[0], float(text)) for name, text in _LOSSES.findall(line[:4096]))
-    return {_SIDES.get(side, "eval_loss"): value for side, value in found}
-
-
-_SIDES = {"loss": "loss", "train": "loss", "training": "loss"}
+    return {SIDES.get(side, "eval_loss"): value for side, value in found}
 
 
 def _marks(line: str) -> Event | None:
@@ -172,8 +133,31 @@ def _marks(line: str) -> Event | None:
     if _SAVED.search(line):
         return Event("saved")
     if found := _BEGUN.search(line):
-        return Event("begin", total=float(found[1]) if found[1] else None)
+        return Event("begin", total=_float(found[1]), values={"epochs": float(found[2])} if found[2] else {})
     return None
+
+
+def _epochs(line: str) -> Event | None:
+    """Read Keras' line of an epoch, and Ultralytics' row of one, whose losses have no names."""
+    if found := _EPOCH_ALONE.match(line):
+        return Event("epoch", float(found[1]), float(found[2]))
+    if found := _YOLO.match(line):
+        losses = [float(text) for text in found[3].split() if "." in text or text == "nan"]
+        if losses:
+            return Event("step", float(found[1]), float(found[2]), {"loss": sum(losses)}, key="epoch")
+    return None
+
+
+def _fairseq(line: str) -> Event | None:
+    """Read a JSON object of metrics at the end of a line."""
+    begin = line.find(' {"')
+    if begin < 0 or len(line) > _LONGEST or not line.rstrip().endswith("}"):
+        return None
+    try:
+        said = msgspec.json.decode(line[begin:].encode("utf-8", "replace"), type=dict[str, Any])
+    except msgspec.DecodeError:
+        return None
+    return metrics.measured(said)
 
 
 def _mllog(line: str) -> Event | None:
@@ -217,7 +201,7 @@ def _metrics(line: str) -> Event | None:
         return Event("summary", values=values)
     if not values.keys() & {"loss", "eval_loss", "grad norm"} and not any(name.startswith("eval_") for name in values):
         return None
-    by = "step" if "step" in values else "epoch"
+    by = "epoch" if "epoch" in values and "step" not in values else "step"
     return Event("step", values.get(by), None, values, key=by)
 
 
@@ -228,4 +212,4 @@ def _number(text: str) -> Any:
         return None
 
 
-_READERS = (_mllog, _megatron, _metrics, _steps, _parts, _bars, _printed, _marks)
+_READERS = (_mllog, _megatron, _metrics, _steps, _parts, _epochs, _bars, _fairseq, _printed, _marks)

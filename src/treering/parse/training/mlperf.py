@@ -13,7 +13,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from treering.parse.training.lines import Event
+    from treering.parse.training.event import Event
 
 _INTERVALS = ("init", "run", "eval", "block", "epoch")
 # So many equal evaluations in a row, to the last bit, are no measurement of a model that still learns.

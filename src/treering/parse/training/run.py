@@ -7,22 +7,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.training import failures, lines
-from treering.parse.training.failures import Failures
-from treering.parse.training.lines import NAMES, Event
+from treering.parse.training import failures, lines, metrics
+from treering.parse.training.event import NAMES, Event
+from treering.parse.training.failures import Failure, Failures, rank_of
 from treering.parse.training.mlperf import Mlperf
 from treering.parse.training.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from treering.parse.training.failures import Failure
+    from treering.parse.training.ending import Written
 
 # Any of these makes a file a training log; nothing else is looked at before.
 MARKS = (
     ":::MLLOG", "lm loss", "elapsed time per iteration", "'loss'", "'train_runtime'", "torch.distributed", "torchrun",
     "Running training", "[DeepSpeed", "DeepSpeed info", "NCCL INFO", "busbw", "torchelastic", "Megatron", "slurmstepd",
-    "ProcessGroupNCCL", "train_samples_per_second", "loss=", "loss:", " loss ", "Loss:", "Loss=", "s/it",
+    "ProcessGroupNCCL", "train_samples_per_second", "loss=", "loss:", " loss ", "Loss:", "Loss=", "s/it", "GPU_mem",
+    '"loss":',
 )  # fmt: skip
 # A log of so many lines without a mark is none of a training run.
 _MOST_BEFORE = 100_000
@@ -30,6 +31,16 @@ _MOST_SERIES = 64
 _MOST_FAILURES = 200
 _MOST_PHASES = 256
 _MOST_MEASURED = 100_000
+_MOST_RANKS = 10_000
+
+
+@dataclass(slots=True)
+class Reach:
+    """How far one rank came, and in how many reports of steps."""
+
+    first: float
+    last: float
+    reports: int = 1
 
 
 @dataclass(slots=True)
@@ -42,9 +53,15 @@ class RunLog:
     series: dict[str, Series] = field(default_factory=dict)
     step: float | None = None
     total: float | None = None
+    epoch: float | None = None
+    epochs: float | None = None
+    stride: float = 0.0
+    ranks: dict[int, Reach] = field(default_factory=dict)
     counted_by: str = "step"
     bar: tuple[float, float] | None = None
+    bar_at: int = 0
     last_progress: int = 0
+    written: Written | None = None
     restarts: int = 0
     summary: dict[str, float] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)
@@ -59,6 +76,7 @@ class RunLog:
     errors: list[Failure] = field(default_factory=list)
     repeats: Counter[tuple[str, str]] = field(default_factory=Counter)
     _finder: Failures = field(default_factory=Failures)
+    _held: list[tuple[int, Event | Failure]] = field(default_factory=list)
 
     @property
     def root_rank(self) -> int | None:
@@ -87,15 +105,55 @@ class RunLog:
             if _has(line, progress) and (event := lines.read(line)) is not None:
                 with suppress(OverflowError):  # integers beyond what a float holds
                     self._event(event, number)
+                    if event.kind == "step" and event.step is not None:
+                        self._reached(rank_of(line), event.step)
             if self._finder.waits or _has(line, trouble):
                 self._failed(line, number)
 
-    def measured(self, fields: Mapping[str, Any]) -> None:
-        """Take in one object of a file of metrics, which may say how far the run is."""
-        if (event := lines.measured(fields)) is not None:
+    def _reached(self, rank: int | None, step: float) -> None:
+        if rank is None:
+            return
+        if (reach := self.ranks.get(rank)) is not None:
+            reach.last, reach.reports = max(reach.last, step), reach.reports + 1
+        elif len(self.ranks) < _MOST_RANKS:
+            self.ranks[rank] = Reach(step, step)
+
+    def measured(self, fields: Mapping[str, Any], named: str = "", at_ns: int = 0) -> None:
+        """Take in one object or row of the file of metrics `named`, which may say how far the run is."""
+        if (event := metrics.measured(fields, named)) is not None:
+            self._hold(event, at_ns)
+
+    def said(self, text: str, at_ns: int = 0, *, is_error: bool = False) -> None:
+        """Take in the message of a record in a file of them; an error may be what ended the run."""
+        if is_error:
+            self._hold(Failure("error", text.strip()[:400], 0, rank_of(text)), at_ns)
+        elif _has(text, lines.HINTS) and (event := lines.read(text)) is not None:
+            self._hold(event, at_ns)
+
+    @staticmethod
+    def tells(text: str) -> bool:
+        """Whether a message says anything about the progress of a run."""
+        return _has(text, lines.HINTS) and lines.read(text) is not None
+
+    def _hold(self, one: Event | Failure, at_ns: int) -> None:
+        if len(self._held) < _MOST_MEASURED:
+            self._held.append((at_ns, one))
+
+    def settle(self) -> None:
+        """Take in what was measured and said in records, the oldest first: exports may begin with the newest."""
+        held, self._held = self._held, []
+        if held and held[0][0] > held[-1][0]:
+            held.reverse()
+        if any(isinstance(one, Event) for _, one in held):
             self.active = True
+        for _, one in held if self.active else ():
             self.passed += 1
-            self._progress(event, self.passed)
+            if isinstance(one, Event):
+                with suppress(OverflowError):
+                    self._event(one, self.passed)
+            else:
+                one.line = self.passed
+                self._note(one)
 
     def state(self, saved: Mapping[str, Any]) -> None:
         """Take in a `trainer_state.json` of the transformers Trainer, which holds the history of a run as numbers."""
@@ -111,13 +169,15 @@ class RunLog:
             self.total = float(total)
 
     def _failed(self, line: str, number: int) -> None:
-        failure = self._finder.read(line, number)
-        if failure is not None:
-            if failure.key not in self.repeats and len(self.errors) < _MOST_FAILURES:
-                self.errors.append(failure)
-                self.repeats[failure.key] = 0
-            if failure.key in self.repeats:
-                self.repeats[failure.key] += 1
+        if (failure := self._finder.read(line, number)) is not None:
+            self._note(failure)
+
+    def _note(self, failure: Failure) -> None:
+        if failure.key not in self.repeats and len(self.errors) < _MOST_FAILURES:
+            self.errors.append(failure)
+            self.repeats[failure.key] = 0
+        if failure.key in self.repeats:
+            self.repeats[failure.key] += 1
 
     def _event(self, event: Event, number: int) -> None:
         match event.kind:
@@ -137,6 +197,9 @@ class RunLog:
             case "begin":
                 self.begun = True
                 self.total = event.total or self.total
+                self.epochs = event.values.get("epochs", self.epochs)
+            case "epoch":
+                self.epoch, self.epochs = event.step, event.total or self.epochs
             case "overflow":
                 self.skipped += 1
             case _:
@@ -155,12 +218,22 @@ class RunLog:
         self.skipped += values.pop("skipped", 0)
         self.skipped = max(self.skipped, values.pop("skipped so far", 0))
         self.nan_iterations += values.pop("nan", 0)
+        by = event.key or "step"
+        if event.step is None and by == "epoch":
+            if self.epoch is None:
+                return
+            event.step = self.epoch
         step = event.step if event.step is not None else float(self.passed + number)
-        if self.step is not None and step < self.step - 1 and not any(name.startswith("eval") for name in values):
+        evaluates = any(name.startswith("eval") for name in values)
+        if self.step is not None and step < self.step - 1 and not evaluates:
             self.restarts += 1
-        self.step, self.total = step, event.total or self.total
-        self.last_progress = number
-        self.counted_by = event.key or "step"
+        if self.step is not None and step > self.step and by == self.counted_by and not evaluates:
+            self.stride = step - self.step
+        self.step, self.counted_by, self.last_progress = step, by, number
+        if by == "epoch":
+            self.epoch, self.epochs = step, event.total or self.epochs
+        else:
+            self.total = event.total or self.total
         for name, value in values.items():
             self._point(name, step, value)
 
@@ -172,7 +245,7 @@ class RunLog:
                 self.step = max(step, self.step or 0)
             for name, value in values.items():
                 self._point(name, step, value)
-            self.last_progress = number
+            self.last_progress = self.bar_at = number
 
     def _mlperf_metrics(self, event: Event) -> None:
         step = event.about.get("step") or event.about.get("samples_count") or event.about.get("epoch_num")

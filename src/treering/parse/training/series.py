@@ -21,6 +21,7 @@ class Series:
     values: list[float] = field(default_factory=list)
     count: int = 0
     bad: int = 0
+    bad_at_end: int = 0
     first_bad: float | None = None
     last: float | None = None
     _every: int = 1
@@ -31,8 +32,10 @@ class Series:
         self.last = value
         if not math.isfinite(value):
             self.bad += 1
+            self.bad_at_end += 1
             self.first_bad = step if self.first_bad is None else self.first_bad
             return
+        self.bad_at_end = 0
         if self.count % self._every:
             return
         self.steps.append(step)

@@ -10,6 +10,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from treering.parse.training import ending
 from treering.parse.training.failures import STOPS
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 SUCCEEDED, REACHED, MISSED, COLLAPSED = "succeeded", "target reached", "target missed", "collapsed"
 NAN, DIVERGED, COMPLETED, STOPPED = "NaN", "diverged", "completed", "log just stops"
-RUNNING, ABORTED, MEASURED = "under way", "aborted", "bandwidth measured"
+RUNNING, ABORTED, MEASURED, OPEN = "under way", "aborted", "bandwidth measured", "no end stated"
 BAD = frozenset({MISSED, COLLAPSED, NAN, DIVERGED, STOPPED, ABORTED})
 _SHOWN_FAILURES = 5
+_BAD_GRADIENTS = 10
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ def _unfinished(run: RunLog, last: str) -> Verdict:
         return Verdict(COLLAPSED, f"{collapsed}; {end}", certain=False)
     reached = run.mlperf.reached()
     if reached is None:
-        return Verdict(STOPPED, f"{last}, no target known; {end}", certain=False)
+        return Verdict(OPEN, f"{last}, no target known; {end}", certain=False)
     return Verdict(REACHED if reached else RUNNING, f"{last}; {end}", certain=False)
 
 
@@ -111,15 +113,22 @@ def _other(run: RunLog) -> Verdict:
 
 def _sick(run: RunLog) -> Verdict | None:
     """Judge the course of the loss."""
-    loss = run.series.get("loss")
-    if loss is not None and loss.ended_bad:
-        return Verdict(
-            NAN, f"the loss has been NaN or infinite since {run.counted_by} {loss.first_bad:g}; {_where(run)}"
-        )
-    if loss is not None and loss.diverged:
+    loss, grad = run.series.get("loss"), run.series.get("grad norm")
+    for name, series in (("loss", loss), ("gradient norm", grad)):
+        # A single bad gradient is a step that the loss scaler skips; a loss of exactly 0 with it is not.
+        dead = series is loss or (loss is not None and loss.last == 0.0)
+        if series is not None and series.ended_bad and (dead or series.bad_at_end >= _BAD_GRADIENTS):
+            why = f"the {name} has been NaN or infinite since {run.counted_by} {series.first_bad:g}; {_where(run)}"
+            return Verdict(NAN, why)
+    if loss is not None and loss.diverged and not _rewarded(run):
         why = f"the loss rose from {min(loss.values):.4g} to {loss.values[-1]:.4g}; {_where(run)}"
         return Verdict(DIVERGED, why, certain=False)
     return None
+
+
+def _rewarded(run: RunLog) -> bool:
+    """Whether the run maximises a reward: then its loss may rise, as that of GRPO does with the distance it keeps."""
+    return any("reward" in name or "rew_mean" in name for name in run.series)
 
 
 def _ended(run: RunLog) -> Verdict:
@@ -129,12 +138,38 @@ def _ended(run: RunLog) -> Verdict:
     if run.bandwidth:
         about = f"{len(run.bandwidth)} all-reduce measurements, median {statistics.median(run.bandwidth):.1f}"
         return Verdict(MEASURED, f"no training in it: {about} {run.bandwidth_unit}")
-    steps = run.step if run.counted_by == "step" else None
-    if (run.bar and run.bar[0] == run.bar[1]) or (run.total and steps is not None and steps >= run.total):
+    if _all_done(run):
         return Verdict(COMPLETED, f"all steps are done, though no line says that training ended; {at}", certain=False)
     if run.is_state:
         return Verdict(RUNNING, f"a saved state {at}, not a log")
-    return Verdict(STOPPED, f"the last line says nothing about an end; {at}", certain=False)
+    return _broken_off(run) or Verdict(OPEN, f"no line tells of an end, and nothing of an early one; {at}")
+
+
+def _all_done(run: RunLog) -> bool:
+    if run.bar and run.bar[0] == run.bar[1] and not ending.missing(run):
+        return True
+    due = run.epochs if run.counted_by == "epoch" else run.total
+    return due is not None and run.step is not None and run.step >= due
+
+
+def _broken_off(run: RunLog) -> Verdict | None:
+    """Judge a run that may have ended early, by evidence only."""
+    written = run.written
+    if behind := ending.silent(run):
+        rank, step = next(iter(behind.items()))
+        ahead = max(reach.last for reach in run.ranks.values())
+        more = f" and {len(behind) - 1} more" if len(behind) > 1 else ""
+        why = f"rank {rank}{more} says nothing after step {step:g}, others go on to {ahead:g}"
+        return Verdict(STOPPED, why, certain=False, first_rank=rank)
+    if short := ending.missing(run):
+        if written is not None and written.is_recent:
+            return Verdict(RUNNING, f"at {short}, and the last line is new")
+        return Verdict(STOPPED, f"it ends at {short} without a word, if it is not still running", certain=False)
+    if written is not None and (silence := written.silence_s):
+        why = f"the file was written {silence / 60:,.0f} minutes after its last dated line (usual pause"
+        why = f"{why} {written.rhythm_s:.3g} s), if it is no copy; {_where(run)}"
+        return Verdict(STOPPED, why, certain=False)
+    return None
 
 
 def _failed(run: RunLog, errors: list[Failure]) -> Verdict:
@@ -148,7 +183,7 @@ def _failed(run: RunLog, errors: list[Failure]) -> Verdict:
 
 def _where(run: RunLog) -> str:
     if run.counted_by == "epoch" and run.step is not None:
-        return f"at epoch {run.step:g}"
+        return f"at epoch {run.step:g}{f' of {run.epochs:g}' if run.epochs else ''}"
     if run.step is not None and run.total:
         return f"at step {run.step:g} of {run.total:g}"
     if run.bar is not None:
@@ -163,7 +198,7 @@ def _notes(run: RunLog, found: Verdict) -> None:
         if series is not None and (spikes := series.spikes()):
             step, value, usual = max(spikes, key=lambda one: one[1] / max(abs(one[2]), 1e-12))
             found.notes.append(f"{len(spikes)} spikes of {name}, the worst {value:.4g} at {step:g} (usual {usual:.4g})")
-        if series is not None and series.bad:
+        if series is not None and series.bad and found.verdict != NAN:
             found.notes.append(f"{name} was NaN or infinite {series.bad} times, first at {series.first_bad:g}")
     if run.skipped:
         found.notes.append(f"{run.skipped:g} iterations skipped (the loss scale was too high)")
@@ -228,7 +263,7 @@ def report(run: RunLog) -> dict[str, Any]:
         "notes": found.notes,
         "unknown": found.unknown,
         "step": run.step if run.step is not None else (run.bar[0] if run.bar else None),
-        "total": run.total or (run.bar[1] if run.bar else None),
+        "total": (run.epochs if run.counted_by == "epoch" else run.total) or (run.bar[1] if run.bar else None),
         "seconds": {name: round(value, 3) for name, value in seconds(run).items()},
         "series": {name: series.about() for name, series in run.series.items() if series.count > 1},
         "evaluations": {name: [value for _, value in pairs][-20:] for name, pairs in run.mlperf.evals.items()},

@@ -24,11 +24,11 @@ from treering.store.duckdb import plan as plans
 from treering.store.duckdb.catalog import Catalog, StreamView, span, unknown
 from treering.store.duckdb.config import Config
 from treering.store.duckdb.journal import Journal
+from treering.store.duckdb.kept_groups import KeptGroups, Reading
 from treering.store.duckdb.lookup import Lookup
 from treering.store.duckdb.manifest import Manifest, Segment, Stream
 from treering.store.duckdb.memtable import Generation
 from treering.store.duckdb.ownership import Lock
-from treering.store.duckdb.partials import Partials, Reading
 from treering.store.duckdb.reserve import Reserve
 from treering.store.duckdb.statement import check, chosen, counted, seen, streams, text
 from treering.store.duckdb.upkeep import Upkeep
@@ -77,7 +77,7 @@ class DuckdbStore:
             )  # fmt: skip
             self._connection = self._connect()
             self._lookup = Lookup(segments)
-            self._partials = Partials(segments)
+            self._kept_groups = KeptGroups(segments)
             self._upkeep = self._recover(segments, disk or Disk())
         except BaseException:
             if self._lock is not None:
@@ -185,13 +185,13 @@ class DuckdbStore:
             scanner = reading.scanner(skipped)
             try:
                 with running.guarded(cursor, limits, cancel):
-                    if not skipped and (known := self._partials.answer(query, reading, limits)) is not None:
+                    if not skipped and (known := self._kept_groups.answer(query, reading, limits)) is not None:
                         scanner, rows = known
                     else:
                         rows = _answered(query, scanner, reading, limits)
                     rows = [(row[0] + total,) for row in rows] if skipped else rows
             except running.Unreadable as error:
-                if not self._quarantine(scanner.segments.values()):
+                if not self._quarantine(reading.segments.values()):
                     raise Bug(f"the embedded engine cannot read its files: {error}") from error
                 rows = None
         if rows is None:

@@ -16,7 +16,7 @@ from treering.store.duckdb.cache import Cache
 from treering.store.duckdb.hits import ALL_COLUMNS, NOWHERE, Found, Hits
 from treering.store.duckdb.index import Index, Outdated, Tally, fingerprint
 from treering.store.duckdb.manifest import side
-from treering.store.duckdb.matching import MAYBE, Matcher, Memory
+from treering.store.duckdb.matching import MAYBE, OF_NUMBERS, Matcher, Memory
 from treering.store.duckdb.text import fold
 from treering.store.duckdb.tokens import LONGEST, bit_of
 
@@ -38,8 +38,6 @@ _WORTH_IT = 0.7
 _ONE_TOKEN = re.compile(r"[a-z0-9_\u0080-\U0010ffff]+")
 _ONE_FORM = re.compile(r"[a-z0-9_#]+")
 _RUNS = re.compile(r"[a-z0-9_#]+|[\u0080-\u2fff]+|[\u3000-\U0010ffff]")
-# What numbers, truth values and instants look like as text: columns of those are not in the index.
-OF_NUMBERS = re.compile(r"[0-9etz]+|[a-z]*(?:tru|fal|als|lse|rue|inf|nan|ini|nit|ity)[a-z]*|[a-z]{1,2}")
 
 
 class Lookup:

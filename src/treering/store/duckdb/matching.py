@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from treering.model.columns import Kind
+from treering.model.columns import REST, Kind
 from treering.query import analyzer
 from treering.query.types import Type, type_of
 from treering.stage.condition import ANY, ONE, Constant, Either, Every, Gap, HasForm, HasWords, Known, Negated, OneOf
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from treering.store.duckdb.postings import Posting, Values
 
 _PIECE = re.compile(r"[a-z0-9_]+")
+_WORD = re.compile(r"[a-z0-9_\u0080-\U0010ffff]+")
+# What numbers, truth values and instants look like as text: columns of those are not in the index.
+OF_NUMBERS = re.compile(r"[0-9etz]+|[a-z]*(?:tru|fal|als|lse|rue|inf|nan|ini|nit|ity)[a-z]*|[a-z]{1,2}")
 # RE2 takes U+017F for an `s` where case is not minded, the index does not.
 _OTHER_CASES = re.compile(r"[sS]")
 # Parts that are shorter are in too many tokens.
@@ -95,11 +98,11 @@ class Matcher:
             case Constant(truth=bool() as truth):
                 return Rows(self._all, self._none) if truth else self.nothing
             case HasWords():
-                return self._of_field(condition.field, lambda column: self._words(column, condition))
+                return self._of_field(condition, lambda column: self._words(column, condition))
             case HasForm():
-                return self._of_field(condition.field, lambda column: self._form(column, condition))
+                return self._of_field(condition, lambda column: self._form(column, condition))
             case OneOf():
-                return self._of_field(condition.field, lambda column: self._one_of(column, condition))
+                return self._of_field(condition, lambda column: self._one_of(column, condition))
             case _:
                 return self.unknown
 
@@ -115,18 +118,26 @@ class Matcher:
             found = found | part
         return found
 
-    def _of_field(self, name: str, ask: Callable[[str], Rows]) -> Rows:
-        """Ask the only column in which the segment has the field, nothing where it has none."""
-        field = self._schema.get(name)
+    def _of_field(self, condition: HasWords | HasForm | OneOf, ask: Callable[[str], Rows]) -> Rows:
+        """Ask the columns in which the segment has the field, nothing where it has none.
+
+        Which value of several columns a row shows, or what of a list, is for the engine to say: the index knows only
+        where none can be.
+        """
+        field = self._schema.get(condition.field)
         if field is None or not _is_plain_text(field):
             return self.unknown
-        lists: tuple[str, ...] = field.options.get("lists", ())
-        inside = [column for column in (*field.physical, *lists) if column in self._item.columns.members]
-        if any(column in self._item.rest.members for column in (*field.physical, *lists)) or len(inside) > 1:
-            return self.unknown
-        if not inside:
+        names = (*field.physical, *field.options.get("lists", ()))
+        inside = [column for column in names if column in self._item.columns.members]
+        rest = any(column in self._item.rest.members for column in names)
+        if not inside and not rest:
             return self.nothing
-        return ask(inside[0]) if inside[0].endswith(f":{Kind.STRING.value}") else self.unknown
+        if len(inside) == 1 and not rest and _kind(inside[0]) is Kind.STRING:
+            return ask(inside[0])
+        if any(map(_could_be_a_number, _asked(condition))):
+            return self.unknown
+        texts = [column for column in inside if _kind(column) in {Kind.STRING, Kind.JSON}]
+        return _loose(self._either(map(ask, [*texts, REST] if rest else texts)))
 
     # Columns whose texts are all known
 
@@ -275,6 +286,26 @@ class Matcher:
                 else:
                     found = found & self._containing(column, piece[0], prefix=left)
         return _loose(found)
+
+
+def _kind(column: str) -> Kind:
+    return Kind(column[-1])
+
+
+def _asked(condition: HasWords | HasForm | OneOf) -> Iterable[str]:
+    """Return the texts that a condition asks for."""
+    match condition:
+        case HasWords():
+            return condition.words
+        case HasForm():
+            return [part for part in condition.parts if isinstance(part, str)] or [""]
+        case OneOf():
+            return map(str, condition.values)
+
+
+def _could_be_a_number(text: str) -> bool:
+    """Whether a value that is no text could have `text` in it: the index has none of those."""
+    return all(map(OF_NUMBERS.fullmatch, _WORD.findall(fold(text))))
 
 
 def _loose(found: Rows) -> Rows:

@@ -65,11 +65,19 @@ class Scanner:
     """Builds the tables of one query on its cursor."""
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, catalog: Catalog, lookup: Lookup, skipped: Collection[str] = ()
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        catalog: Catalog,
+        lookup: Lookup,
+        skipped: Collection[str] = (),
+        memory: Memory | None = None,
     ) -> None:
-        """Register what is in memory on `cursor`; the segments whose files are `skipped` are left out."""
+        """Register what is in memory on `cursor`; the segments whose files are `skipped` are left out.
+
+        `memory` is what others found for the same query.
+        """
         self._skipped = skipped
-        self._memory: Memory = {}
+        self._memory: Memory = {} if memory is None else memory
         self.rows = 0
         self.bytes = 0
         self.segments: dict[str, Segment] = {}  # all that is read, by file
@@ -104,6 +112,12 @@ class Scanner:
         if gone:
             found.meta[absent.ABSENT] = gone
         return found
+
+    def sizes(self, scan: Scan, views: Sequence[StreamView]) -> dict[str, int]:
+        """Return the files of the segments that a scan reads, each with its rows that can match at most."""
+        schema = self._catalog.schema(views)
+        reads = [_read(self._choose(scan, view, schema), ()) for view in views]
+        return {item.file: rows for read in reads for item, rows in read.segments}
 
     def _nowhere(self, scan: Scan, chosen: Sequence[Chosen], schema: StreamSchema) -> frozenset[str]:
         """Return the fields that are only looked at for words which no row to be read has in them."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from treering.model.buffers import from_arrow
 from treering.model.columns import REST, Kind
-from treering.store.duckdb.lookup import OF_NUMBERS
+from treering.store.duckdb.matching import OF_NUMBERS
 from treering.store.duckdb.text import fold
 
 if TYPE_CHECKING:

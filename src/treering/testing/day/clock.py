@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import random
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 OPENING = 18.0
 HOUR_NS = 3_600_000_000_000
@@ -55,13 +59,17 @@ def stream(seed: int, name: str) -> random.Random:
 class DayClock:
     """Maps hours of the simulated clock to nanoseconds since 1970-01-01 UTC and back."""
 
-    def __init__(self, start_ns: int, end_ns: int) -> None:
-        """Let the last day end at `end_ns`; it lasts 24 hours, or all of a shorter time."""
+    def __init__(self, start_ns: int, end_ns: int, stories: Collection[Story] = tuple(Story)) -> None:
+        """Let the last day end at `end_ns`; it lasts 24 hours, or all of a shorter time. Only `stories` happen."""
         self.start_ns = start_ns
         self.end_ns = end_ns
         self.length_ns = min(end_ns - start_ns, DAY_NS)
         self.begin_ns = end_ns - self.length_ns
-        self._windows = {story: (self.at(first), self.at(last)) for story, (first, last) in STORY_HOURS.items()}
+        self.stories = frozenset(stories)
+        self._windows = {
+            story: (self.at(first), self.at(last)) if story in self.stories else (end_ns + DAY_NS, end_ns + DAY_NS)
+            for story, (first, last) in STORY_HOURS.items()
+        }
 
     @property
     def pace(self) -> float:
@@ -77,7 +85,7 @@ class DayClock:
         return ((at_ns - self.begin_ns) / self.length_ns * 24 + OPENING) % 24
 
     def window(self, story: Story) -> tuple[int, int]:
-        """Return begin and end of a story."""
+        """Return begin and end of a story; both lie after the day where it does not happen."""
         return self._windows[story]
 
     def during(self, story: Story, at_ns: int) -> bool:

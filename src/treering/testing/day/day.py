@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from treering.core.errors import UserError
 from treering.model.times import format_ns
 from treering.testing.day.agents import Agents
 from treering.testing.day.attacks import Attacks
 from treering.testing.day.changes import Changes
-from treering.testing.day.clock import DAY_NS, DayClock
+from treering.testing.day.clock import DAY_NS, DayClock, Story
 from treering.testing.day.emission import Emission
 from treering.testing.day.gateway import Gateway
 from treering.testing.day.host import Host
@@ -40,12 +40,14 @@ class Day:
         end_ns: int | None = None,
         *,
         rate: float = 1.0,
+        stories: Collection[Story] = tuple(Story),
     ) -> None:
         """Describe the day; nothing is computed yet.
 
         It ends at `end_ns`, else `days` after `start_ns`, else at the last full minute. The stories happen on its last
-        24 hours, or squeezed into all of a shorter one. `rate` scales the number of users. Raises UserError when the
-        day is shorter than an hour or so, or the rate is not positive.
+        24 hours, or squeezed into all of a shorter one. `rate` scales the number of users. Of what can happen only
+        `stories` do; without any the day is quiet. Raises UserError when the day is shorter than an hour or so, or the
+        rate is not positive.
         """
         if start_ns is not None and end_ns is not None:
             days = (end_ns - start_ns) / DAY_NS
@@ -58,13 +60,14 @@ class Day:
             end_ns = time.time_ns() // _MINUTE_NS * _MINUTE_NS if start_ns is None else start_ns + length
         self.seed = seed
         self.rate = rate
+        self.stories = stories
         self.start_ns = end_ns - length if start_ns is None else start_ns
         self.end_ns = end_ns
         self._truth: Truth | None = None
 
     def __iter__(self) -> Iterator[Emission]:
         """Simulate the day from its begin and yield what is sent, in order of time."""
-        clock = DayClock(self.start_ns, self.end_ns)
+        clock = DayClock(self.start_ns, self.end_ns, self.stories)
         platform = _assemble(Platform(self.seed, clock, self.rate))
         yield from platform.run()
         self._truth = Truth(
@@ -85,7 +88,7 @@ class Day:
 
     def following(self) -> Day:
         """Return the day after this one, with another seed: for a demo that goes on live."""
-        return Day(self.seed + 1, 1.0, self.end_ns, rate=self.rate)
+        return Day(self.seed + 1, 1.0, self.end_ns, rate=self.rate, stories=self.stories)
 
 
 def _assemble(platform: Platform) -> Platform:

@@ -40,7 +40,8 @@ class Host:
         platform.every(start + 3 * _S, 71 * _S, lambda at_ns: self._noise(at_ns, "gpu-01"))
         platform.every(start + 7 * _S, 83 * _S, lambda at_ns: self._noise(at_ns, "train-01"))
         platform.every(start + 30 * _S, 60 * _S, self._metrics)
-        platform.schedule(platform.clock.at(3.12), self._memory_error)
+        if Story.TRAINING in platform.clock.stories:
+            platform.schedule(platform.clock.at(3.12), self._memory_error)
 
     def write(self, at_ns: int, host: str, text: str) -> str:
         """Write a line of `host`; returns it."""

@@ -73,7 +73,8 @@ class Outcome:
         """Fingerprint to the id of what the finding speaks of; without those that nothing explains."""
         found = {}
         for finding in self.findings:
-            best, name = max((_fit(finding, happened), happened.id) for happened in self.truth.incidents)
+            fits = [(_fit(finding, happened), happened.id) for happened in self.truth.incidents]
+            best, name = max(fits, default=(0.0, ""))
             if best > 0:
                 found[finding.fingerprint] = name
         return found
@@ -98,7 +99,10 @@ class Outcome:
         return bool(named & (wanted or set(happened.services)))
 
     def pairwise_f1(self) -> float:
-        """Return how well findings are put together: F1 over pairs of explained findings that are in an incident."""
+        """Return how well findings are put together: F1 over pairs of explained findings that are in an incident.
+
+        1 where there is no pair that is or should be together.
+        """
         case = {name: incident.id for incident in self.incidents for name in incident.findings}
         labelled = [(label, case[name]) for name, label in self.explained.items() if name in case]
         both = one = other = 0
@@ -106,7 +110,7 @@ class Outcome:
             both += label == label_2 and group == group_2
             one += label != label_2 and group == group_2
             other += label == label_2 and group != group_2
-        return 2 * both / max(1, 2 * both + one + other)
+        return 2 * both / (2 * both + one + other) if both + one + other else 1.0
 
     def own_incident(self, happened: Happened) -> Incident | None:
         """Return the incident with most of its findings, None when it has none or is more about something else."""

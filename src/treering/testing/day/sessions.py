@@ -50,7 +50,7 @@ class Sessions:
         platform.every(platform.clock.start_ns, _TICK_NS, self._arrivals)
         for story, (route, count) in _AT_LEAST.items():
             first, last = platform.clock.window(story)
-            for _ in range(count):
+            for _ in range(count if story in platform.clock.stories else 0):
                 platform.schedule(self._rng.randrange(first, last), self._open, ROUTES[route])
 
     def _arrivals(self, at_ns: int) -> None:

@@ -59,7 +59,7 @@ class Trainer:
             begin = clock.at(22.0) - night * DAY_NS
             if begin >= clock.start_ns:
                 end = clock.at(3.55) - night * DAY_NS
-                platform.schedule(begin, self._begin, end, night == 0)
+                platform.schedule(begin, self._begin, end, night == 0 and Story.TRAINING in clock.stories)
 
     def _begin(self, at_ns: int, end_ns: int, fails: bool) -> None:
         head = f"W{stamps.glog(at_ns)} 71 torch/distributed/run.py:774] "

@@ -37,7 +37,7 @@ _NAMED: dict[type[exp.Expr], str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
+class Mergeable:
     """The groups of a part of the rows, as columns of keys and of what was counted, and the query over all of them."""
 
     scan: str
@@ -46,7 +46,7 @@ class Partial:
     whole: exp.Query
 
 
-def partial(query: Query, aggregates: Collection[str]) -> Partial | None:
+def mergeable(query: Query, aggregates: Collection[str]) -> Mergeable | None:
     """Return how the rows of `query` can be grouped part by part, None when they cannot.
 
     `aggregates` are the lower-case names of all aggregate functions of the engine.
@@ -87,7 +87,7 @@ def _has_only(select: exp.Select, names: set[str]) -> bool:
     return all(name in names or not value for name, value in select.args.items())
 
 
-def _split(sql: exp.Query, scan: str, select: exp.Select, between: int) -> Partial | None:
+def _split(sql: exp.Query, scan: str, select: exp.Select, between: int) -> Mergeable | None:
     places = _places(select)
     # A query inside a condition reads rows of its own.
     if places is None or not _has_only(select, _GROUPED) or len(list(select.find_all(exp.Select))) != between + 1:
@@ -110,7 +110,7 @@ def _split(sql: exp.Query, scan: str, select: exp.Select, between: int) -> Parti
         over.set("group", exp.Group(expressions=[exp.Literal.number(place + 1) for place in places]))
     whole = copied(sql, lambda node: over if node is select else None)
     names = tuple(key.this.sql(dialect="duckdb") for key in keys)
-    return Partial(scan, _made(select, keys, metrics), names, whole)
+    return Mergeable(scan, _made(select, keys, metrics), names, whole)
 
 
 def _places(select: exp.Select) -> list[int] | None:

@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from treering.query.coerce import data_type
 from treering.store.duckdb import relation, running
-from treering.store.duckdb.partial import FILE, GROUPS, Partial, partial
+from treering.store.duckdb.mergeable import FILE, GROUPS, Mergeable, mergeable
 from treering.store.duckdb.scan import Scanner
 from treering.store.duckdb.statement import check, seen
 from treering.store.duckdb.statement import text as sql_text
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from treering.store.duckdb.catalog import Catalog, StreamView
     from treering.store.duckdb.lookup import Lookup
     from treering.store.duckdb.manifest import Segment
+    from treering.store.duckdb.matching import Memory
 
-K = TypeVar("K")
+K, V = TypeVar("K"), TypeVar("V")
 MOST_BYTES = 32 << 20
 MOST_GROUPS = 50_000
 LEAST_ROWS = 50_000
@@ -45,6 +46,7 @@ MANY_ROWS = 1_000_000
 """Of fewer rows, groups that can be kept cost more the first time than is saved if nobody asks again."""
 _OVERHEAD = 500  # bytes of a key and of an Arrow batch without rows
 _MOST_NOTED, _LEAST_GROUPS = 1000, 100
+_TURNS = 4  # looks at a page over which the making of its groups is spread
 _HELD = "held groups"
 _TYPES = {
     str(kind)
@@ -58,32 +60,41 @@ _SUMS = DataType.decimal128(38, 0)  # as the engine's sums of integers, of 128 b
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one query reads with: its cursor, and the streams as they are for it."""
+    """What one query reads with: its cursor and the streams as they are for it; and the segments it has read."""
 
     cursor: duckdb.DuckDBPyConnection
     catalog: Catalog
     lookup: Lookup
     views: Sequence[StreamView]
+    memory: Memory = field(default_factory=dict)
+    segments: dict[str, Segment] = field(default_factory=dict)
 
-    def scanner(self, skipped: Collection[str]) -> Scanner:
+    def scanner(self, skipped: Collection[str] = ()) -> Scanner:
         """Return what makes the tables of scans, without the files that are `skipped`."""
-        return Scanner(self.cursor, self.catalog, self.lookup, skipped)
+        scanner = Scanner(self.cursor, self.catalog, self.lookup, skipped, self.memory)
+        scanner.segments = self.segments
+        return scanner
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A query that groups, what it reads, the segments whose groups can be kept, and those of them that are."""
+    """A query that groups, what it reads, the segments whose groups can be kept, and those of them that are.
 
-    partial: Partial
+    Of the segments it reads at most so many `rows` each; `read` are rows and bytes that were read to know some of them.
+    """
+
+    form: Mergeable
     query: Query
     scan: Scan
     views: Sequence[StreamView]
     segments: Sequence[Segment]
+    rows: Mapping[str, int]
     key: bytes
     known: Mapping[str, RecordBatch]
+    read: tuple[int, int] = (0, 0)
 
 
-class Partials:
+class KeptGroups:
     """Answers queries that group by putting together what is known of segments. May be used from any thread."""
 
     def __init__(
@@ -100,7 +111,7 @@ class Partials:
         self._least_rows = least_rows
         self.bytes = 0
         self._held: OrderedDict[tuple[str, bytes], RecordBatch] = OrderedDict()
-        self._asked_before: OrderedDict[bytes, bool] = OrderedDict()
+        self._asked_before: OrderedDict[bytes, int] = OrderedDict()
         self._few: OrderedDict[tuple[str, ...], bool] = OrderedDict()  # by keys: whether there are few groups
         self._aggregates: frozenset[str] = frozenset()
         self._lock = threading.Lock()
@@ -108,22 +119,20 @@ class Partials:
     def answer(self, query: Query, reading: Reading, limits: Limits) -> tuple[Scanner, list[Any]] | None:
         """Return what was read and the rows of the answer, None for a query that has to be answered by its rows."""
         asked = self._asked(query, reading)
-        if asked is None or not self._is_worth_it(asked) or not self._has_few(asked, reading):
+        if asked is None or not self._is_worth_it(asked) or (asked := self._begun(asked, reading)) is None:
             return None
         scanner = reading.scanner(asked.known)
         table = scanner.table(asked.scan, asked.views)
-        check(scanner.bytes, limits)
-        if not asked.known and scanner.rows < self._least_rows:
-            sql = sql_text(query, {asked.partial.scan: table}, scanner.settled)
-            return scanner, running.fetch(reading.cursor, sql, limits)
+        check(scanner.bytes + asked.read[1], limits)
         held = list(asked.known.values())
         if scanner.rows or not held:
             fresh = self._fresh(asked, scanner, table, reading.cursor)
             if fresh is None:
                 return None
             held += fresh
+        scanner.rows, scanner.bytes = scanner.rows + asked.read[0], scanner.bytes + asked.read[1]
         reading.cursor.register(_HELD, Table.from_batches(held, schema=held[0].schema))
-        sql = sql_text(replace(query, sql=asked.partial.whole), {GROUPS: _groups(held[0])})
+        sql = sql_text(replace(query, sql=asked.form.whole), {GROUPS: _groups(held[0])})
         return scanner, running.fetch(reading.cursor, sql, limits)
 
     def _asked(self, query: Query, reading: Reading) -> _Asked | None:
@@ -131,55 +140,67 @@ class Partials:
             return None
         (scan,) = query.scans.values()
         views = seen(scan, reading.views)
-        segments = [item for view in views for item in view.segments if _whole(scan, view, item)]
-        if _rows(segments) < self._least_rows:
+        whole = [item for view in views for item in view.segments if _whole(scan, view, item)]
+        if sum(item.rows for item in whole) < self._least_rows:
             return None
-        found = partial(query, self._functions(reading.cursor))
-        if found is None:
+        form = mergeable(query, self._functions(reading.cursor))
+        if form is None:
+            return None
+        rows = reading.scanner().sizes(scan, views)
+        segments = [item for item in whole if item.file in rows]
+        if sum(rows[item.file] for item in segments) < self._least_rows:
             return None
         types = relation.types(scan.fields, reading.catalog.schema(views))
-        key = hashlib.sha256(f"{found.made.sql(dialect='duckdb', copy=False)}\n{types}".encode()).digest()
-        return _Asked(found, query, scan, views, segments, key, self._known(segments, key))
+        key = hashlib.sha256(f"{form.made.sql(dialect='duckdb', copy=False)}\n{types}".encode()).digest()
+        return _Asked(form, query, scan, views, segments, rows, key, self._known(segments, key))
 
     def _is_worth_it(self, asked: _Asked) -> bool:
-        """Whether to make groups that can be kept: at once of many rows, of fewer when they are asked for again."""
-        if asked.known or self._asked_before.get(asked.key) or _rows(asked.segments) >= self._many_rows:
-            return True
-        self._note(self._asked_before, asked.key, value=True)
-        return False
+        """Whether to make groups that can be kept: at once of many rows, of fewer when they are asked for again.
 
-    def _has_few(self, asked: _Asked, reading: Reading) -> bool:
-        """Whether there are few enough groups to keep; what one segment has tells, when such keys come first."""
-        keys = asked.partial.keys
-        if not keys or asked.known or (few := self._few.get(keys)):
+        Questions of a page come together each time, so not all of them have theirs made the second time.
+        """
+        if asked.known or sum(asked.rows[item.file] for item in asked.segments) >= self._many_rows:
             return True
+        before = self._asked_before.get(asked.key, 0)
+        self._note(self._asked_before, asked.key, before + 1)
+        return before > asked.key[0] % _TURNS
+
+    def _begun(self, asked: _Asked, reading: Reading) -> _Asked | None:
+        """Return a question with the groups of its largest segment when such keys come first; None for many groups."""
+        keys = asked.form.keys
+        if not keys or asked.known or (few := self._few.get(keys)):
+            return asked
         if few is not None:
-            return False
-        one = max(asked.segments, key=lambda item: item.rows)
-        scanner = reading.scanner({item.file for view in asked.views for item in view.segments} - {one.file})
+            return None
+        first = max(asked.segments, key=lambda item: asked.rows[item.file])
+        scanner = reading.scanner(asked.rows.keys() - {first.file})
         table = scanner.table(asked.scan, [replace(view, runs=()) for view in asked.views])
-        _threaded(table)
-        most = max(MOST_GROUPS // len(asked.segments), _LEAST_GROUPS)
-        found = _made(asked, scanner, table, reading.cursor, most)
-        few = found.num_rows <= most
-        self._note(self._few, keys, value=few)
-        return few
+        most = max(MOST_GROUPS // len(asked.rows), _LEAST_GROUPS)
+        if self._fresh(replace(asked, segments=[first]), scanner, table, reading.cursor, most) is None:
+            return None
+        return replace(asked, known=self._known(asked.segments, asked.key), read=(scanner.rows, scanner.bytes))
 
     def _fresh(
-        self, asked: _Asked, scanner: Scanner, table: exp.Query, cursor: duckdb.DuckDBPyConnection
+        self,
+        asked: _Asked,
+        scanner: Scanner,
+        table: exp.Query,
+        cursor: duckdb.DuckDBPyConnection,
+        most: int = MOST_GROUPS,
     ) -> list[RecordBatch] | None:
         """Return the groups of what `scanner` reads, and keep those that can be kept; None when they are too many."""
         files = [path.removeprefix(f"{self._folder}/") for path in _threaded(table)]
-        found = _made(asked, scanner, table, cursor, MOST_GROUPS)
-        few = found.num_rows <= MOST_GROUPS and {str(column.type) for column in found.columns} <= _TYPES
-        self._note(self._few, asked.partial.keys, value=few)
+        made = replace(asked.query, sql=asked.form.made.limit(most + 1), columns=())
+        found = Table.from_arrow(cursor.sql(sql_text(made, {asked.form.scan: table}, scanner.settled)))
+        few = found.num_rows <= most and {str(column.type) for column in found.columns} <= _TYPES
+        self._note(self._few, asked.form.keys, few)
         if not few:
             return None
         parts = _by_file(found, files)
         self._keep(asked, parts)
         return list(parts.values())
 
-    def _note(self, notes: OrderedDict[K, bool], key: K, *, value: bool) -> None:
+    def _note(self, notes: OrderedDict[K, V], key: K, value: V) -> None:
         with self._lock:
             notes[key] = value
             if len(notes) > _MOST_NOTED:
@@ -210,16 +231,6 @@ class Partials:
                     self.bytes += _bytes(self._held[place])
             while self.bytes > self._most_bytes and self._held:
                 self.bytes -= _bytes(self._held.popitem(last=False)[1])
-
-
-def _made(asked: _Asked, scanner: Scanner, table: exp.Query, cursor: duckdb.DuckDBPyConnection, most: int) -> Table:
-    """Return the groups of a table's rows, one more than `most` where there are more."""
-    made = replace(asked.query, sql=asked.partial.made.limit(most + 1), columns=())
-    return Table.from_arrow(cursor.sql(sql_text(made, {asked.partial.scan: table}, scanner.settled)))
-
-
-def _rows(segments: Iterable[Segment]) -> int:
-    return sum(item.rows for item in segments)
 
 
 def _whole(scan: Scan, view: StreamView, item: Segment) -> bool:
