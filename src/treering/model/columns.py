@@ -167,7 +167,7 @@ class Spreader:
         """Put an Arrow array of one scalar kind into its column."""
         time = kind in _OF_TIMES and self.is_time(logical(pointer))
         if not self.has_room or (time and (kind is Kind.STRING or self.unit_ns != 1)):
-            self.place(pointer, column.to_pylist())
+            self.place(pointer, list(column.to_pylist()))
         elif column.null_count < len(column):
             held = Kind.TIME if time else kind
             self.columns[f"{pointer}:{held.value}"] = column.cast(ARROW[held]) if time else column

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from treering.store.duckdb.manifest import Segment
     from treering.store.duckdb.matching import Memory
 
-K, V = TypeVar("K"), TypeVar("V")
+K = TypeVar("K")
+V = TypeVar("V")
 MOST_BYTES = 32 << 20
 MOST_GROUPS = 50_000
 LEAST_ROWS = 50_000
