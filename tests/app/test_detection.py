@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from treering.app import detection as app_detection
 from treering.app.config import Detect
 from treering.app.detection import Detection
 from treering.app.detectors import Detectors, makers
@@ -42,7 +43,7 @@ def following(store: Store, folder: Path, settings: Detect = ONLY, telemetry: Te
     return Detection(settings, store, Ledger(store, clock), clock, telemetry or Telemetry(), folder)
 
 
-def settle(detection: Detection, seconds: float = 10) -> None:
+def settle(detection: Detection, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not detection.settled() and time.monotonic() < until:
         time.sleep(0.02)
@@ -246,6 +247,7 @@ def test_small_batches_are_watched_together(store: Store, tmp_path: Path, monkey
         return take(batches, *more)
 
     monkeypatch.setattr(detection.detectors, "take", counted)
+    monkeypatch.setattr(app_detection, "PAUSE_S", 0.5)  # a slow machine takes long for the next record, too
     detection.start()
     for second in range(40):
         put(store, kill(second * 4000, f"process {second}"))

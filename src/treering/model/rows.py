@@ -35,6 +35,7 @@ def _fields(names: tuple[str, ...]) -> Mapping[str, list[str]]:
     return found
 
 
+_OF_TEXTS = frozenset({Kind.STRING, Kind.JSON})
 _MANY = 256
 """Records from which it pays to encode a column by compiled code."""
 
@@ -177,7 +178,7 @@ class Rows:
 
     def _encoded(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
         stored = list(self.columns(name))
-        if not stored:
+        if not any(kind in _OF_TEXTS for kind, _ in stored):
             return np.full(self.count, -1, dtype=np.int32), []
         if len(stored) == 1 and stored[0][0] is Kind.STRING and self.count >= _MANY:
             return codes_from_arrow(stored[0][1])
