@@ -216,9 +216,10 @@ class Decoder:
         kind: str = "auto",
         name: str = "",
         defaults: Mapping[str, Any] | None = None,
+        reader: Callable[..., Reader] | None = None,
     ) -> None:
         """Decode as `Records` does."""
-        self._records = Records(stream, now_ns, kind, name, defaults)
+        self._records = Records(stream, now_ns, kind, name, defaults, reader)
         self._now_ns = now_ns
 
     @property
