@@ -373,3 +373,9 @@ def test_an_evaluation_that_grows_worse_is_told() -> None:
     worse = [f"{{'eval_loss': {abs(n - 2) * 0.2 + 1}, 'epoch': {n}}}" for n in range(10)]
     assert "the evaluation's loss rises since 2: 1 to 2.4" in verdict(*lines, *worse).notes
     assert not verdict(*lines, *reversed(worse[2:])).notes
+
+
+def test_the_rank_is_that_of_the_first_line_of_the_cause_that_names_one() -> None:
+    killed = "slurmstepd: error: Detected 1 oom_kill event in StepId=88123.0."
+    found = verdict(*RUNNING, killed, "srun: error: gpu07: task 2: Out Of Memory")
+    assert (found.verdict, found.first_rank, found.why[:10]) == ("out of memory", 2, "slurmstepd")

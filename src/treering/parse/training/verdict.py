@@ -183,7 +183,8 @@ def _broken_off(run: RunLog) -> Verdict | None:
 
 def _failed(run: RunLog, errors: list[Failure]) -> Verdict:
     first = errors[0]
-    rank = run.root_rank if run.root_rank is not None else first.rank
+    alike = (one.rank for one in run.errors if one.cause == first.cause and one.line >= first.line)
+    rank = run.root_rank if run.root_rank is not None else next((rank for rank in alike if rank is not None), None)
     more = run.repeats[first.key] - 1
     again = f" (and {more} more like it)" if more else ""
     why = f"{first.text}{again}; {_where(run)}"
