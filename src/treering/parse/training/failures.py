@@ -46,8 +46,8 @@ HINTS = (
     "rror", "Traceback", "CANCELLED", "NVRM", "NCCL WARN", "NCCL.", "SIGSEGV", "SIGABRT", "memory", "Memory",
     "KeyboardInterrupt", "NaN", "nan ", "core dumped", "Segmentation", "Root Cause", "Watchdog", "No space left",
     "quota", "DataLoader worker", "ECC", "bad_alloc", "om-kill", "om_kill", "OOM", "fallen off", "CUDNN_STATUS",
-    "device-side", "launch failure", "timed out", "timeout", "loss is", "loss was", "loss became", "ALLOC_FAILED", "SIGKILL",
-    "exitcode", "exit code", "Killed", "loss scale", ": task", "ERROR", "CRITICAL", "FATAL",
+    "device-side", "launch failure", "timed out", "timeout", "loss is", "loss was", "loss became", "ALLOC_FAILED",
+    "SIGKILL", "exitcode", "exit code", "Killed", "loss scale", ": task", "ERROR", "CRITICAL", "FATAL",
 )  # fmt: skip
 
 
