@@ -176,9 +176,15 @@ def _crowd(entity: Entity, members: Sequence[Clue]) -> float:
         others = {who for clue in members for who in clue.who if who != entity and who.kind != entity.kind}
         crowd *= max(1.0, len(others) / _FREE_USERS)
     if entity.kind in kinds().of_one_tenant:
-        tenants = {own[0] for clue in members if len(own := [e for e in clue.entities if e.kind == "tenant"]) == 1}
+        tenants = {tenant for clue in members for tenant in _tenants(clue)}
         crowd *= _A_TENANT * len(tenants) if len(tenants) > 1 else 1.0  # the account of something all of them pass
     return crowd
+
+
+def _tenants(clue: Clue) -> set[Entity]:
+    """Return for which tenants it was done, by the records; that a finding names several says that it crosses them."""
+    shown, named = ({e for e in found if e.kind == "tenant"} for found in (clue.context, clue.named))
+    return shown or (named if len(named) == 1 else set())
 
 
 def _link(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> Link:
