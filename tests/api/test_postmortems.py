@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tests.api.test_incidents import call, security
@@ -20,7 +21,7 @@ def test_both_forms_are_made_from_the_record_and_inert(server: Server) -> None:
     status, text = call(server, "GET", path, who="vi")
     assert status == 200
     inert_markdown(text.decode())
-    assert "Calls of the services in that time: calls" in text.decode()
+    assert re.search(r"Calls of the services in that time: [1-9]", text.decode())
     assert "spans/" in text.decode()
     answer = server.request("GET", f"{path}?format=html", headers={"authorization": "Bearer vi"})
     assert answer.status == 200

@@ -386,6 +386,18 @@ def test_sums_of_a_load_test(tmp_path: Path) -> None:
     assert first(report(tmp_path / "stats.csv")) == [("failed", "260 of 5,000 requests failed (5.2%): POST /v1/chat")]
 
 
+def test_an_export_request_over_several_lines_and_times_under_other_names(tmp_path: Path) -> None:
+    whole = json.dumps(json.loads(call(7, "hi")), indent=2)
+    (tmp_path / "spans.json").write_text(whole)
+    found = report(tmp_path / "spans.json")
+    assert (found["records"], found["model_calls"], found["files"][0]["formats"]) == (1, 1, {"otlp": 1})
+    rows = [f"r{n},2026-11-20T03:{n:02d}:00Z,{500 if n % 4 == 1 else 200}" for n in range(40)]
+    (tmp_path / "spans.json").write_text("request_id,request_created_at,status\n" + "\n".join(rows))
+    found = report(tmp_path / "spans.json")
+    assert (found["without_time"], found["first"][:16]) == (0, "2026-11-20T03:00")
+    assert ("failed requests", "10 of 40 requests failed on the server's side (25.0%)") in first(found)
+
+
 class Prompts(Examiner):
     """Wants every record of one service and counts lines."""
 

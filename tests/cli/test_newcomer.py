@@ -73,7 +73,7 @@ def test_no_name_of_a_technique_is_broken_on_a_narrow_terminal(columns: str) -> 
 @pytest.mark.parametrize("columns", ["80", "200"])
 def test_records_are_shown_a_line_each_and_tables_too_wide_a_line_a_column(tmp_path: Path, columns: str) -> None:
     environment = {**ENVIRONMENT, "COLUMNS": columns}
-    record = {
+    record: dict[str, object] = {
         "@timestamp": "2026-11-24 08:00:00",
         "severityText": "ERROR",
         "serviceName": "api",
@@ -81,7 +81,7 @@ def test_records_are_shown_a_line_each_and_tables_too_wide_a_line_a_column(tmp_p
         "attributes": {"a": 1},
         "traceId": None,
     }
-    wide = {f"column_number_{number:02}": 0.1 + 0.2 for number in range(20)}
+    wide: dict[str, object] = {f"column_number_{number:02}": 0.1 + 0.2 for number in range(20)}
     lines, blocks = (shown_table(answer, environment) for answer in ([record], [wide]))
     assert lines == ["2026-11-24 08:00:00     error api card refused"]
     assert blocks[0] == "row 1"

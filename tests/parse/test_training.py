@@ -357,3 +357,25 @@ def test_ray_reports_the_exception_of_a_worker() -> None:
              "ValueError: batch size must be positive"]  # fmt: skip
     found = verdict(*(f"(train pid=9) step={n} loss={3 - n / 99:.3f}" for n in range(50)), *lines)
     assert (found.verdict, found.first_error.text if found.first_error else "") == ("exception", lines[2])
+
+
+def test_a_line_that_only_its_level_calls_an_error() -> None:
+    steps = [f"2026-11-20 03:00:00 INFO step {n} loss {3 - n / 99:.3f}" for n in range(50)]
+    failed = "2026-11-20 03:09:00 ERROR job runner: the script returned 1"
+    assert (verdict(*steps, failed).verdict, verdict(*steps, failed).certain) == ("error", False)
+    assert verdict(*steps, "training complete", failed).verdict == judging.COMPLETED
+    assert verdict(*steps, failed, "torch.OutOfMemoryError: CUDA out of memory").verdict == "out of memory"
+    assert verdict(*steps[:30], failed, *steps[30:]).verdict == judging.OPEN
+
+
+def test_an_evaluation_that_grows_worse_is_told() -> None:
+    lines = [f"{{'loss': {3 - n / 40:.3f}, 'epoch': {n / 10}}}" for n in range(100)]
+    worse = [f"{{'eval_loss': {abs(n - 2) * 0.2 + 1}, 'epoch': {n}}}" for n in range(10)]
+    assert "the evaluation's loss rises since 2: 1 to 2.4" in verdict(*lines, *worse).notes
+    assert not verdict(*lines, *reversed(worse[2:])).notes
+
+
+def test_the_rank_is_that_of_the_first_line_of_the_cause_that_names_one() -> None:
+    killed = "slurmstepd: error: Detected 1 oom_kill event in StepId=88123.0."
+    found = verdict(*RUNNING, killed, "srun: error: gpu07: task 2: Out Of Memory")
+    assert (found.verdict, found.first_rank, found.why[:10]) == ("out of memory", 2, "slurmstepd")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -449,7 +450,7 @@ def test_what_is_covered_is_a_map(page: Page) -> None:
 def test_a_drill_shows_what_was_noticed_and_alarms_nobody(page: Page, played: Server) -> None:
     page.goto("/security?show=drills")
     page.get_by_test_id("no-drills").wait_for()
-    before = played.get("/api/findings?limit=1")["total"]
+    began = datetime.now(UTC).isoformat()[:19]
     done = treering("drill", "--technique", "jailbreak", "--technique", "exfiltration", "--data", played.data)
     assert done.returncode == 0, done.stderr
     page.reload()
@@ -457,13 +458,27 @@ def test_a_drill_shows_what_was_noticed_and_alarms_nobody(page: Page, played: Se
     row.get_by_role("meter").wait_for()
     assert re.search(r"\d+ of \d+", row.inner_text())
     page.get_by_label("Figures of the drill").get_by_text("Time to detect, median").wait_for()
-    assert played.get("/api/findings?limit=1")["total"] == before
+    # The drill's records are newer than the day's, so findings of the day whose windows they close may be new.
+    for name in ("prompts", "exfiltration", "taint", "canaries"):
+        for finding in played.get(f"/api/findings?detector={name}&limit=500")["findings"]:
+            assert finding["startTime"] < began
+            assert not any(item["stream"].startswith("drill") for item in finding["evidence"])
+
+
+def followed(server: Server) -> str:
+    """Wait for the finding that a document was obeyed, and for its incident; its window closes half a minute late."""
+    until = time.monotonic() + 90
+    while time.monotonic() < until:
+        for item in server.get("/api/findings?detector=taint")["findings"]:
+            name: str = item["finding"]["id"]
+            if item["finding"]["rule"] == "injection_followed" and server.get(f"/api/findings/{name}").get("incident"):
+                return name
+        time.sleep(0.5)
+    raise AssertionError("no document was obeyed")
 
 
 def test_a_finding_leads_to_its_incident_and_shows_its_way(page: Page, played: Server) -> None:
-    tied(played)
-    found = played.get("/api/findings?detector=taint")["findings"]
-    name = next(item["finding"]["id"] for item in found if item["finding"]["rule"] == "injection_followed")
+    name = followed(played)
     page.goto(f"/security?from=now-3h&state=all&finding={name}")
     ways = page.get_by_role("list", name="The way it took").get_by_role("link")
     ways.first.wait_for()

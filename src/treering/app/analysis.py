@@ -259,6 +259,7 @@ def _said(record: Mapping[str, Any]) -> str:
     kind = attributes.get("exception.type") if isinstance(attributes, dict) else None
     if isinstance(attributes, dict) and isinstance(kind, str) and kind.rpartition(".")[2] not in said:
         message = str(attributes.get("exception.message") or "").partition("\n")[0]
+        said = said.removesuffix("Traceback (most recent call last):").rstrip(": ")
         return f"{said}: {kind}: {message}"[:2000]
     if isinstance(attributes, dict) and (record.get("severityNumber") or 0) >= _WARN:
         error = first_text(attributes, _CAUSES) or ("" if said else told(attributes))

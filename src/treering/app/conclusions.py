@@ -9,13 +9,14 @@ from treering.app.examiner import Remark
 from treering.parse.masks import WILD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _SEVERE = ("fatal", "error")
 _MANY_ERRORS = 0.05
 _FEW_RECORDS = 50
 _FEW_STEPS = 30
 _FEW_TIMES = 3
+_SHOWN = 3
 
 
 def remarks(report: Mapping[str, Any]) -> list[Remark]:
@@ -59,28 +60,35 @@ def _levels(report: Mapping[str, Any]) -> Iterator[Remark]:
     worst = {one["level"]: one["pattern"] for one in reversed(report["loudest_errors"])}
     if fatal := levels.get("fatal", 0):
         yield Remark(66, "fatal", f"{fatal:,} fatal record{'s' * (fatal != 1)}", worst.get("fatal", ""))
-    errors = levels.get("error", 0) + fatal
-    none: dict[str, Any] = {"example": "", "pattern": "", "first": None, "count": 0}
-    most = report["loudest_errors"][0] if worst else none
+    errors, loudest = levels.get("error", 0) + fatal, report["loudest_errors"]
+    first = loudest[0]["first"] if loudest else None
     if errors == 1:
-        at = f"at {_second(most['first'])}" if most["first"] else ""
-        yield Remark(50, "errors", f"1 error{': ' * bool(worst)}{_example(most)}", at)
+        title = f"1 error: {_example(loudest[0])}" if loudest else "1 error"
+        yield Remark(50, "errors", title, f"at {_second(first)}" if first else "")
     elif errors / total > _MANY_ERRORS:
         share = f"{errors / total:.0%} of all" if total >= _FEW_RECORDS else f"{errors} of {total}"
-        yield Remark(52, "errors", f"{share} records are errors", f"mostly: {most['pattern']}" if worst else "")
+        yield Remark(52, "errors", f"{share} records are errors", _mostly(loudest))
     elif errors and not report["bursts"]:
-        since = f" since {_second(most['first'])}" if most["first"] else ""
-        yield Remark(44, "errors", f"{errors:,} errors{since}", f"mostly: {most['pattern']}" if worst else "")
+        since = f" since {_second(first)}" if first else ""
+        yield Remark(44, "errors", f"{errors:,} errors{since}", _mostly(loudest))
     troubles = report["troubles"]
-    if troubles["records"] and not errors:
+    if troubles["records"] and errors <= _FEW_TIMES:
         count, loudest = troubles["records"], troubles["patterns"]
         title = f"{count:,} record{'s' * (count != 1)} without a level speak{'s' * (count == 1)} of trouble"
-        others = "; ".join(map(_example, loudest[1:3]))
-        yield Remark(45, "trouble", f"{title}: {_example(loudest[0])}", f"also: {others}" if others else "")
+        others = "; ".join(map(_example, loudest[1:_SHOWN]))
+        detail = f"also: {others}" if others else ""
+        yield Remark(38 if errors else 45, "trouble", f"{title}: {_example(loudest[0])}", detail)
     warnings = levels.get("warn", 0)
-    if warnings / total > _MANY_ERRORS and (loudest := report["loudest_warnings"]):
+    if warnings / total > _MANY_ERRORS:
         title = f"{warnings:,} of {total:,} records are warnings"
-        yield Remark(40, "warnings", title, f"mostly: {_example(loudest[0])}")
+        yield Remark(40, "warnings", title, _mostly(report["loudest_warnings"]))
+
+
+def _mostly(loudest: Sequence[Mapping[str, Any]]) -> str:
+    """Return the commonest of patterns, and the next ones."""
+    shown = [_example(one) for one in loudest[:_SHOWN]]
+    others = f"; also: {'; '.join(shown[1:])}" if len(shown) > 1 else ""
+    return f"mostly: {shown[0]}{others}" if shown else ""
 
 
 def _example(pattern: Mapping[str, Any]) -> str:

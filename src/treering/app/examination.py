@@ -15,7 +15,7 @@ from treering.app.examiner import File
 from treering.app.examiners import EXAMINERS
 from treering.core.errors import DecodeError
 from treering.parse.digest import Digest
-from treering.parse.fields import instant
+from treering.parse.fields import told_when
 from treering.parse.times import TimeParser
 from treering.receive._archives import archive_kind, members
 from treering.receive._binary import binary_kind
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 FIRST = 3
 _MOST_REMARKS = 100
-_MOMENTS = ("start_time", "startTime", "created_at", "createdAt", "timestamp", "time", "startedDateTime", "created")
 
 
 @dataclass(slots=True)
@@ -108,10 +107,10 @@ class Examination:
 
     def _dated(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a document of another kind than a log with the time that it was about, if it says one."""
-        if "@timestamp" in record or "body" in record:
+        fields = record.get("attributes", record)
+        if "@timestamp" in record or not isinstance(fields, dict):
             return record
-        moments = (instant(record[name], self.times) for name in _MOMENTS if name in record)
-        moment = next((found for found in moments if found is not None), None)
+        moment = told_when(fields, self.times)
         return record if moment is None else {**record, "@timestamp": moment}
 
     def _counted(self, record: Mapping[str, Any]) -> bool:

@@ -134,9 +134,12 @@ class Numbers(Examiner):
         measures = attributes.items() if isinstance(attributes, dict) else ()
         kinds = [(self._kind(name), name, value) for name, value in measures if isinstance(value, int | float)]
         for kind, name, value in kinds:
-            if kind in {"duration", "gauge"} or (kind and "attributes" in record):  # else `Outcomes` reads it
+            if kind in {"duration", "gauge"}:
                 self._note(kind, name, value, bucket)
-        if (status := _spoken(record)) and not any(kind == "status" for kind, _, _ in kinds):
+        # A load balancer tells of its target's status too: the first is the answer's. Others `Outcomes` reads.
+        stated = next((value for kind, _, value in kinds if kind == "status"), None) if "attributes" in record else None
+        status = _spoken(record) if stated is None else stated
+        if type(status) is int and 100 <= status <= 599:
             self._answers.add(bucket, status)
         duration = record.get("durationInNanos")
         if isinstance(duration, int):
@@ -153,10 +156,7 @@ class Numbers(Examiner):
             self._answers.add(None, status, group.count)
 
     def _note(self, kind: str, name: str, value: float, bucket: int | None) -> None:
-        if kind == "status":
-            if type(value) is int and 100 <= value <= 599:
-                self._answers.add(bucket, value)
-        elif bucket is not None and value > 0 and math.isfinite(value):
+        if bucket is not None and value > 0 and math.isfinite(value):
             if name not in self._series and len(self._series) >= _MOST_NAMES:
                 return
             self._series.setdefault(name, _Series(kind == "gauge")).add(bucket, math.log(value))

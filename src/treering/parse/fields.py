@@ -15,7 +15,7 @@ from treering.parse.severity import BY_NAME, INFO, WARN, from_number, from_pytho
 from treering.parse.stacktraces import holds_trace, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from treering.stage.parser import Record, Times
 
@@ -63,6 +63,7 @@ _TRACES = ("exc_info", "stacktrace", "stack_trace", "exception", "traceback", "s
 # An exchange with a model that has a time is a log of it.
 _EXCHANGE = frozenset({"messages", "choices", "completion", "usage", "response", "request", "prompt"})
 _EVENT_TYPES = {"Normal": INFO, "Warning": WARN}
+_SOUNDS = re.compile(r"(?:time|date|created|started)(?:_?at|stamp|d)?(?:In|_)?(?:ms|ns|utc)?$", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEX = re.compile(r"[0-9a-fA-F]{16}(?:[0-9a-fA-F]{16})?")
 _ACCESS = re.compile(r'(\S+?)(?::(\d+))? - "([A-Z]{3,10}) (\S+) HTTP/(\d(?:\.\d)?)" (\d{3})')
@@ -120,6 +121,14 @@ def instant(value: Any, times: Times) -> int | None:
         return times.epoch(value)
     if type(value) is dict and len(value) == 1 and type(text := value.get("$date")) is str:  # MongoDB's extended JSON
         return times(text)
+    return None
+
+
+def told_when(fields: Mapping[str, Any], times: Times) -> int | None:
+    """Return the first instant under a name that sounds like one, for what has none under a name that logs use."""
+    for name, value in fields.items():
+        if _SOUNDS.search(name) and (moment := instant(value, times)) is not None:
+            return moment
     return None
 
 

@@ -93,10 +93,17 @@ class Outcome:
         if name in _ERROR:
             self.stated = True
             return _error(value, beside)
+        return self._marked(name, value, beside)
+
+    def _marked(self, name: str, value: Any, beside: Mapping[str, Any]) -> str | None:
+        """Judge marks of one kind of document: a batch's result, a notebook's output, a tag of Jaeger's."""
         if name == "type" and type(value) is str and value in _TYPES:
             self.stated = True
             return _joined(value, told(beside))
-        if beside.get("key") == "error" and key == "value":  # a tag of Jaeger's
+        if name == "output_type" and value == "error":
+            self.stated = True
+            return _joined(str(beside.get("ename")), str(beside.get("evalue")))
+        if name == "value" and beside.get("key") == "error":
             self.stated = True
             return "tag error" if value is True or value == "true" else None
         return None

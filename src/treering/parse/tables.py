@@ -12,7 +12,7 @@ import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from treering.parse.fields import shape
+from treering.parse.fields import shape, told_when
 from treering.parse.reader import Reader
 from treering.parse.records import surround
 from treering.parse.times import TimeParser
@@ -103,6 +103,8 @@ class Table:
         self._times = TimeParser(UTC, now_ns)
         self._defaults = dict(defaults or {})
         self._as_logs = as_logs
+        # A day and an hour in columns of their own; neither is an instant.
+        self._clock = [next((name for name in names if name.lower() == part), "") for part in ("date", "time")]
         self._reader = Reader(now_ns=now_ns)
         self._holds_lines = not _LINES.isdisjoint(names)
         self._open: list[str] = []
@@ -154,7 +156,12 @@ class Table:
 
     def _shaped(self, fields: dict[str, Any]) -> Record:
         """Return a row as a log record; where its message is a line of another log, with what that says."""
+        day, hour = (fields.get(name) for name in self._clock)
+        if type(day) is str and type(hour) is str and (moment := self._times(f"{day} {hour}")) is not None:
+            fields["@timestamp"] = moment
         record = shape(fields, self._times, force=True) or {}
+        if "@timestamp" not in record and (moment := told_when(record.get("attributes", {}), self._times)) is not None:
+            record["@timestamp"] = moment
         if "severityNumber" in record or not self._holds_lines or not (body := record.get("body")):
             return record
         found, rest = self._reader.lines(body.split("\n")).records, self._reader.flush().records

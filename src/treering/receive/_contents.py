@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from treering.stage.parser import Record
 
 OTLP_KEYS = {"resourceLogs": Signal.LOGS, "resourceSpans": Signal.TRACES, "resourceMetrics": Signal.METRICS}
+LARGEST = 64 << 20
+_PRINTED = re.compile(rb'\s*\{\s*"resource(?:Spans|Logs|Metrics)"\s*:')
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -133,6 +136,37 @@ class OtlpLines:
             found.rejected += [Rejected("malformed OTLP item", line[:PREVIEW])] * export.rejected
 
 
+class OtlpDocument(OtlpLines):
+    """One OTLP export request in JSON, printed over several lines."""
+
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        """Stamp records without a time with `now_ns()`."""
+        super().__init__(now_ns)
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of the document."""
+        return self._size
+
+    def feed(self, data: bytes) -> Found:
+        """Return nothing before the end."""
+        self._size += len(data)
+        if self._size <= LARGEST:
+            self._pieces.append(data)
+        return Found()
+
+    def end(self) -> Found:
+        """Return the records of the document."""
+        whole, self._pieces = b" ".join(b"".join(self._pieces).split(b"\n")), []
+        if self._size > LARGEST:
+            return Found({}, [Rejected("OTLP request larger than 64 MB", whole[:PREVIEW])])
+        found = Found()
+        self._request(whole, found)
+        return found
+
+
 class Rows(Protocol):
     """What reads the rows of one table."""
 
@@ -238,6 +272,11 @@ class Logs:
     def _found(self, parsed: Any) -> Found:
         rejected = [Rejected(*item) for item in parsed.rejected]
         return Found({self._stream: parsed.records} if parsed.records else {}, rejected)
+
+
+def is_printed_request(head: bytes) -> bool:
+    """Whether a file that begins with `head` is one OTLP request over several lines."""
+    return _PRINTED.match(head) is not None
 
 
 def text(line: bytes) -> str:

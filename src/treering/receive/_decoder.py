@@ -17,7 +17,19 @@ from treering.parse.directives import DirectedTable, directed_kind
 from treering.parse.records import surround
 from treering.parse.tables import Table, header, may_be_header
 from treering.parse.yaml_items import YamlItems, is_list
-from treering.receive._contents import OTLP_KEYS, Documents, Found, Logs, OtlpLines, Tables, first_object, joined, text
+from treering.receive._contents import (
+    OTLP_KEYS,
+    Documents,
+    Found,
+    Logs,
+    OtlpDocument,
+    OtlpLines,
+    Tables,
+    first_object,
+    is_printed_request,
+    joined,
+    text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,6 +91,8 @@ class Records:
     def _is_enough(self) -> bool:
         """Whether the first line is there, and if it may be a header the second."""
         first, end, second = self._head.partition(b"\n")
+        if end and first.strip() == b"{":
+            return b"\n" in second
         if not end or self._kind not in {"auto", "csv"}:
             return bool(end)
         named = text(first)
@@ -118,8 +132,8 @@ class Records:
         return self.content.feed(data)
 
     def _choose(self, first: dict[str, msgspec.Raw] | None) -> Content:
-        if self._kind == "otlp" or (self._kind == "auto" and first is not None and first.keys() & OTLP_KEYS.keys()):
-            return OtlpLines(self._now_ns)
+        if (requests := self._requests(first)) is not None:
+            return requests
         if self._kind == "json" or (self._kind == "auto" and first is not None and self.stream != "logs"):
             return Documents(self.stream)
         if self._kind in {"auto", "csv"}:
@@ -132,6 +146,13 @@ class Records:
             if self._kind == "csv":
                 raise UserError("no table: the first line does not name the columns of the second", hint="try auto")
         return Logs(self.stream, self._now_ns(), self._name, self._defaults, self._reader)
+
+    def _requests(self, first: dict[str, msgspec.Raw] | None) -> Content | None:
+        """Return what reads OTLP requests, if they are."""
+        if self._kind in {"auto", "otlp"} and first is None and is_printed_request(self._head):
+            return OtlpDocument(self._now_ns)
+        known = self._kind == "auto" and first is not None and bool(first.keys() & OTLP_KEYS.keys())
+        return OtlpLines(self._now_ns) if known or self._kind == "otlp" else None
 
     def _named(self, head: bytes) -> tuple[str, tuple[str, ...]] | None:
         lines = [line for line in head.split(b"\n", 64)[:64] if line.strip()]

@@ -25,6 +25,8 @@ def classes() -> tuple[tuple[str, ...], re.Pattern[str]]:
     return tuple(name for name, _ in table), re.compile(groups)
 
 
+# What only a line's level says.
+STATED = "error"
 STOPS = frozenset({"time limit", "preempted", "node failure", "cancelled"})
 _TRACE = "Traceback (most recent call last):"
 # Ray prints the trace of another process under this.
@@ -43,9 +45,9 @@ _EXCEPTION = re.compile(r"((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interru
 HINTS = (
     "rror", "Traceback", "CANCELLED", "NVRM", "NCCL WARN", "NCCL.", "SIGSEGV", "SIGABRT", "memory", "Memory",
     "KeyboardInterrupt", "NaN", "nan ", "core dumped", "Segmentation", "Root Cause", "Watchdog", "No space left",
-    "quota", "DataLoader worker", "ECC", "bad_alloc", "om-kill", "OOM", "fallen off", "CUDNN_STATUS", "device-side",
-    "launch failure", "timed out", "timeout", "loss is", "loss was", "loss became", "ALLOC_FAILED", "SIGKILL",
-    "exitcode", "exit code", "Killed", "loss scale", ": task",
+    "quota", "DataLoader worker", "ECC", "bad_alloc", "om-kill", "om_kill", "OOM", "fallen off", "CUDNN_STATUS",
+    "device-side", "launch failure", "timed out", "timeout", "loss is", "loss was", "loss became", "ALLOC_FAILED",
+    "SIGKILL", "exitcode", "exit code", "Killed", "loss scale", ": task", "ERROR", "CRITICAL", "FATAL",
 )  # fmt: skip
 
 

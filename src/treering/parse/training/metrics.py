@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _STEPS = ("step", "global_step", "current_steps", "_step", "trainer/global_step", "iteration", "iter", "steps",
           "num_updates", "total_timesteps")  # fmt: skip
 _COUNTERS = (*_STEPS, "epoch")
+_EVALUATIONS = frozenset({"val", "valid", "validation", "eval", "test", "dev"})
 _TOTALS = ("total_steps", "max_steps", "total_iters", "num_steps")
 # Exports of Weights & Biases have these beside each column.
 _BOUNDS = ("__MIN", "__MAX")
@@ -33,8 +34,10 @@ def measured(fields: Mapping[str, Any], named: str = "") -> Event | None:
             continue
         metric = _tag(named) if name == "Value" and named else name.rpartition(" - ")[2]  # W&B: `run - metric`
         side, _, last = metric.lower().replace("_", "/").rpartition("/")
-        if last == "loss" and "/" not in side:
-            values[SIDES.get(side or last, "eval_loss")] = float(number)
+        if last == "loss" and (side or last) in SIDES:
+            values[SIDES[side or last]] = float(number)
+        elif last == "loss" and side in _EVALUATIONS:
+            values["eval_loss"] = float(number)
         else:
             values.setdefault(NAMES.get(metric, metric), float(number))
     if not values.keys() & {"loss", "eval_loss"}:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from treering.parse.training import failures, lines, metrics
 from treering.parse.training.event import NAMES, Event
-from treering.parse.training.failures import Failure, Failures, rank_of
+from treering.parse.training.failures import STATED, Failure, Failures, rank_of
 from treering.parse.training.mlperf import Mlperf
 from treering.parse.training.series import Series
 
@@ -126,7 +126,7 @@ class RunLog:
     def said(self, text: str, at_ns: int = 0, *, is_error: bool = False) -> None:
         """Take in the message of a record in a file of them; an error may be what ended the run."""
         if is_error:
-            self._hold(Failure("error", text.strip()[:400], 0, rank_of(text)), at_ns)
+            self._hold(Failure(STATED, text.strip()[:400], 0, rank_of(text)), at_ns)
         elif _has(text, lines.HINTS) and (event := lines.read(text)) is not None:
             self._hold(event, at_ns)
 

@@ -10,6 +10,7 @@ from typing import Any
 MOST = 8192
 _WINDOW = 21
 _LEAST = 8
+_FEW = 4
 _SHOWN = 5
 
 
@@ -71,6 +72,15 @@ class Series:
         end = statistics.median(self.values[-size:])
         best = min(statistics.median(self.values[at : at + size]) for at in range(0, len(self.values) - size + 1, size))
         return end > best + 0.5 * abs(best) and end > 0.9 * statistics.median(self.values[:size])
+
+    @property
+    def risen(self) -> tuple[float, float] | None:
+        """Where the least value was and what it was, if the last is a tenth above it and it lies in the first half."""
+        if len(self.values) < _FEW:
+            return None
+        at = min(range(len(self.values)), key=self.values.__getitem__)
+        best, last = self.values[at], self.values[-1]
+        return (self.steps[at], best) if at < len(self.values) // 2 and last > best + 0.1 * abs(best) else None
 
     @property
     def plateau(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from treering.parse.training import ending
-from treering.parse.training.failures import STOPS
+from treering.parse.training.failures import STATED, STOPS
 
 if TYPE_CHECKING:
     from treering.parse.training.failures import Failure
@@ -106,9 +106,18 @@ def _last_evaluation(run: RunLog) -> str:
 
 def _other(run: RunLog) -> Verdict:
     errors = fatal(run)
-    if errors and not (run.done_at > errors[0].line and errors[0].cause in STOPS):
+    # A class of its own says why a run died; a line's level only that something was wrong.
+    errors = [one for one in errors if one.cause != STATED] or errors
+    if errors and not _ended_before(run, errors[0]):
         return _failed(run, errors)
     return _sick(run) or _ended(run)
+
+
+def _ended_before(run: RunLog, error: Failure) -> bool:
+    """Whether training had ended when an error came that may have other reasons."""
+    if error.cause == STATED:
+        return run.done_at >= max(1, run.last_progress)
+    return run.done_at > error.line and error.cause in STOPS
 
 
 def _sick(run: RunLog) -> Verdict | None:
@@ -174,11 +183,13 @@ def _broken_off(run: RunLog) -> Verdict | None:
 
 def _failed(run: RunLog, errors: list[Failure]) -> Verdict:
     first = errors[0]
-    rank = run.root_rank if run.root_rank is not None else first.rank
+    alike = (one.rank for one in run.errors if one.cause == first.cause and one.line >= first.line)
+    rank = run.root_rank if run.root_rank is not None else next((rank for rank in alike if rank is not None), None)
     more = run.repeats[first.key] - 1
     again = f" (and {more} more like it)" if more else ""
     why = f"{first.text}{again}; {_where(run)}"
-    return Verdict(first.cause, why, certain=not first.consequence, first_error=first, first_rank=rank)
+    certain = not first.consequence and first.cause != STATED
+    return Verdict(first.cause, why, certain=certain, first_error=first, first_rank=rank)
 
 
 def _where(run: RunLog) -> str:
@@ -200,6 +211,9 @@ def _notes(run: RunLog, found: Verdict) -> None:
             found.notes.append(f"{len(spikes)} spikes of {name}, the worst {value:.4g} at {step:g} (usual {usual:.4g})")
         if series is not None and series.bad and found.verdict != NAN:
             found.notes.append(f"{name} was NaN or infinite {series.bad} times, first at {series.first_bad:g}")
+    if (tried := run.series.get("eval_loss")) is not None and (rise := tried.risen) is not None:
+        step, best = rise
+        found.notes.append(f"the evaluation's loss rises since {step:g}: {best:.4g} to {tried.values[-1]:.4g}")
     if run.skipped:
         found.notes.append(f"{run.skipped:g} iterations skipped (the loss scale was too high)")
     if run.nan_iterations:
