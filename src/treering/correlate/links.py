@@ -8,6 +8,7 @@ passes, or a credential that everybody uses, links nothing by itself.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from itertools import combinations
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 MINUTE = 60 * 10**9
 _NEIGHBOURS = 32
 _FREE_USERS = 3
-_A_TENANT = 3
 _GATE = 0.2
 # Whom an attack concerned may do something else within the hour.
 _ANOTHER_STORY = 0.8
@@ -175,10 +175,15 @@ def _crowd(entity: Entity, members: Sequence[Clue]) -> float:
     if entity.kind in kinds().shared_by_many:
         others = {who for clue in members for who in clue.who if who != entity and who.kind != entity.kind}
         crowd *= max(1.0, len(others) / _FREE_USERS)
-    if entity.kind in kinds().of_one_tenant:
-        tenants = {own[0] for clue in members if len(own := [e for e in clue.entities if e.kind == "tenant"]) == 1}
-        crowd *= _A_TENANT * len(tenants) if len(tenants) > 1 else 1.0  # the account of something all of them pass
+    if entity.kind in kinds().of_one_tenant and len({tenant for clue in members for tenant in _tenants(clue)}) > 1:
+        return math.inf  # the account of something that all of them pass
     return crowd
+
+
+def _tenants(clue: Clue) -> set[Entity]:
+    """Return for which tenants it was done, by the records; that a finding names several says that it crosses them."""
+    shown, named = ({e for e in found if e.kind == "tenant"} for found in (clue.context, clue.named))
+    return shown or (named if len(named) == 1 else set())
 
 
 def _link(one: Clue, other: Clue, seen: _Seen, rules: Rules) -> Link:
@@ -242,6 +247,8 @@ def _agreement(one: Clue, other: Clue) -> float:
         mine, theirs = ({e.value for e in found if e.kind == kind} for found in known)
         if mine and theirs and not mine & theirs and (kind != "endpoint" or _share_a_service(one, other)):
             factor *= 0.4
+    if one.domain == other.domain == "security" and all(whose := [_tenants(one), _tenants(other)]):
+        factor *= 0.4 if whose[0].isdisjoint(whose[1]) else 1.0
     return factor * _common_entry(one, other)
 
 
