@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -16,6 +16,7 @@ from treering.query.lexer import Kind
 from treering.query.relation import METADATA
 from treering.query.scope import Scope
 from treering.query.syntax import Name, Node, Place
+from treering.query.template import literal, typed
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ NAMES = frozenset(
 )
 _SHORTCUT = re.compile(r"(?:percentile|perc|p)(\d+(?:\.\d+)?)", re.IGNORECASE)
 TAKEN, LISTED = 10, 100
+_SECOND = frozenset({"percentile", "take", "earliest", "latest"})
 _QUANTILE = "quantile_disc"
 # The index cannot make these: with one of them, all aggregates of a command are computed row by row.
 LISTS = frozenset({"list", "values"})
@@ -101,6 +103,8 @@ def parse(parser: Parser) -> Aggregate:
     place = (start, parser.last_end)
     if argument is None and canonical != "count":
         raise UserError(f"{name} takes a field or an expression", where=parser.where(place))
+    if second is not None and canonical not in _SECOND:
+        raise UserError(f"{name} takes one field or expression", where=parser.where(place))
     if parser.word("as"):
         column = parser.pattern().name
         if column in METADATA:
@@ -291,6 +295,8 @@ def _collected(aggregate: Aggregate, value: Typed, relation: Relation, *, indexe
         count, element, item = LISTED, Type.STRING, coerce.text_of(value)
         if value.type is Type.BOOLEAN:
             item = sql_cast(value.sql, "VARCHAR")
+    if indexed and aggregate.name == "take":
+        return replace(_taken(_ordered("list", item, keys), count), element=element)
     if aggregate.name == "values":
         items: exp.Expression = exp.Anonymous(this="list", expressions=[exp.Distinct(expressions=[item])])
     else:
@@ -301,11 +307,14 @@ def _collected(aggregate: Aggregate, value: Typed, relation: Relation, *, indexe
     else:
         bounds = [items, exp.Literal.number(1), exp.Literal.number(max(0, count))]
         items = exp.Anonymous(this="list_slice", expressions=bounds)
-    if indexed and aggregate.name == "take":
-        rows = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
-        empty = exp.Case(ifs=[exp.If(this=rows, true=exp.Array(expressions=[]))])
-        items = exp.Coalesce(this=items, expressions=[empty])
     return Typed(exp.Anonymous(this="to_json", expressions=[items]), Type.ARRAY, element=element)
+
+
+def _taken(rows: exp.Expression, count: int) -> Typed:
+    """What the index takes: the values of the first rows without nulls; nothing where the first row of all has none."""
+    template = """to_json(CASE WHEN len(:r) > 0 THEN CASE WHEN list_extract(:r, 1) IS NULL THEN []
+        ELSE list_filter(list_slice(:r, 1, :n), v -> v IS NOT NULL) END END)"""
+    return typed(Type.ARRAY, template, r=rows, n=literal(max(0, count)))
 
 
 def printed(value: Typed) -> exp.Expression:

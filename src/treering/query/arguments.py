@@ -100,6 +100,8 @@ def _instant(kind: str, value: Typed, context: Context) -> Typed | None:
         return Typed(sql_cast(value.sql, target, safe=True), target)
     if value.type is not Type.STRING and value.type not in INSTANTS:
         return None
+    if kind == "time" and value.type is not Type.STRING:
+        return None
     if kind == "daytime" and isinstance(value.value, str) and _DATE.fullmatch(value.value):
         return coerce.implicit(value, Type.DATE, context.now_ns)
     return coerce.implicit(value, target, context.now_ns)

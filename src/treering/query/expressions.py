@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from treering.core.errors import UserError
 from treering.query.lexer import Kind
 from treering.query.syntax import (
     Between,
@@ -37,6 +38,13 @@ PATTERNS = ("like", "ilike", "regexp", "contains")
 ARITHMETIC = (("+", "-"), ("*", "/", "%"))
 SINGLE_FIELD = frozenset({"match", "match_phrase", "matchphrase", "match_phrase_prefix", "match_bool_prefix"})
 MULTI_FIELD = frozenset({"multi_match", "multimatch", "simple_query_string", "query_string"})
+RELEVANCE_OPTIONS = (
+    "allow_leading_wildcard analyzer analyze_wildcard auto_generate_synonyms_phrase_query boost cutoff_frequency "
+    "default_field default_operator enable_position_increments escape fields flags fuzziness fuzzy_max_expansions "
+    "fuzzy_prefix_length fuzzy_rewrite fuzzy_transpositions lenient low_freq_operator max_determinized_states "
+    "max_expansions minimum_should_match operator phrase_slop prefix_length quote_analyzer quote_field_suffix "
+    "rewrite slop tie_breaker time_zone type zero_terms_query"
+).split()
 _SIMPLE_UNITS = "microsecond millisecond second minute hour day week month quarter year"
 UNITS = frozenset(
     f"{_SIMPLE_UNITS} second_microsecond minute_microsecond minute_second hour_microsecond hour_second hour_minute "
@@ -128,11 +136,21 @@ def _in(parser: Parser, operands: tuple[Node, ...], start: int, *, negated: bool
     if len(operands) > 1:
         parser.fail("expected [ and a subsearch")
     parser.expect_op("(")
-    items = [expression(parser)]
+    items = [_constant(parser)]
     while parser.op(","):
-        items.append(expression(parser))
+        items.append(_constant(parser))
     parser.expect_op(")")
     return In(operands[0], tuple(items), negated, place=(start, parser.last_end))
+
+
+def _constant(parser: Parser) -> Node:
+    """Take a value that is written out, as the items of `in` are."""
+    start = parser.peek().start
+    found = expression(parser)
+    if not isinstance(found, Literal | Interval):
+        where = parser.where((start, parser.last_end))
+        raise UserError("the items of in are values that are written out", where=where)
+    return found
 
 
 def subsearch(parser: Parser) -> Pipeline:
@@ -326,7 +344,8 @@ def _relevance(parser: Parser, name: str, start: int) -> Relevance:
     query = _plain(parser)
     options: list[tuple[str, str]] = []
     while parser.op(","):
-        option = parser.field().name.lower()
+        if not (option := parser.word(*RELEVANCE_OPTIONS)):
+            parser.fail("expected an option of full-text search", known=RELEVANCE_OPTIONS)
         parser.expect_op("=")
         options.append((option, _plain(parser)))
     parser.expect_op(")")

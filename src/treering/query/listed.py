@@ -31,6 +31,8 @@ _AGGREGATES = {
     "min": "min(list_min(:x))",
     "max": "max(list_max(:x))",
 }
+# With more steps than this below a list the last ones are taken as one name with dots.
+_DEEPEST = 4
 _NUMERIC = frozenset({"sum", "avg"})
 _KINDS = frozenset({Type.STRING, Type.BOOLEAN, *coerce.NUMBERS})
 
@@ -66,17 +68,35 @@ def _items(column: Column, relation: Relation) -> exp.Expression | None:
     """Return the field's values in a record as an SQL list without nulls; None where it holds no lists."""
     if column.many:
         return _typed(as_list(column), ["$[*]"], column.type)
+    if (found := _list_above(column, relation)) is None:
+        return None
+    above, steps = found
+    return _typed(as_list(above), [f"$[*]{path}" for path in _paths(steps)], column.type)
+
+
+def _list_above(column: Column, relation: Relation) -> tuple[Column, list[str]] | None:
+    """Return the outermost list of objects of which the field is a member, and the steps from there to it."""
     if column.field is None or not column.field.options.get("lists"):
         return None
+    found = None
     parent = column.field.name.rpartition(".")[0]
     while parent:
         above = relation.columns.get(parent)
         if above is not None and above.type is Type.ARRAY and above.source is column.source:
-            steps = [f'."{step}"' for step in column.field.name[len(parent) + 1 :].split(".")]
-            paths = dict.fromkeys((f"$[*]{''.join(steps)}", f"$[*]{'[*]'.join(steps)}"))
-            return _typed(as_list(above), list(paths), column.type)
+            found = above, column.field.name[len(parent) + 1 :].split(".")
         parent = parent.rpartition(".")[0]
-    return None
+    return found
+
+
+def _paths(steps: Sequence[str]) -> list[str]:
+    """Return the paths under which a member may be: objects or lists of them between, or names with dots."""
+    if len(steps) > _DEEPEST:
+        steps = [*steps[: _DEEPEST - 1], ".".join(steps[_DEEPEST - 1 :])]
+    paths = [f'."{".".join(steps)}"']
+    for place in range(1, len(steps)):
+        head, rest = ".".join(steps[:place]), _paths(steps[place:])
+        paths += [f'."{head}"{between}{path}' for path in rest for between in ("", "[*]")]
+    return paths
 
 
 def _typed(listed: exp.Expression, paths: Sequence[str], kind: Type) -> exp.Expression:
@@ -99,28 +119,36 @@ def any_item(op: str, node: Node, bound: Typed, relation: Relation, compiler: Co
     if items is None:
         return None
     item = Typed(exp.column("v"), column.type)
-    sign = "=" if op == "!=" else op
-    test = exp.Lambda(
-        this=operators.compare(sign, item, bound, compiler.now_ns).sql, expressions=[exp.to_identifier("v")]
-    )
+    match op:
+        case "like" | "ilike":
+            found = operators.like(item, bound)
+        case "contains":
+            found = operators.contains(item, bound)
+        case _:
+            found = operators.compare("=" if op == "!=" else op, item, bound, compiler.now_ns)
+    test = exp.Lambda(this=found.sql, expressions=[exp.to_identifier("v")])
     kept = exp.Anonymous(this="list_filter", expressions=[items, test])
-    template = "len(:x) = 0 AND len(:all) > 0" if op == "!=" else "len(:x) > 0"
-    parts = {"x": kept} | ({"all": items.copy()} if op == "!=" else {})
-    return Typed(sql(template, **parts), Type.BOOLEAN)
+    template = "len(:x) = 0 AND len(:all) > 0" if op == "!=" else "CASE WHEN len(:all) > 0 THEN len(:x) > 0 END"
+    return Typed(sql(template, x=kept, all=items), Type.BOOLEAN)
 
 
 def apart(relation: Relation, nodes: Sequence[Node], compiler: Compiler) -> tuple[Relation, dict[int, Typed]]:
     """Return the relation with a row for each different item of the fields that hold lists, and their values.
 
-    A record without items stays one row of null. The values are by the place of the field among `nodes`.
+    A record without items stays one row of null. Of a member of nested objects, grouped by alone, each object is a row,
+    and a record without any has none. The values are by the place of the field among `nodes`.
     """
     found: dict[int, Typed] = {}
     for place, node in enumerate(nodes):
         column = compiler.column(relation, node.name) if isinstance(node, Name) else None
-        if column is None or not column.many or column.type not in _KINDS:
+        if column is None or column.type not in _KINDS or (items := _items(column, relation)) is None:
             continue
-        items = _typed(as_list(column), ["$[*]"], column.type)
-        rows = sql("unnest(CASE WHEN len(:x) > 0 THEN list_distinct(:x) ELSE [NULL] END)", x=items)
+        above = None if column.many else _list_above(column, relation)
+        nested = above is not None and above[0].field is not None and above[0].field.type == "nested"
+        if nested and len(nodes) > 1:
+            continue
+        template = "unnest(CASE WHEN len(:x) > 0 THEN list_distinct(:x) ELSE [NULL] END)"
+        rows = sql("unnest(:x)" if nested else template, x=items)
         ref = compiler.fresh()
         relation = replace(relation, sql=relation.wrapped(aliased(rows, ref)), plain=False)
         found[place] = Typed(coerce.sql_cast(named(ref), column.type), column.type)

@@ -165,9 +165,10 @@ class Relation:
     order as a column, for windows and ties, until rows are grouped. `plain` says that only conditions came so far;
     `names` are the streams' names, which may stand before a field; `implicit` that no command has chosen the columns,
     so members of objects are not shown beside them. `shuffled` says that the engine no longer keeps the stored order by
-    itself, so it has to be asked for by `sequence`, `unasked` that the order is only how groups come. `sides` are the
-    tables of joins: what may stand before a field, and the columns it then names. `cut` says that a command has left
-    rows out by their place, `topped` that it did so in an order that was asked for, which no order followed.
+    itself, so it has to be asked for by `sequence`, `unasked` that the order is only how groups come; of it, the first
+    `merged` keys are how a left join merges, which it does not where the rows are cut. `sides` are the tables of joins:
+    what may stand before a field, and the columns it then names. `cut` says that a command has left rows out by their
+    place, `topped` that it did so in an order that was asked for, which no order followed.
     """
 
     sql: exp.Select
@@ -180,6 +181,7 @@ class Relation:
     implicit: bool = True
     shuffled: bool = False
     unasked: bool = False
+    merged: int = 0
     sides: tuple[tuple[frozenset[str], Mapping[str, Column]], ...] = ()
     cut: bool = False
     topped: bool = False
@@ -214,10 +216,12 @@ class Relation:
 
     def ordered(self, order: Sequence[Order]) -> Relation:
         """Return the relation in another order."""
-        return replace(self, order=tuple(order), plain=False, unasked=False, topped=False)
+        return replace(self, order=tuple(order), plain=False, unasked=False, merged=0, topped=False)
 
     def limited(self, count: int, offset: int = 0) -> Relation:
         """Return the first `count` rows after `offset`."""
+        if self.merged:
+            return replace(self, order=self.order[self.merged :], merged=0).limited(count, offset)
         select = self.wrapped()
         if self.order or self.shuffled:
             select = select.order_by(*self.keys(), copy=False)

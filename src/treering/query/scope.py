@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from treering.query.relation import Relation
 
 _FUNCTIONS = "treering.query.functions"
+_FORMS = frozenset({"like", "ilike", "contains"})
 
 
 @functools.cache
@@ -200,10 +201,12 @@ class Scope:
         """A comparison of a field that holds lists with a constant holds when it does for one of its items."""
         from treering.query import listed
 
-        if node.op not in TURNED:
+        if node.op not in TURNED and node.op not in _FORMS:
             return None
         if isinstance(node.left, Name) and node.left.name not in self.bound:
             return listed.any_item(node.op, node.left, right, self.relation, self.compiler)
+        if node.op in _FORMS:
+            return None
         if isinstance(node.right, Name) and node.right.name not in self.bound:
             return listed.any_item(TURNED[node.op], node.right, left, self.relation, self.compiler)
         return None
@@ -254,6 +257,11 @@ class Scope:
         return Typed(exp.Case(ifs=ifs, default=sqls[-1] if node.otherwise is not None else None), kind)
 
     def _call(self, node: Call) -> Typed:
+        if node.name in _FORMS and len(node.args) == 2:
+            left, right = node.args
+            form = Binary(node.name, left, right, place=node.place)
+            if (some := self._some_item(form, self.typed(left), self.typed(right))) is not None:
+                return some
         function = functions().get(node.name)
         if function is None:
             near = difflib.get_close_matches(node.name, functions(), n=1)

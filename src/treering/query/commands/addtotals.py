@@ -13,7 +13,7 @@ Arguments:
     labelfield: the column in which it stands
 
 Example:
-    source=logs | stats count() as n by serviceName | addtotals col=true labelfield=serviceName
+    source=logs | stats count() as n by serviceName | addtotals col=true labelfield='serviceName'
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from treering.query.coerce import sql_cast
 from treering.query.function import Typed
 from treering.query.lexer import Kind
 from treering.query.relation import Relation, aliased, computed
-from treering.query.scope import Scope
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -78,8 +77,8 @@ class Addtotals:
 
     def _summed(self, relation: Relation, compiler: Compiler) -> Mapping[str, Column]:
         if self.names:
-            scope = Scope(relation, compiler)
-            found = {name.name: scope.column(name) for name in self.names}
+            columns = {name.name: compiler.column(relation, name.name) for name in self.names}
+            found = {name: column for name, column in columns.items() if column is not None}
         else:
             found = dict(output.visible(relation))
         return {name: column for name, column in found.items() if column.type in coerce.NUMBERS and not column.many}
@@ -148,4 +147,6 @@ def parse(parser: Parser) -> Addtotals:
 
 
 def _text(parser: Parser) -> str:
-    return parser.take().value if parser.peek().kind is Kind.STRING else parser.field().name
+    if parser.peek().kind is not Kind.STRING:
+        parser.fail("expected a text between quotes")
+    return parser.take().value

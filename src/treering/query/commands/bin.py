@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 NAMES = ("bin",)
 MIN_BINS, MAX_BINS = 2, 50_000
+_NO_UNITS = (None, "w", "q", "y")
 _LOG = re.compile(r"(\d*\.?\d*)(?:log(\d+\.?\d*|e)|ln)", re.IGNORECASE)
 
 
@@ -95,7 +96,7 @@ class Bin:
         if spans.canonical(unit) == "M" and value.type is not Type.TIME:
             # Months are named, not begun.
             return Typed(sql("strftime(:x, '%Y-%m')", x=spans.bucket(scope, size).sql), Type.STRING)
-        if not self.aligntime or spans.canonical(unit) in {"d", "w", "q", "y"}:
+        if not self.aligntime or spans.canonical(unit) == "d":
             return spans.bucket(scope, size)
         return _aligned(value, spans.length_ns(amount, unit), self._origin(value, scope.compiler.now_ns))
 
@@ -163,8 +164,9 @@ def _signed(text: str) -> exp.Expression:
 def _divided(text: str) -> tuple[str, str]:
     """Return amount and unit of a span. Raises `UserError` for what is none."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z]*)", text)
-    if found is None or (found[2] and spans.canonical(found[2]) is None):
-        raise UserError(f"{text!r} is no span", hint="such as 10, 5m or log10")
+    unit = spans.canonical(found[2]) if found is not None else None
+    if found is None or (found[2] and unit in _NO_UNITS):
+        raise UserError(f"{text!r} is no span", hint="such as 10, 5m or log10; units are us, ms, cs, ds, s, m, h, d, M")
     if float(found[1]) <= 0:
         raise UserError("the size of a span must be greater than zero")
     return found[1], found[2]

@@ -120,6 +120,8 @@ def _value(value: object, kind: Type) -> exp.Expression:
 
 def parse(parser: Parser) -> Describe | ShowDatasources:
     """Read what follows `describe` or `show`."""
+    if not parser.starting:
+        parser.fail("describe and show can only come first")
     start = parser.last_end
     if parser.text[:start].lower().endswith("show"):
         parser.expect_word("datasources")

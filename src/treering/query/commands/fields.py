@@ -55,20 +55,24 @@ class Fields:
         scope = Scope(relation, compiler)
         for name in self.names:
             if "*" in name.name:
-                found = matching(relation, name.name)
-                if not found and len(self.names) == 1:
-                    raise UserError(f"no field matches {name.name!r}", where=compiler.where(name.place))
+                found = self._matching(relation, name, compiler)
                 kept.update({key: relation.columns[key] for key in found if key not in kept})
             else:
                 kept.setdefault(compiler.shown_name(relation, name.name), scope.column(name))
         return replace(relation, columns=kept, plain=False, implicit=False)
+
+    def _matching(self, relation: Relation, name: Name, compiler: Compiler) -> list[str]:
+        found = matching(relation, name.name)
+        if not found and len(self.names) == 1:
+            raise UserError(f"no field matches {name.name!r}", where=compiler.where(name.place))
+        return found
 
     def _drop(self, relation: Relation, compiler: Compiler) -> Relation:
         scope = Scope(relation, compiler)
         gone: set[str] = set()
         for name in self.names:
             if "*" in name.name:
-                gone.update(matching(relation, name.name))
+                gone.update(self._matching(relation, name, compiler))
             else:
                 scope.column(name)
                 gone.add(name.name)  # members of an object stay, and stand for it

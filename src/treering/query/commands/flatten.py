@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 from treering.core.errors import UserError
 from treering.query import lexer, printer
-from treering.query.scope import Scope
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
     from treering.query.parser import Parser
-    from treering.query.relation import Column, Relation
+    from treering.query.relation import Relation
     from treering.query.syntax import Name
 
 NAMES = ("flatten",)
@@ -39,11 +38,9 @@ class Flatten:
         return f"flatten {printer.expression(self.name)}{names}"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Show the members; what is no object stays as it is."""
-        found = Scope(relation, compiler).column(self.name)
+        """Show the members that are columns; what has none, as after `fields`, stays as it is."""
         prefix = f"{self.name.name}."
         columns = {key: column for key, column in relation.columns.items() if key.startswith(prefix)}
-        columns = columns or _members(found, prefix, relation, compiler)
         members = sorted(columns)
         direct = [key for key in members if not any(key.startswith(f"{other}.") for other in members)]
         if self.aliases and len(self.aliases) != len(direct):
@@ -55,16 +52,6 @@ class Flatten:
         added = {name: columns[key] for name, key in zip(names, direct, strict=True)}
         kept = {name: column for name, column in relation.columns.items() if name not in added}
         return relation.with_columns({**kept, **added})
-
-
-def _members(found: Column, prefix: str, relation: Relation, compiler: Compiler) -> dict[str, Column]:
-    """Return the members of an object that was chosen without them, by their names behind `prefix`."""
-    if found.source is None or found.field is None:
-        return {}
-    inside = f"{found.field.name}."
-    names = [prefix + field.name[len(inside) :] for field in found.source.schema if field.name.startswith(inside)]
-    columns = {name: compiler.column(relation, name) for name in names}
-    return {name: column for name, column in columns.items() if column is not None}
 
 
 def parse(parser: Parser) -> Flatten:

@@ -128,7 +128,8 @@ class Join:
         order = [Order(right_key if kind == "right" else left_key) for left_key, right_key in keys]
         order += [*relation.order, *_stored(relation), *right.order, *_stored(right)]
         implicit = relation.implicit and right.implicit
-        return replace(result.ordered(order), columns=columns, sequence=None, implicit=implicit, unasked=True)
+        result = replace(result.ordered(order), columns=columns, sequence=None, implicit=implicit, unasked=True)
+        return replace(result, merged=len(keys)) if kind == "left" else result
 
     def _columns(self, left: Mapping[str, Column], right: Relation) -> dict[str, Column]:
         if self.condition is None and self.kind != "cross":
@@ -158,7 +159,7 @@ class Join:
         names = [self.condition] if isinstance(self.condition, Name) else list(self.names)
         names = names or [Name(name) for name in left.columns if name in right.columns]
         if not names:
-            raise UserError("the two sides have no field in common", where=compiler.where(self.dataset.place))
+            return exp.Boolean(this=True), []
         keys = [(Scope(left, compiler).column(name), Scope(right, compiler).column(name)) for name in names]
         tests = [_equal(one, other, compiler) for one, other in keys]
         both_sides = functools.reduce(lambda one, other: exp.And(this=one, expression=other), tests)

@@ -68,7 +68,7 @@ class Lookup:
         if not relation.order:
             # The engine merges both sides by their keys, nulls last.
             keys = [Order(left.column(own), nulls_first=False) for _, own in self.keys]
-            joined = replace(joined, order=tuple(keys), unasked=True)
+            joined = replace(joined, order=tuple(keys), unasked=True, merged=len(keys))
         filled: dict[str, Typed] = {}
         for name, column in columns.items():
             current = compiler.column(relation, name)

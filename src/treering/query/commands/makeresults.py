@@ -126,6 +126,8 @@ def _cell(text: str) -> str | None:
 
 def parse(parser: Parser) -> Makeresults:
     """Read what follows `makeresults`."""
+    if not parser.starting:
+        parser.fail("makeresults can only come first")
     start = parser.peek().start
     count, form, data = 1, "", None
     while option := parser.option("count", "format", "data"):

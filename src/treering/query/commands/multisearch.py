@@ -54,6 +54,8 @@ class Multisearch:
 
 def parse(parser: Parser) -> Multisearch:
     """Read what follows `multisearch`."""
+    if not parser.starting:
+        parser.fail("multisearch can only come first")
     start = parser.peek().start
     found = [read(parser)]
     while parser.op(",") or not parser.at_end():

@@ -132,7 +132,7 @@ class Search:
         else:
             relation = compiler.scan(self.sources)
         if self.alias:
-            relation = replace(relation, names=relation.names | {self.alias})
+            relation = replace(relation, names=frozenset({self.alias}))
         if self.terms is None:
             return relation
         query = lucene(self.terms, compiler.now_ns)

@@ -110,9 +110,14 @@ def parse(parser: Parser) -> Sort:
         from treering.query.commands.head import positive
 
         count = positive(parser, "the number of rows")
-    keys = [_key(parser)]
+    start = parser.peek().start
+    found = [_key(parser)]
     while parser.op(","):
-        keys.append(_key(parser))
+        found.append(_key(parser))
+    if any(sign for _, sign, _ in found) and any(suffix for _, _, suffix in found):
+        place = (start, parser.last_end)
+        raise UserError("a sign and asc or desc cannot both be given", where=parser.where(place))
+    keys = [key for key, _, _ in found]
     trailing = parser.word("d", "desc")
     if trailing:
         keys = [replace(key, descending=not key.descending) for key in keys]
@@ -127,8 +132,8 @@ def _number_after_sign(parser: Parser) -> bool:
     return number
 
 
-def _key(parser: Parser) -> Key:
-    start = parser.peek().start
+def _key(parser: Parser) -> tuple[Key, str | None, str | None]:
+    """Take a key; with it come the sign before and the word behind that say its direction."""
     sign = parser.op("+", "-")
     form = ""
     if parser.peek().is_word(*FORMS) and parser.next_is("("):
@@ -138,6 +143,4 @@ def _key(parser: Parser) -> Key:
     if form:
         parser.expect_op(")")
     suffix = parser.word("asc", "a", "desc", "d")
-    if sign and suffix:
-        raise UserError("a sign and asc or desc cannot both be given", where=parser.where((start, parser.last_end)))
-    return Key(name, sign == "-" or suffix in {"desc", "d"}, form)
+    return Key(name, sign == "-" or suffix in {"desc", "d"}, form), sign, suffix

@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from treering.query import expressions, printer, pushdown
 from treering.query.scope import Scope
-from treering.query.syntax import Subsearch, walk
+from treering.query.syntax import Name, Relevance, Subsearch, walk
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
@@ -42,9 +44,20 @@ class Where:
             if relation.plain:
                 pushdown.absorb(relation, part, condition, compiler)
             relation = relation.where(condition)
+            if _never(part, condition):
+                relation = replace(relation, cut=True)
         # What a subsearch decides, the index cannot aggregate: it is a join there.
         asks = any(isinstance(node, Subsearch) for node in walk(self.condition))
         return replace(relation, cut=True) if asks else relation
+
+
+def _never(node: Node, condition: exp.Expression) -> bool:
+    """Whether no row is meant whatever it holds: the index is not asked then, whose sum of nothing would be 0."""
+    if any(isinstance(part, Name | Subsearch | Relevance) for part in walk(node)):
+        return False
+    from sqlglot.optimizer.simplify import simplify
+
+    return bool(simplify(condition.copy()) == exp.false())
 
 
 def parse(parser: Parser) -> Where:

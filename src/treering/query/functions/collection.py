@@ -57,6 +57,8 @@ def _array(*values: Typed, context: Context) -> Typed:
 
 def _append(*values: Typed, context: Context) -> Typed:
     """Join arrays and values into one array; nulls are left out, and no value at all is null."""
+    if not values:
+        return coerce.null()
     kinds = {element_type(v) if v.type is Type.ARRAY else v.type for v in values if v.type is not Type.UNDEFINED}
     kind = coerce.common(kinds)
     if kind in {None, Type.UNDEFINED} or kind in DOCUMENTS:
@@ -232,7 +234,7 @@ def _split(text: Typed, by: Typed) -> Typed:
 FUNCTIONS: dict[str, Function] = {
     "array": takes("array", "any*", _array, least=0),
     "array_length": takes("array_length", "array", _length),
-    "mvappend": takes("mvappend", "any*", _append),
+    "mvappend": takes("mvappend", "any*", _append, least=0),
     "mvjoin": takes("mvjoin", "array text", _mvjoin),
     "mvindex": takes("mvindex", "array integer integer", _mvindex, least=2),
     "mvfind": takes("mvfind", "array text", _mvfind),

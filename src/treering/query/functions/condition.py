@@ -41,6 +41,12 @@ def _blank(template: str, value: Typed) -> Typed:
     return typed(Type.BOOLEAN, template, x=value)
 
 
+def _isblank(value: Typed) -> Typed:
+    if value.type in {Type.BOOLEAN, Type.IP, *coerce.NUMBERS}:
+        raise UserError(f"isblank takes a text here, not a value of type {value.type}")
+    return _blank("coalesce(regexp_full_match(:x, '\\s*'), TRUE)", value)
+
+
 def _coalesce(*values: Typed, context: Context) -> Typed:
     kind = meeting(values)
     if kind is None:
@@ -48,7 +54,9 @@ def _coalesce(*values: Typed, context: Context) -> Typed:
     return call("coalesce", kind, *choice(values, kind, context))
 
 
-def _ifnull(first: Typed, second: Typed, context: Context) -> Typed:
+def _ifnull(first: Typed, second: Typed | None = None, *, context: Context) -> Typed:
+    if second is None:
+        return first
     kind = meeting([first, second])
     if kind is None:
         raise UserError(f"ifnull takes two values of one type, not {first.type} and {second.type}")
@@ -56,6 +64,8 @@ def _ifnull(first: Typed, second: Typed, context: Context) -> Typed:
 
 
 def _nullif(first: Typed, second: Typed, context: Context) -> Typed:
+    if meeting([first, second]) is None:
+        raise UserError(f"nullif takes two values of one type, not {first.type} and {second.type}")
     same = operators.compare("=", first, second, context.now_ns)
     return typed(first.type, "CASE WHEN :s THEN NULL ELSE :x END", s=same, x=first)
 
@@ -95,8 +105,8 @@ FUNCTIONS: dict[str, Function] = {
     "isnotnull": takes("isnotnull", "any", _isnotnull),
     "ispresent": takes("ispresent", "any", _isnotnull),
     "isempty": takes("isempty", "any", lambda x: _blank(":x IS NULL OR :x = ''", x)),
-    "isblank": takes("isblank", "any", lambda x: _blank("coalesce(regexp_full_match(:x, '\\s*'), TRUE)", x)),
-    "ifnull": takes("ifnull", "any any", _ifnull),
+    "isblank": takes("isblank", "any", _isblank),
+    "ifnull": takes("ifnull", "any any", _ifnull, least=1),
     "nullif": takes("nullif", "any any", _nullif),
     "coalesce": Function(1, None, takes("coalesce", "any*", _coalesce).lower, lenient=True),
     "if": takes("if", "boolean any any", _if),

@@ -73,7 +73,6 @@ FUNCTIONS: dict[str, Function] = {
     **{name: _part(name, template) for names, template in _PARTS.items() for name in names},
     "date": takes("date", "day", moments.date),
     "week": takes("week", "day integer", _week, least=1),
-    "weekofyear": takes("weekofyear", "day integer", _week, least=1),
     "week_of_year": takes("week_of_year", "day integer", _week, least=1),
     "yearweek": takes("yearweek", "day integer", _yearweek, least=1),
     "dayname": _name("dayname"),

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from treering.core.errors import UserError
 from treering.query.arguments import takes
-from treering.query.coerce import sql_cast
+from treering.query.coerce import sql_cast, text_of
 from treering.query.function import Function, Typed
 from treering.query.native.hashes import text_hash
 from treering.query.native.json import steps
@@ -100,7 +100,7 @@ FUNCTIONS: dict[str, Function] = {
     "json": takes("json", "text", lambda x: typed(Type.STRING, "CASE WHEN json_valid(:x) THEN :x END", x=x)),
     "json_valid": takes("json_valid", "text", lambda x: typed(Type.BOOLEAN, "json_valid(:x)", x=x)),
     "json_array_length": takes("json_array_length", "text", lambda x: typed(Type.INT, _LENGTH, x=x)),
-    "json_keys": takes("json_keys", "text", lambda x: typed(Type.STRING, _KEYS, x=x)),
+    "json_keys": takes("json_keys", "any", lambda x: typed(Type.STRING, _KEYS, x=text_of(x))),
     "json_extract": takes("json_extract", "text any*", _extract),
     "json_object": takes("json_object", "any*", _object, least=0),
     "json_array": takes("json_array", "any*", _array, least=0),

@@ -143,6 +143,13 @@ def _arithmetic(sign: str, name: str) -> Function:
     return takes(name, "number number", lambda a, b: operators.arithmetic(sign, a, b))
 
 
+def _add(first: Typed, second: Typed) -> Typed:
+    """A number cannot be added to a text here, as `+` does."""
+    if {first.type, second.type} & set(NUMBERS) and Type.STRING in {first.type, second.type}:
+        raise UserError(f"add takes two numbers, not {first.type} and {second.type}")
+    return operators.arithmetic("+", first, second)
+
+
 FUNCTIONS: dict[str, Function] = {
     "abs": takes("abs", "number", lambda x: _same("abs", x)),
     "ceil": takes("ceil", "number", lambda x: _same("ceil", x)),
@@ -162,7 +169,7 @@ FUNCTIONS: dict[str, Function] = {
     "e": takes("e", "", lambda: typed(Type.DOUBLE, "exp(1.0)")),
     "pi": takes("pi", "", lambda: typed(Type.DOUBLE, "pi()")),
     "rand": takes("rand", "integer", _rand, least=0),
-    "add": _arithmetic("+", "add"),
+    "add": takes("add", "any any", _add),
     "subtract": _arithmetic("-", "subtract"),
     "multiply": _arithmetic("*", "multiply"),
     "divide": _arithmetic("/", "divide"),

@@ -27,6 +27,8 @@ _END = typed(Type.BIGINT, "2147483647")
 
 
 def _concat(*args: Typed) -> Typed:
+    if not args:
+        return string("")
     joined = functools.reduce(lambda a, b: exp.DPipe(this=a, expression=b), (arg.sql for arg in args))
     return Typed(exp.Paren(this=joined) if len(args) > 1 else joined, T)
 
@@ -85,6 +87,8 @@ def _compare(left: Typed, right: Typed) -> Typed:
 
 def _join(separator: Typed, *args: Typed) -> Typed:
     """Join with the separator; what is null is left out, but the separator before a null at the end stays (Calcite)."""
+    if not args:
+        return string("")
     parts = [typed(T, "coalesce(:x || :s, '')", x=arg, s=separator).sql for arg in args[:-1]]
     parts += [typed(T, "coalesce(:x, '')", x=arg).sql for arg in args[-1:]]
     joined = functools.reduce(lambda a, b: exp.DPipe(this=a, expression=b), parts)
@@ -107,8 +111,8 @@ def _right(text: Typed, count: Typed) -> Typed:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "concat": takes("concat", "words words*", _concat, least=1),
-    "concat_ws": takes("concat_ws", "words words*", _join),
+    "concat": takes("concat", "words words*", _concat, least=0),
+    "concat_ws": takes("concat_ws", "words words*", _join, least=1),
     "length": takes("length", "text", lambda x: typed(Type.INT, _LENGTH, x=x)),
     "lower": _text("lower", "lower(:x)"),
     "upper": _text("upper", "upper(replace(:x, 'ß', 'SS'))"),

@@ -254,6 +254,8 @@ def _members(field: FieldType) -> Iterator[FieldType]:
     waiting = list(field.options.get("members", ()))[::-1]
     while waiting:
         member = waiting.pop()
+        if member.name.endswith("."):
+            continue  # OpenSearch has no field of such a name, and leaves it out where it lets objects have any names
         below = member.options.get("members", ()) if is_deep else ()
         waiting += list(below)[::-1]
         yield replace(member, options={**member.options, "members": ()}) if below else member
