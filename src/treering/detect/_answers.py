@@ -98,7 +98,9 @@ def _carried(url: str, host: str, given: Given, *, is_image: bool) -> str:
     cited = fragment.startswith(":~:")
     for part in (*path.split("/")[:_MOST_PARTS], login, "" if cited else fragment):
         plain = unquote_plus(_ENDING.sub("", part))
-        if _is_encoded(plain, given) or (len(plain.split()) >= (3 if is_image else 6) and given.holds(plain)):
+        is_asked = not is_image and plain.casefold() in given.asked.casefold()
+        is_said = len(plain.split()) >= (3 if is_image else 6) and given.holds(plain)
+        if _is_encoded(plain, given) or (is_said and not is_asked):
             return "text of the conversation"
     labels = host.split(".")[:-2]
     if any(label.count("-") >= _WORDS_OF_LABEL - 1 and given.holds_words(label.replace("-", " ")) for label in labels):
