@@ -27,6 +27,8 @@ _METADATA = {
 }
 STAMP = "@timestamp:t"
 _MOST_FROM_REST = 256
+_FEW_FROM_REST = 16
+_LISTED = " rest"
 _JSON_TYPES = {
     Kind.STRING: ("VARCHAR",),
     Kind.LONG: ("BIGINT", "UBIGINT"),
@@ -169,10 +171,21 @@ def selected(
 
     Where `source` has no `_time`, the record's `@timestamp` is it; one that is not `alike` may lack it here and there.
     """
+    wanted = list(wanted)
     chosen: list[exp.Expr] = []
+    listed = {name: place for place, name in enumerate((name for name in wanted if name in rest), 1)}
+    if len(listed) > _FEW_FROM_REST:
+        source = _selecting([exp.Star(), exp.alias_(_all_from_rest(list(listed)), _LISTED, quoted=True)], source)
+        source = source.subquery(copy=False)
+    else:
+        listed = {}
     for name in wanted:
-        held = [named(name)] if name in columns else []
-        found = [*held, _from_rest(name)] if name in rest else held
+        found: list[exp.Expression] = [named(name)] if name in columns else []
+        if name in listed:
+            item = exp.Anonymous(this="list_extract", expressions=[named(_LISTED), _number(listed[name])])
+            found.append(_of_kind(item, split(name)[1]))
+        elif name in rest:
+            found.append(_from_rest(name))
         if found:
             value = found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=found[1:])
             chosen.append(exp.alias_(value, name, quoted=True))
@@ -183,27 +196,49 @@ def selected(
 
 
 def _from_rest(name: str) -> exp.Expression:
-    pointer, kind = split(name)
-    path = exp.Literal.string(f"/{escape(pointer)}")
+    """Return a column that `_rest` holds."""
+    kind = split(name)[1]
+    text, type_ = (_call(function, named(REST), _path(name)) for function in ("json_extract_string", "json_type"))
+    return exp.Case(ifs=[exp.If(this=_fits(_types(kind), type_), true=_of_kind(text, kind))])
 
-    def call(function: str) -> exp.Expression:
-        return exp.Anonymous(this=function, expressions=[named(REST), path.copy()])
 
-    text: exp.Expression = call("json_extract_string")
-    if kind is Kind.LONG:
-        text = _try_cast(text, "BIGINT")
-    elif kind is Kind.DOUBLE:
-        text = _try_cast(text, "DOUBLE")
-    elif kind is Kind.BOOLEAN:
-        text = _try_cast(text, "BOOLEAN")
-    elif kind is Kind.TIME:
-        text = exp.Anonymous(this="make_timestamp_ns", expressions=[_try_cast(text, "BIGINT")])
+def _all_from_rest(names: Sequence[str]) -> exp.Expression:
+    """Return the texts of columns that `_rest` holds as one list, null where a row has another kind of value there.
+
+    What the engine spends on a statement grows faster than its expressions, to seconds for thousands of them.
+    """
+    paths = exp.Array(expressions=[_path(name) for name in names])
+    kinds = exp.Array(expressions=[_types(split(name)[1]) for name in names])
+    texts, types_ = (_call(function, named(REST), paths.copy()) for function in ("json_extract_string", "json_type"))
+    item = exp.to_identifier("z")
+    text, type_, wanted = (_call("struct_extract", exp.column(item.copy()), _number(place)) for place in (1, 2, 3))
+    kept = exp.Case(ifs=[exp.If(this=_fits(wanted, type_), true=text)])
+    return _call("list_transform", _call("list_zip", texts, types_, kinds), exp.Lambda(this=kept, expressions=[item]))
+
+
+def _call(function: str, *values: exp.Expression) -> exp.Expression:
+    return exp.Anonymous(this=function, expressions=list(values))
+
+
+def _path(name: str) -> exp.Expression:
+    return exp.Literal.string(f"/{escape(split(name)[0])}")
+
+
+def _types(kind: Kind) -> exp.Expression:
+    return exp.Literal.string(f"|{'|'.join(_JSON_TYPES[kind])}|")
+
+
+def _fits(types_: exp.Expression, type_: exp.Expression) -> exp.Expression:
     # Of thousands of IN the engine's search for common parts takes seconds.
     bar = exp.Literal.string("|")
-    kinds = exp.Literal.string(f"|{'|'.join(_JSON_TYPES[kind])}|")
-    barred = exp.DPipe(this=exp.DPipe(this=bar, expression=call("json_type")), expression=bar.copy())
-    fits = exp.Anonymous(this="contains", expressions=[kinds, barred])
-    return exp.Case(ifs=[exp.If(this=fits, true=text)])
+    return _call("contains", types_, exp.DPipe(this=exp.DPipe(this=bar, expression=type_), expression=bar.copy()))
+
+
+def _of_kind(text: exp.Expression, kind: Kind) -> exp.Expression:
+    if kind is Kind.TIME:
+        return _call("make_timestamp_ns", _try_cast(text, "BIGINT"))
+    type_ = {Kind.LONG: "BIGINT", Kind.DOUBLE: "DOUBLE", Kind.BOOLEAN: "BOOLEAN"}.get(kind)
+    return text if type_ is None else _try_cast(text, type_)
 
 
 def _try_cast(value: exp.Expression, kind: str) -> exp.Expression:
