@@ -31,12 +31,22 @@ class Matcher(msgspec.Struct, frozen=True):
         found = labels.get(self.name, "")[:_MOST_VALUE]
         if self.sign in {"=", "!="}:
             return (found == self.value) is (self.sign == "=")
-        return (re.fullmatch(self.value, found) is not None) is (self.sign == "=~")
+        return _fits(self.value, found) is (self.sign == "=~")
 
     def __str__(self) -> str:
         """Return it as it is written."""
         value = self.value.replace("\\", "\\\\").replace('"', '\\"')
         return f'{self.name}{self.sign}"{value}"'
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Return whether all of `text` matches; what cannot be told within a second of processor time does not."""
+    import regex  # Python's own has no limit of time
+
+    try:
+        return regex.fullmatch(pattern, text, timeout=1.0, concurrent=True) is not None
+    except TimeoutError:
+        return False
 
 
 def matcher(text: str) -> Matcher:

@@ -7,6 +7,7 @@ happens in the field. A back-test asks the condition over the days of a store an
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,11 @@ import msgspec
 from treering.core.errors import UserError
 from treering.detect import rules as detector
 from treering.detect._rule_files import Case, Rule
-from treering.detect._rule_windows import Answer, instant
+from treering.detect._rule_windows import Answer, Window, instant
 from treering.model.batch import batch
 from treering.model.rows import Rows
 from treering.model.times import format_ns
+from treering.query import lexer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -164,11 +166,18 @@ def _day(rule: Rule, ask: Ask, start_ns: int, end_ns: int, result: Backtest) -> 
         name, group = format_ns(start_ns)[:10], " ".join(value or "-" for value in found.group)
         result.days[name] = result.days.get(name, 0) + 1
         result.entities[group] = result.entities.get(group, 0) + 1
-    if answer.records and len(result.evidence) < _SHOWN:
-        result.evidence = (result.evidence + list(_shown(rule, ask, start_ns, end_ns)))[:_SHOWN]
+    if windows and len(result.evidence) < _SHOWN:
+        shown = itertools.chain.from_iterable(_shown(rule, ask, found) for found in windows[:_SHOWN])
+        result.evidence = [*result.evidence, *shown][:_SHOWN]
 
 
-def _shown(rule: Rule, ask: Ask, start_ns: int, end_ns: int) -> Iterator[dict[str, Any]]:
+def _shown(rule: Rule, ask: Ask, found: Window) -> Iterator[dict[str, Any]]:
+    """Yield a record of what a window of a group holds for each of the rule's conditions."""
+    group = "".join(
+        f" | where cast({lexer.name(name)} as string) = {lexer.quote(value)}"
+        for name, value in zip(rule.by, found.group, strict=True)
+        if value
+    )
     for condition in (condition for part in rule.parts for condition in part.condition):
         with contextlib.suppress(UserError):  # a field that no record has
-            yield from ask(f"{condition} | head {_SHOWN}", start_ns, end_ns)
+            yield from ask(f"{condition}{group} | head 1", found.first, found.last + 1)

@@ -99,20 +99,23 @@ def _should(item: Failed) -> str:
 
 def replayed(results: Sequence[Backtest], days: float) -> None:
     """Print what rules would have told, for whom, with records, and what asking cost."""
+    cells = [
+        {
+            "rule": r.rule,
+            "told": str(r.told),
+            "a day": f"{r.told / max(days, 1):.1f}",
+            "most in a day": str(max(r.days.values(), default=0)),
+            "entities": str(len(r.entities)),
+            "records": f"{r.hits:,}",
+            "CPU": f"{r.cpu_s * 1e3:.0f} ms",
+        }
+        for r in results
+    ]
+    narrow = ("rule", "told", "a day", "records", "CPU")
+    heads = narrow if console().width < _NARROW else tuple(cells[0]) if cells else ()
     table(
-        ("rule", "told", "a day", "most in a day", "entities", "records", "CPU"),
-        [
-            (
-                r.rule,
-                str(r.told),
-                f"{r.told / max(days, 1):.1f}",
-                str(max(r.days.values(), default=0)),
-                str(len(r.entities)),
-                f"{r.hits:,}",
-                f"{r.cpu_s * 1e3:.0f} ms",
-            )
-            for r in results
-        ],
+        heads,
+        [[row[head] for head in heads] for row in cells],
         ["red" if r.told > 20 * max(days, 1) else "yellow" if r.told else "dim" for r in results],
     )
     screen = console(stderr=True)

@@ -18,7 +18,7 @@ _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,6}")
 _WORD = re.compile(r"[^\W_]{3,}")
 _ENDING = re.compile(r"\.[A-Za-z]{2,4}$")
 _SHORTEST = 6
-_MOST_LINKS, _MOST_PARTS = 50, 20
+_MOST_LINKS, _MOST_PARTS, _WORDS_OF_LABEL = 50, 20, 5
 _FILLED_IN = frozenset(
     "q query search s k kw keyword keywords term terms text p wd find title name subject body message origin "
     "destination address place location loc from to near daddr saddr".split()
@@ -87,16 +87,24 @@ def data_link(text: str, given: Given) -> Link | None:
 
 
 def _carried(url: str, host: str, given: Given, *, is_image: bool) -> str:
-    path, _, query = url.partition("://")[2].partition("/")[2].partition("#")[0].partition("?")
+    place, _, rest = url.partition("://")[2].partition("/")
+    before, _, fragment = rest.partition("#")
+    path, _, query = before.partition("?")
     for pair in query.split("&")[:_MOST_PARTS]:
         name, _, value = pair.partition("=")
         if carries := _of_value(name.casefold(), unquote_plus(value), given, is_image=is_image):
             return carries
-    for part in path.split("/")[:_MOST_PARTS]:
+    login = place.rpartition("@")[0]
+    cited = fragment.startswith(":~:")
+    for part in (*path.split("/")[:_MOST_PARTS], login, "" if cited else fragment):
         plain = unquote_plus(_ENDING.sub("", part))
-        if _is_encoded(plain, given) or (is_image and len(plain.split()) >= 3 and given.holds(plain)):
+        is_asked = not is_image and plain.casefold() in given.asked.casefold()
+        is_said = len(plain.split()) >= (3 if is_image else 6) and given.holds(plain)
+        if _is_encoded(plain, given) or (is_said and not is_asked):
             return "text of the conversation"
     labels = host.split(".")[:-2]
+    if any(label.count("-") >= _WORDS_OF_LABEL - 1 and given.holds_words(label.replace("-", " ")) for label in labels):
+        return "words of the conversation"
     return "an encoded text" if any(_is_encoded(label, given) for label in (*labels, "".join(labels))) else ""
 
 

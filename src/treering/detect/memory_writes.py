@@ -49,7 +49,7 @@ _READS = frozenset(
 _MOST_TEXT = 20_000
 _STANDING = re.compile(
     r"\b(?:from now on|always|every time|whenever|in (?:the )?future|each time|for all|permanently|going forward|"
-    r"when (?:the user|asked|someone|anyone|they)|"
+    r"when (?:the user|asked|someone|anyone|they)|at the (?:start|beginning|end) of (?:each|every|all)|"
     r"in (?:every|each|all) (?:\w+ )?(?:conversations?|sessions?|chats?|repl\w+))\b",
     re.IGNORECASE,
 )
@@ -57,9 +57,60 @@ _CHECKS = r"(?:verif\w+|confirm\w*|approvals?|warnings?|safety|checks?|guardrail
 _LEFT_OUT = r"(?:skip|bypass|disable|ignore|omit|suppress|dismiss|no need for|never (?:ask for|show|require))"
 _RIGHTS = r"(?:admin\w*|root|superuser|developer|trusted|verified|authori[sz]ed)"
 _GIVEN = r"(?:given|granted) (?:\w+ )?(?:consent|permission|approval|access)"
+_HEARD = (
+    r"(?:answers?|repl(?:y|ies)|messages?|mails?|e-?mails?|conversations?|chats?|files|documents|data|history|inputs?)"
+)
 _RULES = {
-    "switches_off_checks": (1.8, rf"\bwithout (?:asking|{_CHECKS})\b|\b{_LEFT_OUT}\b.{{0,30}}\b{_CHECKS}\b"),
-    "gives_rights": (1.5, rf"\b(?:user|caller|account|person)\b.{{0,20}}\b(?:is (?:an? )?{_RIGHTS}|has {_GIVEN})\b"),
+    "switches_off_checks": (
+        1.8,
+        (
+            rf"\bwithout (?:asking|{_CHECKS})\b|\b{_LEFT_OUT}\b.{{0,30}}\b{_CHECKS}\b|\bnever ask\b.{{0,20}}\bbefore\b|"
+            rf"\b{_CHECKS} (?:is|are) (?:off|disabled|waived|not needed)\b"
+        ),
+    ),
+    "needs_no_checks": (2.6, rf"\bneeds? no (?:further |more )?{_CHECKS}\b"),
+    "gives_rights": (
+        1.5,
+        (
+            rf"\b(?:user|caller|account|person)\b.{{0,20}}\b(?:(?:is|has been) (?:an? |as )?(?:\w+ as )?{_RIGHTS}|"
+            rf"has {_GIVEN}|has approved (?:all|every|any))\b"
+        ),
+    ),
+    "gives_access": (
+        1.2,
+        (
+            r"\bmay (?:see|read|access|change|delete) (?:all|any|every)\b|"
+            r"\b(?:full|unrestricted|unlimited) (?:rights|access|permissions|privileges)\b"
+        ),
+    ),
+    "trusts_a_sender": (
+        2.6,
+        (
+            r"\btreat (?:every|all|any) (?:message|mail|request|instruction)s?\b.{0,60}\b(?:as|like)\b.{0,30}"
+            r"\b(?:system|admin\w*|trusted|verified|authori[sz]ed|the user)\b|"
+            r"\bbe treated as (?:if )?(?:coming from|from|by) the (?:owner|system|user|administrator)\b"
+        ),
+    ),
+    "hides_itself": (2.6, r"\bhide (?:it|this|that|the (?:rule|note))\b.{0,20}\bfrom (?:the )?(?:user|human|person)\b"),
+    "conceals": (
+        2.0,
+        (
+            r"\b(?:do not|don't|never) (?:tell|inform|mention|notify|reveal)\b.{0,20}\buser\b|"
+            r"\bkeep (?:it|this|that) (?:secret|hidden)\b"
+        ),
+    ),
+    "sends_what_is_said": (
+        1.8,
+        (
+            rf"\b(?:send|forward|bcc|cc|copy|e-?mail|mail|upload|share)\b.{{0,40}}\b{_HEARD}\b.{{0,60}}(?:@[\w-]+\.|https?://)|"
+            r"\bbcc\b.{0,20}@|\b(?:mail|send|forward|upload) (?:it|them|this) to \S{1,40}@"
+        ),
+    ),
+    "asks_for_money": (
+        1.8,
+        r"\btell (?:them|the user|people|callers)\b.{0,100}\b(?:cards?|passwords?|pin|wire|gift cards?)\b",
+    ),
+    "runs_something": (1.8, r"\brun\b.{0,40}(?:\bcurl\b|\bwget\b|\bbash\b|\bpowershell\b|https?://)"),
     "plays_the_system": (2.0, r"\A\W*(?:system|developer)(?: \w+)?\W{0,2}:"),
     "shows_an_address": (
         1.8,

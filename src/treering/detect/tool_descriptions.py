@@ -45,18 +45,50 @@ _ANSWERS = ("attributes.gen_ai.tool.call.result", "attributes.mcp.response.value
 _MOST_TOOLS, _MOST_WORDINGS, _MOST_READ, _MOST_TEXT, _MOST_LISTED = 2_000, 8, 4_000, 8_000, 200
 _DEPTH = 6
 _MINUTE = 60 * 10**9
-_SIGNS = {"conceals": 1.5, "hides": 1.5, "overrides": 2.0, "plays_a_role": 1.0, "acts_alone": 0.5}
+_SIGNS = {
+    "conceals": 1.5,
+    "hides": 1.5,
+    "overrides": 2.0,
+    "plays_a_role": 1.0,
+    "acts_alone": 0.5,
+    "sends": 1.0,
+    "passes_along": 0.7,
+    "invisible_text": 3.0,
+}
 _SECRETS = re.compile(
     r"~/|/etc/|\.ssh\b|id_rsa|\.env\b|mcp\.json|"
     r"\b(?:api[ _-]?keys?|credentials?|passwords?|private keys?|access tokens?|system prompt|"
-    r"(?:conversation|chat) history|environment variables?)\b",
+    r"(?:conversation|chat) (?:history|so far|transcript)|(?:last|previous) user messages?|environment variables?)\b",
     re.IGNORECASE,
 )
 _FIRST = re.compile(
     r"\b(?:before|whenever|when|prior to|every time)\b.{0,30}\b(?:us(?:e|ing)|call(?:ing)?|invok(?:e|ing))\b"
-    r".{0,20}\btools?\b|\bside ?notes?\b|<important>",
+    r".{0,20}\btools?\b|\bside ?notes?\b|<important>|\bthis tool first\b|\bbefore (?:responding|answering)\b",
     re.IGNORECASE,
 )
+_OTHERWISE = {
+    "conceals": (
+        r"\busers?\b.{0,12}\b(?:must|should|may|need) not\b.{0,10}\b(?:know|see|notice|be told)\b|"
+        r"\bwithout (?:telling|informing|notifying) (?:the )?user|"
+        r"\b(?:do not|don't|must not|never) (?:tell|mention|disclose|inform|reveal)\b.{0,20}\b(?:user|it|this)\b|"
+        r"\bkeep (?:it|this|that) (?:secret|hidden)\b|\b(?:silently|secretly|covertly)\b|"
+        r"\bhide (?:it|this|that)\b.{0,20}\bfrom (?:the )?(?:user|human)\b|\bnever tell (?:the )?user"
+    ),
+    "overrides": (
+        r"\binstead of \w+ of other (?:servers|tools)\b|"
+        r"\bignore (?:the |all |any )?(?:instructions|descriptions?) of other\b|"
+        r"\boverrides? (?:all )?(?:the )?(?:previous|prior|other|earlier) (?:instructions|rules|tools)\b"
+    ),
+    "plays_a_role": r"\[/?(?:system|inst)\]|<\|?/?system\|?>",
+    "sends": r"\b(?:send|sent|forward\w*|posts?|uploads?)\b.{0,60}(?:\w@\w|https?://)",
+    "passes_along": (
+        r"\b(?:pass|include|attach|put|copy)\b.{0,60}\b(?:as|in|into|to)\b.{0,20}"
+        r"(?:`\w+`|\b(?:arguments?|parameters?|field|context|notes?|metadata)\b)"
+    ),
+    "invisible_text": "[\U000e0020-\U000e007f]{6}",
+}
+"""Further words of signs; of what is written for a model alone, invisible letters are enough."""
+_FURTHER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _OTHERWISE.items()}
 _TECHNIQUES = ("owasp-llm@2026:LLM04", "owasp-agentic@2026:ASI04")
 
 
@@ -163,6 +195,9 @@ class ToolDescriptions(AsRead[_State]):
     def _orders(self, owner: str, described: _Described) -> _Signs:
         text, plain = described.text, described.text.casefold()
         found = {cue.id: (_SIGNS[cue.id], text[at:end]) for cue, at, end in words().signs(text) if cue.id in _SIGNS}
+        for name, pattern in _FURTHER.items():
+            if match := pattern.search(text):
+                found.setdefault(name, (_SIGNS[name], match[0]))
         for name, pattern in (("places_of_secrets", _SECRETS), ("comes_first", _FIRST)):
             if match := pattern.search(text):
                 found[name] = 1.5 if name == "places_of_secrets" else 1.0, match[0]
@@ -174,7 +209,7 @@ class ToolDescriptions(AsRead[_State]):
         ]
         if any(holds(plain, name) >= 0 for name in others):
             found["names_other_tools"] = 0.5, ""
-        score = sum(weight for weight, _ in found.values()) if len(found) > 1 else 0.0
+        score = sum(weight for weight, _ in found.values()) if len(found) > 1 or "invisible_text" in found else 0.0
         return _Signs(score, sorted(found), [said for _, said in found.values() if said])
 
 

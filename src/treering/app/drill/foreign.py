@@ -31,7 +31,7 @@ _COLUMNS = (
 _TEXTS = (None, "text", "url")
 _NOT_SENT = ("scorer", "converter")
 """Who asks a model of its own, not the target."""
-_EXPECTED = ("prompts", "rules", "secrets", "canaries", "taint")
+_EXPECTED = ("prompts", "rules", "secrets", "canaries", "taint", "active_output", "context_leaks")
 _FAMILIES = {
     "promptinject": "direct_injection", "latentinjection": "indirect_injection", "dan": "jailbreak",
     "dra": "jailbreak", "goat": "jailbreak", "fitd": "jailbreak", "sata": "jailbreak",
