@@ -33,7 +33,7 @@ def _watched(server: Server) -> bool:
     return server.get("/api/status")["detection"]["lag_records"] < _LAG
 
 
-def settled(server: Server, least: int, seconds: float = 120) -> None:
+def settled(server: Server, least: int, seconds: float = 180) -> None:
     """Wait until at least `least` records are stored, hardly any more arrive and all are looked at."""
     until, rows, since = time.monotonic() + seconds, 0, time.monotonic()
     while time.monotonic() < until:
@@ -46,7 +46,7 @@ def settled(server: Server, least: int, seconds: float = 120) -> None:
     raise AssertionError(f"{rows} records after {seconds} seconds")
 
 
-def folded(server: Server, seconds: float = 60) -> None:
+def folded(server: Server, seconds: float = 90) -> None:
     """Wait until findings have been folded into at least one incident."""
     until = time.monotonic() + seconds
     while not server.get("/api/incidents")["incidents"]:

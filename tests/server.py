@@ -67,7 +67,7 @@ class Server:
     def count(self, stream: str = "logs") -> int:
         return sum(info["rows"] for info in self.get("/api/streams")["streams"] if info["name"] == stream)
 
-    def wait_for(self, rows: int, stream: str = "logs", seconds: float = 20) -> int:
+    def wait_for(self, rows: int, stream: str = "logs", seconds: float = 60) -> int:
         until = time.monotonic() + seconds
         while (found := self.count(stream)) < rows and time.monotonic() < until:
             time.sleep(0.1)
@@ -75,7 +75,7 @@ class Server:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @contextlib.contextmanager
@@ -96,7 +96,7 @@ def running(data: Path, *arguments: str | Path) -> Iterator[Server]:
         process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=ENVIRONMENT)
     try:
         note = data / "server.json"
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while time.monotonic() < until and process.poll() is None:
             with contextlib.suppress(OSError, ValueError):
                 about = json.loads(note.read_bytes())
@@ -110,7 +110,7 @@ def running(data: Path, *arguments: str | Path) -> Iterator[Server]:
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(10)
+                process.wait(30)

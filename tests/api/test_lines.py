@@ -47,3 +47,12 @@ def test_a_line_is_bounded_whatever_the_attributes(attributes: dict[str, object]
     shown = message_of({"attributes": {**AUDIT, **attributes}}, limit)
     assert len(shown) <= limit
     assert len(message_of({"attributes": attributes}, limit)) <= limit
+
+
+def test_a_request_line_is_shown_with_its_answer() -> None:
+    body = "POST /v1/chat HTTP/1.1"
+    answered = {"http.response.status_code": 502, "http.server.request.duration": 0.0312}
+    assert message_of({"body": body, "attributes": answered}) == f"{body} 502 in 31.2 ms"
+    assert message_of({"body": body, "attributes": {"http": {"response": {"status_code": 200}}}}) == f"{body} 200"
+    assert message_of({"body": f"{body} 502", "attributes": answered}) == f"{body} 502"
+    assert message_of({"body": "upstream failed", "attributes": answered}) == "upstream failed"

@@ -380,7 +380,7 @@ def test_a_killed_process_goes_on_where_it_was(tmp_path: Path) -> None:
             if kill_after == 20:
                 time.sleep(0.5)
             os.kill(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(30)
     ids = [r.headers["idempotency-key"] for r in peer.received]
     assert sorted(set(ids)) == [f"d-{number:02d}" for number in range(20)]
     assert len(ids) <= 20 + 5, "only what was on its way when the process was killed comes twice"

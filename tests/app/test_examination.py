@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import random
+import tarfile
+import zipfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -320,6 +323,67 @@ def test_steady_errors_are_no_burst(tmp_path: Path) -> None:
     stamps = [f"2026-11-24 10:{n // 60:02d}:{n % 60:02d}" for n in range(600)]
     (tmp_path / "a.log").write_text("".join(f"{at} {'ERROR' if n % 6 else 'INFO'} x\n" for n, at in enumerate(stamps)))
     assert report(tmp_path / "a.log")["bursts"] == []
+
+
+def bundle(path: Path, text: bytes) -> None:
+    """Write an archive with two logs and a picture, of the form that the name of `path` says."""
+    files = {"pods/a/0.log": text, "pods/b/0.log": gzip.compress(text), "shot.png": b"\x89PNG" + bytes(600)}
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        for name, data in files.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(data)
+            tar.addfile(about, io.BytesIO(data))
+
+
+@pytest.mark.parametrize("name", ["bundle.zip", "bundle.tar.gz", "bundle.tar"])
+def test_archives_are_read_file_by_file(tmp_path: Path, name: str) -> None:
+    bundle(tmp_path / name, b"2026-11-20 03:00:00 ERROR out of disk\n" * 50)
+    found = report(tmp_path / name)
+    assert found["levels"] == {"error": 100}
+    assert [file["file"].rpartition("!")[2] for file in found["files"]] == ["pods/a/0.log", "pods/b/0.log", "shot.png"]
+    assert found["files"][2]["binary"] == "PNG picture"
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 3])
+    assert report(tmp_path / name)["damaged"]
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("@timestamp,@message\n" + '2026-11-20 03:00:00.000,"[ERROR] timed out"\n' * 3, {"error": 3}),
+        ('_time,host,_raw\n2026-11-20T03:00:00Z,gw,"2026-11-20T03:00:00Z WARN gateway slow"\n', {"warn": 1}),
+        ('Time,Line,labels\n1763607600000,"level=error msg=""no answer""",x\n', {"error": 1}),
+        ('{"result": {"_time": "2026-11-20T03:00:00Z", "_raw": "2026-11-20T03:00:00Z ERROR x"}}\n', {"error": 1}),
+    ],
+)
+def test_lines_inside_exports_are_read_too(tmp_path: Path, text: str, levels: dict[str, int]) -> None:
+    (tmp_path / "export.csv").write_text(text)
+    found = report(tmp_path / "export.csv")
+    assert (found["levels"], found["without_time"]) == (levels, 0)
+
+
+def test_gauges_sampled_at_regular_times(tmp_path: Path) -> None:
+    r, rows = random.Random(4), ["date,model,n_requests,cost_usd"]
+    costs = [r.uniform(3, 3.3) * (8 if day == 17 else 1) for day in range(1, 29)]
+    rows += [f"2026-11-{day:02d},m,{r.randint(300, 350)},{cost:.2f}" for day, cost in enumerate(costs, 1)]
+    (tmp_path / "usage.csv").write_text("\n".join(rows))
+    ((kind, title),) = first(report(tmp_path / "usage.csv"))
+    assert kind == "level"
+    assert title.startswith("cost_usd is 8")
+    assert title.endswith("from 2026-11-17 00:00:00 to 2026-11-18 00:00:00")
+    gpu = [f"2026/11/20 03:{n // 60:02d}:{n % 60:02d}.1, H100, {98 if n < 200 else 12} %" for n in range(300)]
+    (tmp_path / "usage.csv").write_text("timestamp, name, utilization.gpu [%]\n" + "\n".join(gpu))
+    assert first(report(tmp_path / "usage.csv"))[0][1].startswith("utilization.gpu [%] is 0.12 times its usual 98 from")
+
+
+def test_sums_of_a_load_test(tmp_path: Path) -> None:
+    (tmp_path / "stats.csv").write_text("Type,Name,Request Count,Failure Count,95%\nPOST,/v1/chat,5000,260,900\n")
+    assert first(report(tmp_path / "stats.csv")) == [("failed", "260 of 5,000 requests failed (5.2%): POST /v1/chat")]
 
 
 class Prompts(Examiner):

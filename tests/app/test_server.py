@@ -85,7 +85,7 @@ def test_what_a_killed_server_had_answered_is_there(tmp_path: Path) -> None:
             for number in range(10):
                 stored += server.send("logs", [{"body": f"{number}"}] * 20)["stored"]
             server.process.send_signal(signal.SIGKILL)
-            server.process.wait(10)
+            server.process.wait(30)
     answer = treering("query", "stats count() as n", "--data", tmp_path / "data", "--format", "ndjson")
     assert json.loads(answer.stdout)["n"] == stored == 600
 
@@ -100,7 +100,7 @@ def test_ready_soon_and_small_when_idle(tmp_path: Path) -> None:
         assert server.get("/readyz")["status"] == "ready"
         # 250 MB is the promise; processor time tells more on a shared machine than the clock does.
         assert about.memory_info().rss < 250e6
-    assert process_seconds[0] < 2
+    assert process_seconds[0] < 3
 
 
 @pytest.mark.parametrize("path", ["/api/streams/", "/api/nothing", "/api/record/logs/x"])

@@ -111,3 +111,11 @@ def test_help_tells_every_command_whole_and_version_is_asked_as_elsewhere() -> N
     told = treering("--help").stdout.decode()
     assert "..." not in told.partition("Commands:")[2]
     assert treering("--version").stdout == treering("version").stdout
+
+
+def test_a_data_directory_that_cannot_be_made_is_the_users_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    done = treering("up", "--data", tmp_path / "taken" / "data", "--port", "0", "--no-conventional-ports")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.count(b"\n") == 1
+    assert b"taken" in done.stderr

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from treering.app.config import Settings
 from treering.core.config import Config, decode, read_toml
 from treering.core.errors import UserError
 
@@ -35,3 +36,21 @@ def test_a_missing_or_broken_file_is_the_users_mistake(tmp_path: Path) -> None:
     broken.write_text("a = [")
     with pytest.raises(UserError, match="not TOML"):
         read_toml(broken)
+
+
+@pytest.mark.parametrize(
+    ("tables", "place", "hint"),
+    [
+        ({"lisen": {}}, "`lisen`", "'listen'"),
+        ({"listen": {"prt": 1}}, "`prt` in listen", "'port'"),
+        ({"follow": [{"path": []}]}, "`path` in follow[0]", "'paths'"),
+        ({"alerts": {"rules": [{"name": "a", "incidents": {"kinds": []}}]}}, "`kinds` in alerts.rules[0]", "'kind'"),
+    ],
+)
+def test_a_name_that_is_not_known_is_answered_with_those_of_its_own_table(
+    tables: dict[str, object], place: str, hint: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        decode(tables, Settings, "treering.toml")
+    assert place in error.value.message
+    assert hint in error.value.hint

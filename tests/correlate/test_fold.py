@@ -129,6 +129,14 @@ def test_a_credential_that_everybody_uses_glues_nothing_but_a_persons_own_does()
     assert len(fold(same).incidents) == 1
 
 
+def test_the_account_of_a_gateway_in_front_of_several_tenants_glues_nothing() -> None:
+    for tenants, count in ((("acme",), 1), (("acme", "umbra", "stark"), 3)):
+        attempts = [
+            _finding(str(n), 6 * n * MINUTE, user="svc-gateway", tenant=tenants[n % len(tenants)]) for n in range(6)
+        ]
+        assert len(fold(attempts).incidents) == count
+
+
 def test_time_ends_an_incident() -> None:
     near, far = _finding("b", 30 * MINUTE, user="ana"), _finding("c", 200 * MINUTE, user="ana")
     assert [len(i.findings) for i in fold([_finding("a", 0, user="ana"), near, far]).incidents] == [2, 1]

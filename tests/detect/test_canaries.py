@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import codecs
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from treering.detect import canaries
 from treering.testing.detector_contract import detector, rows
 
 AT = 1_795_000_000_000_000_000
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "capitals": str.upper,
@@ -27,6 +30,23 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "hexadecimal": lambda token: token.encode().hex(),
     "rot13": lambda token: codecs.encode(token, "rot13"),
     "backwards": lambda token: token[::-1],
+    "base64 twice": lambda token: base64.b64encode(base64.b64encode(f"x{token}".encode())).decode(),
+    "base64 backwards": lambda token: base64.b64encode(token.encode()).decode()[::-1],
+    "base64 of it backwards": lambda token: base64.b64encode(token[::-1].encode()).decode(),
+    "base64 in an address": lambda token: f"https://x.example/{base64.b64encode(token.encode()).decode()}.png",
+    "base32": lambda token: base64.b32encode(token.encode()).decode(),
+    "hexadecimal with gaps": lambda token: token.encode().hex(" "),
+    "escapes": lambda token: "".join(f"\\x{byte:02x}" for byte in token.encode()),
+    "percent": lambda token: "".join(f"%{byte:02x}" for byte in token.encode()),
+    "numbers": lambda token: ", ".join(str(byte) for byte in token.encode()),
+    "bits": lambda token: " ".join(f"{byte:08b}" for byte in token.encode()),
+    "shifted by three": lambda token: token.translate(str.maketrans(LETTERS, LETTERS[3:] + LETTERS[:3])),
+    "a letter a line": "\n".join,
+    "a list of letters": lambda token: str(list(token)),
+    "groups of four": lambda token: " ".join(token[at : at + 4] for at in range(0, 26, 4)),
+    "bold letters": lambda token: "".join(f"**{letter}**" for letter in token),
+    "markup": lambda token: f"<b>{token[:9]}</b><i>{token[9:]}</i>",
+    "labels of a host": lambda token: f"{token[:13]}.{token[13:]}.x.example",
     "spaced": " ".join,
     "dashes": "-".join,
     "zero width": "\u200b".join,
@@ -53,6 +73,22 @@ def test_an_answer_that_repeats_it_in_any_spelling(tmp_path: Path, how: str) -> 
     ((rule, facts),) = found(tmp_path, chat("output.messages", text))
     assert rule == "answer"
     assert facts["label"] == "wiki"
+
+
+def test_a_part_is_told_from_eighteen_letters_on(tmp_path: Path) -> None:
+    token = Canaries(tmp_path).new("wiki").text
+    ((_, facts),) = found(tmp_path, chat("output.messages", f"It begins with {token[:20]} …"))
+    assert facts["partial"] is True
+    assert not found(tmp_path, chat("output.messages", f"It begins with {token[:17]} …"))
+
+
+def test_a_book_of_an_older_version_is_read(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as book, book:
+        book.execute("CREATE TABLE settings (prefix TEXT NOT NULL)")
+        columns = "id TEXT PRIMARY KEY, sha256 TEXT, label TEXT, kind TEXT, created_ns INTEGER, retired_ns INTEGER"
+        book.execute(f"CREATE TABLE canaries ({columns})")
+    token = Canaries(tmp_path).new("later").text
+    assert [rule for rule, _ in found(tmp_path, chat("output.messages", token))] == ["answer"]
 
 
 def test_where_it_was_planted_it_is_silent(tmp_path: Path) -> None:

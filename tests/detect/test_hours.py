@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,11 @@ BATCHES = st.lists(
     st.dictionaries(st.text("abcdef", min_size=1, max_size=2), st.tuples(st.integers(5, 8), st.integers(0, 60))),
     max_size=12,
 )
+
+
+def _sums(held: Hours) -> dict[str, tuple[int, float]]:
+    named = ((name, held.get(name)) for name in held.save().names)
+    return {name: (one.period, one.tokens) for name, one in named if one}
 
 
 @given(BATCHES)
@@ -30,9 +36,10 @@ def test_sums_are_those_of_a_dictionary(batches: list[dict[str, tuple[int, int]]
             assert (number not in others) == plain
             if plain:
                 sums[name] = hour, (before[1] if before else 0.0) + used
-    assert {name: (one.period, one.tokens) for name, one in held.save()} == sums
+    assert _sums(held) == sums
     again = Hours.restored(held.save())
-    assert list(again.save()) == list(held.save())
+    assert _sums(again) == sums
+    assert again.save() == held.save()
 
 
 def test_callers_of_two_hours_are_left_to_be_looked_at() -> None:
@@ -47,7 +54,15 @@ def test_the_caller_that_was_quiet_longest_is_forgotten_first() -> None:
         hour = np.full(len(names), 7)
         held.add(names, (hour, hour), np.ones(len(names)), LIMIT)
         held.forget()
-    kept = [name for name, _ in held.save()]
+    kept = held.save().names
     assert most <= len(kept) <= most + 3000
     assert kept[-501:] == names
     assert "caller 0" not in kept
+
+
+def test_a_state_that_is_none_is_refused() -> None:
+    state = Hours().save()
+    for names, rows in ((["a"], b""), (["a", "a"], bytes(2 * 24)), ([], b"1")):
+        state.names, state.rows = names, rows
+        with pytest.raises(ValueError, match=r"rows|size"):
+            Hours.restored(state)

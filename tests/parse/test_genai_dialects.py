@@ -457,3 +457,46 @@ def test_many_calls_as_data() -> None:
     records = [span(attributes={"gen_ai.operation.name": name, "user.id": name}) for name in names]
     found = calls(Normaliser()(batch("spans", records, received_ns=1)))
     assert [(place, one.operation, one.user) for place, one in found] == [(0, "chat", "chat"), (2, *["embeddings"] * 2)]
+
+
+def test_a_stream_of_logfire_is_the_log_at_its_end() -> None:
+    asked = {
+        "request_data": '{"model": "gpt-4o"}', "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o",
+        "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]),
+    }  # fmt: skip
+    answer = {
+        "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "hello"}]}]),
+        "gen_ai.response.id": "c1", "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 1, "duration": 1.5,
+    }  # fmt: skip
+    kinds: list[dict[str, Any]] = [
+        {"logfire.span_type": "pending_span", **asked},
+        {"logfire.span_type": "span", **asked},
+        {"logfire.span_type": "log", **asked, **answer},
+        {"logfire.span_type": "span", **asked, "error.type": "APIError"},
+    ]
+    sent = [span(attributes=held, spanId=f"{place}") for place, held in enumerate(kinds)]
+    found = list(calls(Normaliser()(batch("spans", sent, received_ns=1))))
+    assert [(place, one.answer) for place, one in found] == [(2, "hello"), (3, "")]
+    assert (found[0][1].started_ns, found[0][1].tokens.output) == (START - 1_500_000_000, 1)
+    assert attributes(sent[2])["treering.dialect"] == "logfire"
+
+
+@pytest.mark.parametrize(("later", "ids", "names", "count"), [
+    (0, ("m1", "m1"), ("anthropic.messages.create", "anthropic.chat"), 1),
+    (0, ("m1", "m2"), ("anthropic.messages.create", "anthropic.chat"), 2),
+    (0, ("m1", "m1"), ("chat", "chat"), 2),  # a server whose ids are all the same
+    (50, ("m1", "m1"), ("anthropic.messages.create", "anthropic.chat"), 2),
+])  # fmt: skip
+def test_an_answer_told_by_two_layers_that_do_not_know_each_other_is_one_call(
+    later: int, ids: tuple[str, str], names: tuple[str, str], count: int
+) -> None:
+    said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "hi"}]}])
+    held = [{"gen_ai.operation.name": "chat", "gen_ai.response.id": one} for one in ids]
+    held[1]["gen_ai.input.messages"] = said
+    times = [(START + 5, START + 50), (START + later * 10**9, START + later * 10**9 + 60)]
+    sent = [
+        span(name, attributes=one, spanId=name[-3:], traceId=name, startTime=begun, endTime=ended)
+        for name, one, (begun, ended) in zip(names, held, times, strict=True)
+    ]
+    found = [place for place, _ in calls(Normaliser()(batch("spans", sent, received_ns=1)))]
+    assert found == ([1] if count == 1 else [0, 1])

@@ -16,6 +16,7 @@ from treering.core.telemetry import Telemetry
 from treering.model.columns import to_record
 from treering.receive import follow
 from treering.stage.source import Context
+from treering.testing.sinks import RecordingSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -232,6 +233,26 @@ def test_lines_that_are_no_records_are_counted_with_their_reason(tmp_path: Path)
         assert all(balance.holds for balance in following.telemetry.conservation())
 
     run(story)
+
+
+def test_times_that_name_no_zone_are_of_the_one_that_is_configured(tmp_path: Path) -> None:
+    async def story() -> None:
+        write(tmp_path / "app.log", b"2026-07-01 12:00:00 INFO ready\n2026-07-01T12:00:00Z INFO ready\n")
+        sink = RecordingSink()
+        config = follow.Config((str(tmp_path / "app.log"),), zone="Europe/Berlin", state=str(tmp_path / "state.json"))
+        source = follow.build(config, Context(sink, SystemClock(), Telemetry()))
+        await source.start()
+        for _ in range(1200):
+            if sink.count == 2:
+                break
+            await asyncio.sleep(0.05)
+        await source.stop()
+        noon = 1_782_907_200_000_000_000
+        assert [record["@timestamp"] for record in sink.records()] == [noon - 7_200_000_000_000, noon]
+
+    run(story)
+    with pytest.raises(UserError, match="unknown time zone 'Mars/Base'"):
+        follow.build(follow.Config(("x",), zone="Mars/Base"), Context(RecordingSink(), SystemClock(), Telemetry()))
 
 
 def test_damaged_positions_are_refused_with_help(tmp_path: Path) -> None:

@@ -122,14 +122,16 @@ def test_earlier_queries_come_back_with_arrow_up(page: Page) -> None:
     assert box.inner_text() == "upstream"
 
 
-def test_a_query_is_kept_and_taken_along(page: Page) -> None:
+def test_a_query_is_kept_and_taken_along(page: Page, known: Server) -> None:
     opened(page)
     write(page, "serviceName=weaviate")
     page.wait_for_url("**q=serviceName*")
     page.get_by_role("button", name="Share").press("Enter")
     panel = page.get_by_role("dialog", name="Share")
-    command = panel.get_by_role("region", name="Command line").locator("pre").inner_text()
-    assert command == "treering query 'source=logs serviceName=weaviate' --from 'now-1h'"
+    command = panel.get_by_role("region", name="Command line").locator("pre")
+    command.get_by_text("--data").wait_for()
+    asked = "treering query 'source=logs serviceName=weaviate' --from 'now-1h'"
+    assert command.inner_text() == f"{asked} --data {known.data}"
     alert = panel.get_by_role("region", name="Alert").locator("pre").inner_text()
     assert tomllib.loads(alert)["alerts"]["rules"][0]["query"].endswith("| stats count() as records")
     page.keyboard.press("Escape")

@@ -20,6 +20,7 @@ LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")
 LEVEL_FIELDS = ("severityText", "severityNumber", "level", "log.level", "log.syslog.severity.name")
 MESSAGE_FIELDS = ("body", "message", "msg", "log", "event", "name")
 
+_METHODS = ("GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD ", "OPTIONS ")
 _NAMES = {
     "fatal": ("fatal", "critical", "crit", "emerg", "emergency", "alert", "panic", "dpanic", "f", "c"),
     "error": ("error", "err", "severe", "eror", "failure", "e"),
@@ -69,10 +70,24 @@ def message_of(record: Mapping[str, Any], limit: int = 2000) -> str:
     for name in MESSAGE_FIELDS:
         value = record.get(name)
         if isinstance(value, str) and value:
-            return value[:limit]
+            return (value + _answer(value, record))[:limit]
         if isinstance(value, dict | list) and value:
             return msgspec.json.encode(value).decode()[:limit]
     return line(record, limit)
+
+
+def _answer(text: str, record: Mapping[str, Any]) -> str:
+    """Return what an access log says beside its request line, as ` 502 in 31 ms`; empty for every other text."""
+    if not text.startswith(_METHODS):
+        return ""
+    status = lookup(record, "attributes.http.response.status_code")
+    if status is None or str(status) in text:
+        return ""
+    took = lookup(record, "attributes.http.server.request.duration")
+    if not isinstance(took, int | float):
+        return f" {status}"
+    ms = took * 1e3
+    return f" {status} in {ms:.0f} ms" if ms >= 100 else f" {status} in {ms:.3g} ms"
 
 
 def level_sql(columns: Iterable[tuple[str, bool]]) -> exp.Expression:

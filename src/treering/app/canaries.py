@@ -1,7 +1,8 @@
 """Canaries: tokens that are planted where nobody should read, kept as hashes in the data directory.
 
 A canary begins with six letters of this installation, drawn at random, by which the detector looks for it; the rest is
-100 bits of chance. What is kept is its SHA-256, so who reads the file cannot tell the planted tokens.
+100 bits of chance. What is kept is its SHA-256 and that of its first 18 letters (60 bits of chance), by which a part
+is known; so who reads the file cannot tell the planted tokens.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ FILE = "canaries.sqlite"
 Kind = Literal["token", "document", "url", "email"]
 KINDS: tuple[Kind, ...] = ("token", "document", "url", "email")
 _RARE, _LETTERS = "qxzjvk", "abcdefghijklmnopqrstuvwxyz234567"
-_PREFIX, _LENGTH = 6, 20
+_PREFIX, _LENGTH, HEAD = 6, 20, 18
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (prefix TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS canaries (
   id TEXT PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, label TEXT NOT NULL, kind TEXT NOT NULL,
-  created_ns INTEGER NOT NULL, retired_ns INTEGER
+  created_ns INTEGER NOT NULL, retired_ns INTEGER, head TEXT NOT NULL DEFAULT ''
 );
 """
 
@@ -68,6 +69,8 @@ class Canaries:
             # No write-ahead log: that a canary came or went has to show in the file itself, which the detector watches.
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
             self._db.executescript(_SCHEMA)
+            if "head" not in {row[1] for row in self._db.execute("PRAGMA table_info(canaries)")}:  # of an older version
+                self._db.execute("ALTER TABLE canaries ADD COLUMN head TEXT NOT NULL DEFAULT ''")
             path.chmod(0o600)
             self.prefix = self._prefix()
         except (sqlite3.Error, OSError) as error:
@@ -91,8 +94,8 @@ class Canaries:
         text = self.prefix + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
         name = secrets.token_hex(4)
         self._db.execute(
-            "INSERT INTO canaries VALUES (?, ?, ?, ?, ?, NULL)",
-            (name, digest(text), label[:200], kind, self._clock.now_ns()),
+            "INSERT INTO canaries VALUES (?, ?, ?, ?, ?, NULL, ?)",
+            (name, digest(text), label[:200], kind, self._clock.now_ns(), digest(text[:HEAD])),
         )
         return New(name, text, _plant(text, kind, base))
 

@@ -60,10 +60,11 @@ def _levels(report: Mapping[str, Any]) -> Iterator[Remark]:
     if fatal := levels.get("fatal", 0):
         yield Remark(66, "fatal", f"{fatal:,} fatal record{'s' * (fatal != 1)}", worst.get("fatal", ""))
     errors = levels.get("error", 0) + fatal
-    most = report["loudest_errors"][0] if worst else {"example": "", "pattern": "", "first": None}
+    none: dict[str, Any] = {"example": "", "pattern": "", "first": None, "count": 0}
+    most = report["loudest_errors"][0] if worst else none
     if errors == 1:
         at = f"at {_second(most['first'])}" if most["first"] else ""
-        yield Remark(50, "errors", f"1 error{': ' * bool(worst)}{most['example']}", at)
+        yield Remark(50, "errors", f"1 error{': ' * bool(worst)}{_example(most)}", at)
     elif errors / total > _MANY_ERRORS:
         share = f"{errors / total:.0%} of all" if total >= _FEW_RECORDS else f"{errors} of {total}"
         yield Remark(52, "errors", f"{share} records are errors", f"mostly: {most['pattern']}" if worst else "")
@@ -85,7 +86,7 @@ def _levels(report: Mapping[str, Any]) -> Iterator[Remark]:
 def _example(pattern: Mapping[str, Any]) -> str:
     """Return what a pattern stands for: the message itself where there is but one."""
     shown: str = pattern["example" if pattern["count"] == 1 else "pattern"]
-    return shown
+    return " ".join(shown.split())
 
 
 def _silence(report: Mapping[str, Any]) -> Iterator[Remark]:

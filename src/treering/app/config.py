@@ -54,6 +54,7 @@ class Follow(Config, frozen=True):
     format: Annotated[str, Meta(description="`auto`, `json`, `otlp` or `log`")] = "auto"
     service: Annotated[str, Meta(description="`serviceName` of records that do not name one")] = ""
     host: Annotated[str, Meta(description="`resource.attributes.host.name` of records that do not name one")] = ""
+    zone: Annotated[str, Meta(description="time zone of times that name none, as `Europe/Berlin`")] = "UTC"
 
 
 class Incidents(Config, frozen=True):

@@ -92,6 +92,7 @@ class Detectors:
         for item in self.watched:
             if rows.stream in item.detector.streams:
                 found += self._guarded(item, lambda detector: detector.observe(rows))
+        rows.derived.clear()
         return found
 
     def tick(self, now_ns: int, ask: Ask | None) -> list[Finding]:

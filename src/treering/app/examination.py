@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from treering.app import conclusions
 from treering.app.analysis import SHOWN, Analysis, is_plain
@@ -17,6 +17,7 @@ from treering.core.errors import DecodeError
 from treering.parse.digest import Digest
 from treering.parse.fields import instant
 from treering.parse.times import TimeParser
+from treering.receive._archives import archive_kind, members
 from treering.receive._binary import binary_kind
 from treering.receive._blocks import blocks, opened
 from treering.receive._contents import Logs
@@ -57,14 +58,27 @@ class Examination:
         return {**report, "not_judged": missing, "remarks": shown, "look_at_first": _varied(shown)}
 
     def read(self, path: str, now_ns: Callable[[], int], progress: Callable[[int], None]) -> None:
-        """Read one file. Raises `UserError` when it cannot be opened."""
-        counts, before = self.counts, self.counts.records
-        file = File(path, _written_ns(path), now_ns())
+        """Read one file, or those in an archive. Raises `UserError` when it cannot be opened."""
+        about = File(path, _written_ns(path), now_ns())
+        if not (kind := archive_kind(path)):
+            with opened(path) as file:
+                self._read(about, file, now_ns, progress)
+            return
+        try:
+            for name, file in members(path, kind):
+                inside = File(f"{path}!{name}", None, about.now_ns)
+                self._read(inside, file, now_ns, lambda _: None)
+        except DecodeError as error:
+            self.counts.damaged.append(f"{path}: {error.message}")
+        progress(Path(path).stat().st_size)
+
+    def _read(self, about: File, file: IO[bytes], now_ns: Callable[[], int], progress: Callable[[int], None]) -> None:
+        counts, before, path = self.counts, self.counts.records, about.name
         for examiner in self.examiners:
-            examiner.begin(file)
+            examiner.begin(about)
         digest = partial(Digest, accepts=self._counted, heard=self._heard)
         reader = Records("logs", now_ns, name=path, reader=digest, heard=self._heard)
-        for part in self._parts(path, reader, progress):
+        for part in self._parts(path, file, reader, progress):
             self._take(reader, part)
         for examiner in self.examiners:
             examiner.end()
@@ -107,21 +121,20 @@ class Examination:
         for examiner in self.examiners:
             examiner.lines(lines)
 
-    def _parts(self, path: str, reader: Records, progress: Callable[[int], None]) -> Iterator[Found]:
+    def _parts(self, path: str, file: IO[bytes], reader: Records, progress: Callable[[int], None]) -> Iterator[Found]:
         def read(count: int) -> None:
             self.counts.bytes += count
             progress(count)
 
-        with opened(path) as file:
-            try:
-                for place, block in enumerate(blocks(file, read)):
-                    if not place and (kind := binary_kind(block)):
-                        self.counts.skipped[path] = kind
-                        return
-                    yield reader.feed(block)
-            except DecodeError as error:
-                self.counts.damaged.append(f"{path}: {error.message}")
-            yield reader.end()
+        try:
+            for place, block in enumerate(blocks(file, read)):
+                if not place and (kind := binary_kind(block)):
+                    self.counts.skipped[path] = kind
+                    return
+                yield reader.feed(block)
+        except DecodeError as error:
+            self.counts.damaged.append(f"{path}: {error.message}")
+        yield reader.end()
 
 
 def examine(

@@ -29,9 +29,16 @@ _MOST_BUCKETS, _MOST_NAMES, _MOST_RECORDS = 200_000, 16, 2_000_000
 _STEPS, _LEAST_STEPS, _LEAST_IN_STEP = 240, 8, 3
 _TIMES, _SIGMAS, _MAD = 1.5, 6.0, 1.4826
 _FAILING = 0.01
+_REGULAR = 0.9
 _DURATION = re.compile(
     r"(?:^|[._/-])(?:latency|duration|elapsed|response_?time|ttft|time_to_first_(?:token|chunk|byte)|took|request_time)"
     r"(?:[._-]?(?:ns|us|ms|s|sec|seconds|millis|nanos))?$|^durationInNanos$",
+    re.IGNORECASE,
+)
+# What stands at a level of its own: how high it is says something, and how low.
+_GAUGE = re.compile(
+    r"(?:^|[ ._/-])(?:temperature|utilization|usage|memory|cost|tokens|requests|queue|waiting|throughput|loss)"
+    r"(?:[._-](?:gpu|used|usd|percent|total|in|out|count|size|length|\w{2,8}))?(?: ?\[[^\]]{1,5}\])?$",
     re.IGNORECASE,
 )
 _STATUS = re.compile(r"(?:^|[._])(?:status|status_?code|response_?code|http_status)$", re.IGNORECASE)
@@ -45,8 +52,9 @@ _PHRASES = ("Internal Server Error", "Bad Gateway", "Service Unavailable", "Gate
 
 @dataclass(slots=True)
 class _Series:
-    """Sums of logarithms and counts by bucket of ten seconds."""
+    """Sums of logarithms and counts by bucket of ten seconds, of durations or of a gauge."""
 
+    is_gauge: bool = False
     sums: dict[int, float] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
 
@@ -110,7 +118,8 @@ class Numbers(Examiner):
     def _kind(self, name: str) -> str:
         kind = self._kinds.get(name)
         if kind is None:
-            kind = "duration" if _DURATION.search(name) else "status" if _STATUS.search(name) else ""
+            kinds = (("duration", _DURATION), ("status", _STATUS), ("gauge", _GAUGE))
+            kind = next((kind for kind, pattern in kinds if pattern.search(name)), "")
             if len(self._kinds) < 10_000:
                 self._kinds[name] = kind
         return kind
@@ -125,7 +134,7 @@ class Numbers(Examiner):
         measures = attributes.items() if isinstance(attributes, dict) else ()
         kinds = [(self._kind(name), name, value) for name, value in measures if isinstance(value, int | float)]
         for kind, name, value in kinds:
-            if kind == "duration" or (kind and "attributes" in record):  # else `Outcomes` reads it
+            if kind in {"duration", "gauge"} or (kind and "attributes" in record):  # else `Outcomes` reads it
                 self._note(kind, name, value, bucket)
         if (status := _spoken(record)) and not any(kind == "status" for kind, _, _ in kinds):
             self._answers.add(bucket, status)
@@ -150,17 +159,19 @@ class Numbers(Examiner):
         elif bucket is not None and value > 0 and math.isfinite(value):
             if name not in self._series and len(self._series) >= _MOST_NAMES:
                 return
-            self._series.setdefault(name, _Series()).add(bucket, math.log(value))
+            self._series.setdefault(name, _Series(kind == "gauge")).add(bucket, math.log(value))
 
     def end(self) -> None:
         """Judge the file's numbers."""
         for name, series in self._series.items():
             for rise in _rises(series):
                 self._found.append({"file": self._file, "name": name, **rise})
-                title = f"{name} is {rise['times']:g} times its usual {rise['usual']:g} from {_span(rise)}"
-                detail = f"{rise['count']:,} records, {rise['value']:g} on average (geometric mean)"
-                weight = 56 + min(24.0, 8 * math.log2(rise["times"]))
-                self._remarks.append(Remark(weight, "slow", title, detail, self._file))
+                title = f"{name} is {rise['times']:g} times its usual {_number(rise['usual'])} from {_span(rise)}"
+                detail = f"{rise['count']:,} records, {_number(rise['value'])} on average (geometric mean)"
+                if rise["count"] == 1:
+                    detail = _number(rise["value"])
+                weight = 56 + min(24.0, 8 * abs(math.log2(rise["times"])))
+                self._remarks.append(Remark(weight, "level" if series.is_gauge else "slow", title, detail, self._file))
         self._failures()
 
     def _refusals(self) -> None:
@@ -220,25 +231,48 @@ def _bucket(record: Mapping[str, Any]) -> int | None:
 
 
 def _rises(series: _Series) -> Iterator[dict[str, Any]]:
-    """Yield the runs of steps in which the number is far above its usual, the highest three."""
-    if not series.counts:
+    """Yield the runs of steps in which the number is far above its usual, a gauge far below it too, the worst three."""
+    if not series.counts or (series.is_gauge and not (pace := _pace(series))):
         return
     first, last = min(series.counts), max(series.counts)
     span, total_count = last - first + 1, sum(series.counts.values())
-    # Not more steps than let each have some records.
+    least = 1 if series.is_gauge else _LEAST_IN_STEP
+    # Not more steps than let each have some records; of a gauge one is enough.
     width = max(1, -(-span // min(_STEPS, max(1, total_count // (2 * _LEAST_IN_STEP)))))
+    if series.is_gauge:
+        width = max(pace, -(-span // _STEPS))
     steps: dict[int, tuple[float, int]] = {}
     for bucket, count in series.counts.items():
         total, held = steps.get(bucket // width, (0.0, 0))
         steps[bucket // width] = total + series.sums[bucket], held + count
-    means = {step: total / count for step, (total, count) in steps.items() if count >= _LEAST_IN_STEP}
+    means = {step: total / count for step, (total, count) in steps.items() if count >= least}
     if len(means) < _LEAST_STEPS:
         return
     usual = statistics.median(means.values())
     spread = _MAD * statistics.median(abs(mean - usual) for mean in means.values())
-    limit = usual + max(math.log(_TIMES), _SIGMAS * spread)
-    found = [_rise(run, steps, usual, width) for run in _runs(sorted(s for s, mean in means.items() if mean > limit))]
-    yield from sorted(found, key=lambda rise: -rise["times"] * math.log(1 + rise["count"]))[:3]
+    limit = max(math.log(_TIMES), _SIGMAS * spread)
+    high = sorted(step for step, mean in means.items() if mean > usual + limit)
+    low = sorted(step for step, mean in means.items() if series.is_gauge and mean < usual - limit)
+    runs = [*_runs(high), *_runs(low)]
+    if series.is_gauge:  # what begins low warms up
+        runs = [run for run in runs if run[0] != min(means)]
+    found = [_rise(run, steps, usual, width) for run in runs]
+    yield from sorted(found, key=lambda rise: -max(rise["times"], 1 / rise["times"]) * math.log(1 + rise["count"]))[:3]
+
+
+def _pace(series: _Series) -> int:
+    """Return how many buckets apart numbers come if they do so regularly, as many each; else 0.
+
+    Only then does the height of a gauge say something by itself.
+    """
+    buckets = sorted(series.counts)
+    gaps = [later - before for before, later in pairwise(buckets)]
+    if not gaps:
+        return 0
+    gap, each = statistics.mode(gaps), statistics.median(series.counts.values())
+    regular = sum(abs(one - gap) <= 1 for one in gaps) / len(gaps)
+    even = sum(abs(count - each) <= 1 for count in series.counts.values()) / len(buckets)
+    return gap if min(regular, even) >= _REGULAR else 0
 
 
 def _runs(steps: Sequence[int]) -> list[list[int]]:
@@ -263,6 +297,10 @@ def _rise(run: Sequence[int], steps: Mapping[int, tuple[float, int]], usual: flo
         "times": float(f"{math.exp(mean - usual):.2g}"),
         "count": count,
     }
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
 
 
 def _clock(bucket: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from treering.app.examine_numbers import states_status
 from treering.app.examiner import Examiner, Remark
 from treering.model.times import format_ns
-from treering.parse.outcomes import Outcome
+from treering.parse.outcomes import Outcome, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MOST_RECORDS = 500_000
 _MOST_REASONS = 1000
+_MOST_SUMS = 20
+_LONGEST = 80
 _WARN = 13
 _NOTABLE = 0.01
 
@@ -30,6 +32,7 @@ class Outcomes(Examiner):
     def __init__(self) -> None:
         """Begin without records."""
         self._found: list[dict[str, Any]] = []
+        self._sums: list[Remark] = []
         self._file = ""
         self._seen = self._all = self._stated = self._failed = 0
         self._reasons: Counter[str] = Counter()
@@ -58,6 +61,7 @@ class Outcomes(Examiner):
             return
         self._seen += 1
         self._all += 1
+        self._count(record)
         outcome = self._outcome(record)
         self._stated += outcome.stated
         if outcome.reason is None:
@@ -68,6 +72,16 @@ class Outcomes(Examiner):
         moment = record.get("@timestamp", record.get("startTime"))
         if isinstance(moment, int):
             self._times = [min(self._times[0], moment), max(self._times[1], moment)] if self._times else [moment] * 2
+
+    def _count(self, record: Mapping[str, Any]) -> None:
+        fields = record.get("attributes", record)
+        if isinstance(fields, dict) and (found := counted(fields)) is not None:
+            every, failed = found
+            texts = (value for name, value in fields.items() if isinstance(value, str) and name != "log.file.name")
+            named = " ".join(texts)[:_LONGEST]
+            title = f"{failed:,} of {every:,} requests failed ({failed / every:.1%}): {named}"
+            if len(self._sums) < _MOST_SUMS:
+                self._sums.append(Remark(54 + min(22.0, 100 * failed / every), "failed", title, "", self._file))
 
     def group(self, group: Group) -> None:
         """Count records that state no outcome."""
@@ -87,7 +101,7 @@ class Outcomes(Examiner):
 
     def remarks(self) -> list[Remark]:
         """Return each file's failures."""
-        return [_remark(about) for about in self._found]
+        return [*(_remark(about) for about in self._found), *self._sums]
 
     def details(self) -> Any:
         """Return the counts and reasons."""

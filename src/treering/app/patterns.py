@@ -147,9 +147,12 @@ class Patterns:
         """Return the most frequent patterns; with `levels` counting only messages that have one of them."""
         found = list(self._found.values())
         if levels:
+            found.sort(key=lambda one: one.count)  # of as many, those first that always have it
             with_level = ((one, {level: one.levels[level] for level in levels if one.levels[level]}) for one in found)
             found = [replace(one, count=sum(held.values()), levels=Counter(held)) for one, held in with_level if held]
-        return [_shown(one) for one in sorted(found, key=lambda one: (-one.count, one.text))[:count]]
+        else:
+            found.sort(key=lambda one: one.text)
+        return [_shown(one) for one in sorted(found, key=lambda one: -one.count)[:count]]
 
     def speaking(self, words: re.Pattern[str]) -> list[dict[str, Any]]:
         """Return the patterns, the most frequent first, that mostly state no level and have one of `words`."""

@@ -191,6 +191,7 @@ class Pipeline:
                 format=follow.format,
                 service=follow.service,
                 host=follow.host,
+                zone=follow.zone,
                 state=str(state),
             )
             found.append(("follow", config, ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,7 +10,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-_WIDTH = 150
+_WIDEST, _NARROWEST = 150, 80
+_MOST_LINES = 3
 _GOOD = {"succeeded", "completed", "target reached", "bandwidth measured", "under way", "no end stated"}
 
 
@@ -168,9 +170,9 @@ def _first(screen: Console, remarks: Sequence[Mapping[str, Any]]) -> None:
     for number, remark in enumerate(remarks, 1):
         alike = f" (and {remark['alike']} more)" if remark["alike"] else ""
         where = f" [{_short(remark['file'])}]" if remark["file"] else ""
-        _line(screen, f"  {number}. {remark['title']}{alike}{where}", "bold yellow")
+        _wrapped(screen, f"  {number}. {remark['title']}{alike}{where}", "bold yellow")
         if remark["detail"]:
-            _line(screen, f"     {remark['detail']}")
+            _wrapped(screen, f"     {remark['detail']}")
 
 
 def _short(path: str) -> str:
@@ -181,5 +183,20 @@ def _short(path: str) -> str:
 def _line(screen: Console, text: str, style: str = "") -> None:
     from treering.cli._screen import safe
 
-    shown = safe(text)
-    screen.print(shown if len(shown) <= _WIDTH else f"{shown[:_WIDTH]}…", style=style)
+    shown, width = safe(text), _width(screen)
+    screen.print(shown if len(shown) <= width else f"{shown[: width - 1]}…", style=style)
+
+
+def _wrapped(screen: Console, text: str, style: str = "") -> None:
+    """Print what is to be read whole, in three lines at most."""
+    from treering.cli._screen import safe
+
+    lines = textwrap.wrap(safe(text), _width(screen), subsequent_indent="     ", drop_whitespace=True)
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[: _MOST_LINES - 1], f"{lines[_MOST_LINES - 1][: _width(screen) - 1]}…"]
+    screen.print("\n".join(lines), style=style)
+
+
+def _width(screen: Console) -> int:
+    """Return how wide lines are: as the terminal, within bounds."""
+    return min(_WIDEST, max(_NARROWEST, screen.width)) if screen.is_terminal else _WIDEST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import sys
 import traceback
@@ -25,6 +26,8 @@ LEVEL_STYLES = {
     "debug": "blue",
     "trace": "dim",
 }
+# What the system says of a path that the user named.
+_TOLD = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC))
 # C0 (tab aside), DEL, C1, and what reorders or hides text: a log must not steer the reader's terminal.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -96,6 +99,9 @@ def report(error: BaseException) -> int:
         text = "\n".join(map(safe, str(error).splitlines()))
         print(f"treering: {text}", file=sys.stderr)
         return EXIT_MISTAKE if isinstance(error, UserError) else EXIT_TRY_AGAIN
+    if isinstance(error, OSError) and error.errno in _TOLD and error.filename is not None:
+        print(f"treering: {str(error.strerror).lower()}: {safe(str(error.filename))}", file=sys.stderr)
+        return EXIT_MISTAKE
     traceback.print_exception(error)
     print("treering: this is a bug of ours; please report it with the lines above", file=sys.stderr)
     return EXIT_BUG

@@ -56,6 +56,9 @@ async def _serve(settings: Settings, demo: Demo | None) -> None:
             pipeline.announce(main.address)
             _greet(settings, server, pipeline)
             if demo is not None:
+                console(stderr=True).print(
+                    "  demo  a day of an AI platform comes in, which takes a minute, and goes on"
+                )
                 demo.begin(main.address, _grpc_address(pipeline), pipeline.token if settings.tokens else None)
             await stopping.wait()
             if demo is not None:

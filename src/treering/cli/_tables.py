@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,6 +13,7 @@ import msgspec
 from treering.api.levels import level_of, message_of
 from treering.cli._options import Format
 from treering.cli._screen import console, line, safe
+from treering.model.times import format_ns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _WIDEST = 400
 # Rows with these columns are whole records.
 _WHOLE = frozenset({"@timestamp", "attributes"})
+# Nanoseconds since 1970, from 2001 on.
+_INSTANT = re.compile(r"[12]\d{18}")
 # A column that gets less than this of what it holds cannot be read; so many rows are looked at for it.
 _READABLE, _BORDER, _LOOKED = 10, 3, 50
 _NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double"})
@@ -47,25 +51,35 @@ def write(answer: Mapping[str, Any], form: Format, out: BinaryIO | None = None) 
 
 
 def _table(answer: Mapping[str, Any]) -> None:
-    screen = console()
-    rows, names = answer["datarows"], [column["name"] for column in answer["schema"]]
-    hint = ""
-    if rows and set(names) >= _WHOLE:
-        hint = "; all fields: --format json, some: `| fields …`"
-        for row in rows:
-            screen.print(_line({name: value for name, value in zip(names, row, strict=True) if value is not None}))
-    elif sum(_room(names, rows)) <= screen.width:
-        _grid(screen, answer)
-    else:
-        _blocks(screen, names, rows)
+    rows = answer["datarows"]
+    whole = show(answer["schema"], rows)
+    hint = "; all fields: --format json, some: `| fields …`" if whole else ""
     more = answer.get("total", 0) - len(rows)
     note = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}" + (f" of {answer['total']}" if more > 0 else "")
     console(stderr=True).print(f"{note}, {answer.get('took_ms', 0)} ms{hint}", style="dim")
 
 
+def show(schema: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Any]]) -> bool:
+    """Print rows for people: whole records a line each (the answer says whether they are), others as a table.
+
+    Rows too wide for the terminal are printed one under the other.
+    """
+    screen, names = console(), [column["name"] for column in schema]
+    rows = [[_told(column["name"], value) for column, value in zip(schema, row, strict=True)] for row in rows]
+    whole = bool(rows) and set(names) >= _WHOLE
+    if whole:
+        for row in rows:
+            screen.print(_line({name: value for name, value in zip(names, row, strict=True) if value is not None}))
+    elif sum(_room(names, rows)) <= screen.width:
+        _grid(screen, schema, rows)
+    else:
+        _blocks(screen, names, rows)
+    return whole
+
+
 def _room(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
     """Return how many characters each column needs to be read, its border included."""
-    longest = [max(len(name), *(len(str(_cell(row[at]))) for row in rows[:_LOOKED])) for at, name in enumerate(names)]
+    longest = [max([len(name), *(len(_cell(row[at])) for row in rows[:_LOOKED])]) for at, name in enumerate(names)]
     return [min(length, _READABLE) + _BORDER for length in longest]
 
 
@@ -91,21 +105,28 @@ def _blocks(screen: Console, names: Sequence[str], rows: Sequence[Sequence[Any]]
             screen.print(Text.assemble((safe(name).ljust(width), "dim"), "  ", _cell(value)))
 
 
-def _grid(screen: Console, answer: Mapping[str, Any]) -> None:
+def _grid(screen: Console, schema: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(show_edge=False, header_style="bold")
-    for column in answer["schema"]:
+    for column in schema:
         right = column["type"] in _NUMBERS
         table.add_column(Text(safe(column["name"])), justify="right" if right else "left", overflow="fold")
-    for row in answer["datarows"]:
+    for row in rows:
         table.add_row(*(_cell(value) for value in row))
     screen.print(table)
 
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _told(name: str, value: Any) -> Any:
+    """Return `value` as it is, or as a time where its column's name says that it is one in nanoseconds."""
+    if name.endswith(("Time", "_ns")) and _INSTANT.fullmatch(str(value)):
+        return format_ns(int(value)).replace("T", " ")
+    return value
 
 
 def _cell(value: Any) -> Text:

@@ -134,9 +134,7 @@ def _checks(step: Mapping[str, Any]) -> None:
 
 
 def _rows(found: Mapping[str, Any]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
+    from treering.cli import _tables
     from treering.cli._screen import console, safe
 
     screen = console()
@@ -144,11 +142,6 @@ def _rows(found: Mapping[str, Any]) -> None:
     if found["note"]:
         screen.print(safe(f"  {found['note']}"), style="dim")
         return
-    table = Table(show_edge=False, header_style="bold")
-    for column in found["schema"]:
-        table.add_column(Text(safe(column["name"])), overflow="fold")
-    for row in found["datarows"][:_ROWS]:
-        table.add_row(*(Text(safe("" if value is None else str(value)[:200])) for value in row))
-    screen.print(table)
+    _tables.show(found["schema"], found["datarows"][:_ROWS])
     if (more := len(found["datarows"]) - _ROWS) > 0:
         screen.print(f"  and {more} more rows", style="dim")

@@ -33,9 +33,10 @@ def plugins(kind: Annotated[str, typer.Argument(help=f"Only one kind: {', '.join
         if (kind and kind != label) or not names:
             continue
         typer.echo(f"{label} ({group})")
+        width = max(map(len, names))
         for name in names:
             try:
                 about = (registry.load(group, name).__doc__ or "").strip().partition("\n")[0]
             except UserError as error:  # one whose extra is not installed
                 about = f"{error.message}; {error.hint}"
-            typer.echo(f"  {name:<14} {safe(about)}")
+            typer.echo(f"  {name:<{width}}  {safe(about)}")

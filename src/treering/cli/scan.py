@@ -6,12 +6,14 @@ import contextlib
 import sys
 import tempfile
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from treering.cli._options import Config, Data, Format
+from treering.cli._options import Config, Data
+from treering.cli._screen import as_json
 from treering.core.errors import Permanent, UserError
 
 if TYPE_CHECKING:
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
     Told = Callable[[dict[str, Any]], None]
 
 
+class Shown(StrEnum):
+    """How findings are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
 def scan(
     paths: Annotated[list[str] | None, typer.Argument(help="Files, globs, directories; `-` is standard input.")] = None,
     since: Annotated[
@@ -34,7 +44,8 @@ def scan(
         list[str] | None, typer.Option("--detector", help="Only this detector; again for more.")
     ] = None,
     form: Annotated[
-        Format | None, typer.Option("--format", help="`table` or `ndjson`.", show_default="table on a terminal")
+        Shown | None,
+        typer.Option("--format", help="How to write findings.", show_default="table on a terminal, else ndjson"),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 when something was found.")] = False,
     data: Data = None,
@@ -53,7 +64,7 @@ def scan(
     if detectors:
         detect = msgspec.structs.replace(settings.detect, detectors=tuple(detectors))
         settings = msgspec.structs.replace(settings, detect=detect)
-    shown = form or (Format.TABLE if sys.stdout.isatty() else Format.NDJSON)
+    shown = form or (Shown.TABLE if sys.stdout.isatty() else Shown.NDJSON)
     if paths:
         found = _files(settings, tuple(paths))
         count = _write([_record(finding) for finding in found], shown)
@@ -169,9 +180,12 @@ def _record(finding: Finding) -> dict[str, Any]:
     return {**record, **{name: format_ns(record[name]) for name in ("@timestamp", "startTime", "endTime")}}
 
 
-def _write(records: Iterable[dict[str, Any]], shown: Format) -> int:
+def _write(records: Iterable[dict[str, Any]], shown: Shown) -> int:
     held = list(records)
-    if shown is not Format.TABLE:
+    if shown is Shown.JSON:
+        as_json(held)
+        return len(held)
+    if shown is Shown.NDJSON:
         for record in held:
             sys.stdout.buffer.write(msgspec.json.encode(record) + b"\n")
         sys.stdout.buffer.flush()

@@ -20,6 +20,7 @@ class Kinds(msgspec.Struct, frozen=True):
     about: str
     identity: dict[str, float]
     shared_by_many: frozenset[str]
+    of_one_tenant: frozenset[str]
     who: frozenset[str]
     place: dict[str, float]
     place_of_attack: dict[str, float]

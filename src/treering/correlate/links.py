@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MINUTE = 60 * 10**9
 _NEIGHBOURS = 32
 _FREE_USERS = 3
+_A_TENANT = 3
 _GATE = 0.2
 # Whom an attack concerned may do something else within the hour.
 _ANOTHER_STORY = 0.8
@@ -174,6 +175,9 @@ def _crowd(entity: Entity, members: Sequence[Clue]) -> float:
     if entity.kind in kinds().shared_by_many:
         others = {who for clue in members for who in clue.who if who != entity and who.kind != entity.kind}
         crowd *= max(1.0, len(others) / _FREE_USERS)
+    if entity.kind in kinds().of_one_tenant:
+        tenants = {own[0] for clue in members if len(own := [e for e in clue.entities if e.kind == "tenant"]) == 1}
+        crowd *= _A_TENANT * len(tenants) if len(tenants) > 1 else 1.0  # the account of something all of them pass
     return crowd
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
 import numpy as np
 from msgspec import Meta
 
@@ -13,6 +14,7 @@ from treering.detect._evidence import evidence, named
 from treering.detect._grouped import Grouped, Names
 from treering.detect._history import Distribution
 from treering.detect._hours import Hours, Sum
+from treering.detect._kept import Saved
 from treering.model.finding import Evidence, Finding, Severity
 from treering.model.times import format_ns
 
@@ -28,7 +30,6 @@ _PERIODS = {"hour": _HOUR_NS, "day": 24 * _HOUR_NS}
 _MOST_SUMS = 20_000
 _LEAST_HOURS = 100
 _LONGEST_NAME = 200
-_HOUR = "hour"
 _KINDS = ("user", "key", "agent")
 By = Literal["all", "service", "user", "key", "agent", "model"]
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -55,6 +56,14 @@ class Baseline(BaseConfig, frozen=True):
 
     times: Annotated[float, Meta(gt=1, description="times the 99 % quantile of callers' hours that is told")] = 5.0
     least_tokens: Annotated[float, Meta(ge=0, description="tokens in an hour below which nothing is told")] = 100_000.0
+
+
+class Used(msgspec.Struct):
+    """Sums by budget and caller, callers' hours by kind, and what is usual for each kind of callers."""
+
+    sums: list[tuple[tuple[str, str, str], Sum]] = []
+    hours: dict[str, Saved] = {}
+    usual: dict[str, Distribution] = {}
 
 
 class Spending:
@@ -192,19 +201,15 @@ class Spending:
             facts={"used": held.tokens, "limit": limit, "unit": "tokens"},
         )
 
-    def save(self) -> tuple[list[tuple[tuple[str, str, str], Sum]], dict[str, Distribution]]:
-        """Return the sums, the one that was quiet longest first, and what is usual for each kind of callers."""
-        hours = [((_HOUR, kind, name), held) for kind in _KINDS for name, held in self._hours[kind].save()]
-        return [*self._sums.items(), *hours], self._usual
+    def save(self) -> Used:
+        """Return everything, callers that were quiet longest first."""
+        return Used([*self._sums.items()], {kind: self._hours[kind].save() for kind in _KINDS}, self._usual)
 
-    def restore(self, state: tuple[list[tuple[tuple[str, str, str], Sum]], dict[str, Distribution]]) -> None:
-        """Go on from what `save` returned."""
-        self._sums = {key: held for key, held in state[0] if key[0] != _HOUR}
-        self._hours = {
-            kind: Hours.restored((key[2], held) for key, held in state[0] if key[:2] == (_HOUR, kind))
-            for kind in _KINDS
-        }
-        self._usual |= {kind: known for kind, known in state[1].items() if kind in _KINDS}
+    def restore(self, state: Used) -> None:
+        """Go on from what `save` returned. Raises `ValueError`."""
+        self._sums = dict(state.sums)
+        self._hours = {kind: Hours.restored(state.hours.get(kind, Saved())) for kind in _KINDS}
+        self._usual |= {kind: known for kind, known in state.usual.items() if kind in _KINDS}
 
 
 def _callers(rows: Rows, kind: str) -> tuple[NDArray[np.int64], list[str]]:

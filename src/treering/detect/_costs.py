@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import msgspec
 import numpy as np
 
-from treering.detect._kept import Kept
+from treering.detect._kept import Kept, Saved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -25,7 +25,7 @@ _NOTHING = (_NONE, 0.0, 0, 0, 0.0)
 _NEW = np.array((_NOTHING, _NOTHING), dtype=[(period, _COST) for period in PERIODS])
 
 
-class Cost(msgspec.Struct, array_like=True):
+class Cost(msgspec.Struct):
     """What a caller cost in its present period, since when, and what was told of it."""
 
     period: int
@@ -90,20 +90,13 @@ class Costs:
         """Note what a caller cost."""
         self._kept.rows[period][place] = msgspec.structs.astuple(held)
 
-    def save(self) -> Iterator[tuple[Period, str, Cost]]:
-        """Yield callers and what they cost, the one that was quiet longest first."""
-        names, rows = self._kept.ordered()
-        for name, both in zip(names, rows.tolist(), strict=True):
-            for period, held in zip(PERIODS, both, strict=True):
-                if held[0] != _NONE:
-                    yield period, name, Cost(*held)
+    def save(self) -> Saved:
+        """Return callers and what they cost."""
+        return self._kept.save()
 
     @classmethod
-    def restored(cls, held: Iterable[tuple[Period, str, Cost]]) -> Costs:
-        """Return what `save` was asked of."""
-        made, known = cls(), list(held)
-        names = list(dict.fromkeys(name for _, name, _ in known))
-        places = dict(zip(names, made._kept.places(names).tolist(), strict=True))
-        for period, name, cost in known:
-            made.set(period, places[name], cost)
+    def restored(cls, held: Saved) -> Costs:
+        """Return what `save` was asked of. Raises `ValueError`."""
+        made = cls()
+        made._kept = Kept.restored(_NEW, held)
         return made

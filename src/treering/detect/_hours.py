@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from treering.detect._kept import Kept
+from treering.detect._kept import Kept, Saved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -69,18 +69,13 @@ class Hours:
         """Forget callers when they have become too many."""
         self._kept.forget(_MOST, _SPARE)
 
-    def save(self) -> Iterator[tuple[str, Sum]]:
-        """Yield callers and what they used, the one that was quiet longest first."""
-        names, rows = self._kept.ordered()
-        for name, (period, tokens, told) in zip(names, rows.tolist(), strict=True):
-            if period != _NONE:
-                yield name, Sum(period, 0.0, tokens, told)
+    def save(self) -> Saved:
+        """Return callers and what they used."""
+        return self._kept.save()
 
     @classmethod
-    def restored(cls, held: Iterable[tuple[str, Sum]]) -> Hours:
-        """Return what `save` was asked of."""
-        made, sums = cls(), dict(held)
-        made._kept.places(list(sums))
-        for name, one in sums.items():
-            made.set(name, one)
+    def restored(cls, held: Saved) -> Hours:
+        """Return what `save` was asked of. Raises `ValueError`."""
+        made = cls()
+        made._kept = Kept.restored(_NEW, held)
         return made

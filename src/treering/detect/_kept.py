@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 _NONE = -1
+
+
+class Saved(msgspec.Struct):
+    """Names, the one that was quiet longest first, and their rows one after another."""
+
+    names: list[str] = []
+    rows: bytes = b""
 
 
 class Kept:
@@ -61,8 +69,18 @@ class Kept:
         self._places = {names[place]: number for number, place in enumerate(kept.tolist())}
         self._rows[: len(kept)], self._touched[: len(kept)] = self._rows[kept], self._touched[kept]
 
-    def ordered(self) -> tuple[list[str], Any]:
-        """Return the names and their rows, the one that was quiet longest first."""
+    def save(self) -> Saved:
+        """Return names and rows."""
         order = np.argsort(self._touched[: len(self._places)])
         names = list(self._places)
-        return [names[place] for place in order.tolist()], self._rows[order]
+        return Saved([names[place] for place in order.tolist()], self._rows[order].tobytes())
+
+    @classmethod
+    def restored(cls, new: Any, held: Saved) -> Kept:
+        """Return what `save` was asked of; `new` as it was. Raises `ValueError`."""
+        made, rows = cls(new), np.frombuffer(held.rows, dtype=new.dtype)
+        if not len(set(held.names)) == len(held.names) == len(rows):
+            raise ValueError(f"{len(held.names)} names of {len(rows)} rows")
+        made.places(held.names)
+        made.rows[:] = rows
+        return made

@@ -222,7 +222,7 @@ class _Steps:
 
     def kept(self, known: Container[str]) -> NDArray[np.int64]:
         """Return the traces that matter: not those with one step that so many follow that it would be forgotten."""
-        are_known = np.fromiter((name in known for name in self.names), dtype=bool, count=len(self.names))
+        are_known = np.fromiter(map(known.__contains__, self.names), dtype=bool, count=len(self.names))
         self.are_single &= ~are_known
         numbers = np.arange(len(self.names))
         return np.flatnonzero(are_known | (self.sizes > 1) | (numbers >= len(numbers) - _MOST_TRACES))

@@ -15,7 +15,8 @@ def recent(known: dict[K, V], key: K, most: int, make: Callable[P, V], *args: P.
     held = known.pop(key, None)
     if held is None:
         held = make(*args, **named)
-    remember(known, key, held, most)
+    known[key] = held
+    _forget(known, most)
     return held
 
 
@@ -23,5 +24,9 @@ def remember(known: dict[K, V], key: K, value: V, most: int) -> None:
     """Note a value as the newest."""
     known.pop(key, None)
     known[key] = value
+    _forget(known, most)
+
+
+def _forget(known: dict[K, V], most: int) -> None:
     while len(known) > most:
         del known[next(iter(known))]

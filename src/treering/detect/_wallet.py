@@ -19,17 +19,18 @@ import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect._costs import PERIODS, Cost, Costs, Spent
+from treering.detect._costs import Cost, Costs, Spent
 from treering.detect._fold import folded
 from treering.detect._grouped import Grouped
 from treering.detect._history import Distribution
+from treering.detect._kept import Saved
 from treering.detect._leaks import Leaks
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
 from treering.model.times import format_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from treering.detect._costs import Period
     from treering.model.rows import Rows
@@ -54,7 +55,7 @@ class Drain(BaseConfig, frozen=True):
 class Wallets(msgspec.Struct):
     """What callers cost in their present periods, and what is usual."""
 
-    sums: dict[str, Cost] = {}
+    callers: dict[str, Saved] = {}
     usual: dict[str, Distribution] = {}
     leaks: Leaks = msgspec.field(default_factory=Leaks)
 
@@ -87,18 +88,14 @@ class Wallet:
         )
 
     def save(self) -> Wallets:
-        """Return sums and what is usual."""
-        self._state.sums = {
-            f"{period}\0{kind}\0{name}": held
-            for kind, costs in self._costs.items()
-            for period, name, held in costs.save()
-        }
+        """Return what callers cost and what is usual."""
+        self._state.callers = {kind: costs.save() for kind, costs in self._costs.items()}
         return self._state
 
     def restore(self, state: Wallets) -> None:
-        """Go on from what `save` returned."""
+        """Go on from what `save` returned. Raises `ValueError`."""
         self._state = state
-        self._costs = {kind: Costs.restored(_of(kind, state.sums)) for kind, _ in _CALLERS}
+        self._costs = {kind: Costs.restored(state.callers.get(kind, Saved())) for kind, _ in _CALLERS}
 
     def _callers(self, rows: Rows, whom: Whom, kind: str, field: str, costs: Any) -> Iterator[Finding]:
         """Add the costs of each caller and period of a batch."""
@@ -187,12 +184,3 @@ class Wallet:
             min(held.first_ns, at_ns), at_ns, at_ns, 1.0, (Entity(*who), *about), (shown,),
             ("owasp-llm@2026:LLM06", "mitre-atlas@2026.09:AML.T0034"), "AML.TA0011", facts | {"family": "cost"},
         )  # fmt: skip
-
-
-def _of(kind: str, sums: Mapping[str, Cost]) -> Iterator[tuple[Period, str, Cost]]:
-    """Yield the callers of a kind with what they cost."""
-    for period in PERIODS:
-        before = f"{period}\0{kind}\0"
-        for key, held in sums.items():
-            if key.startswith(before):
-                yield period, key.removeprefix(before), held

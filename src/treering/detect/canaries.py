@@ -2,36 +2,33 @@
 
 `treering canary new` makes a token that nobody can guess. Where it shows up, what it was planted in has been read and
 passed on. In the instructions or documents in which it was planted it is no finding, except for kind `document`: that
-one tells whoever retrieves it. One search (Aho and Corasick 1975) for six letters of this installation runs over the
-columns of a batch, in the spellings that base64, hexadecimal, ROT13, writing backwards and signs between the letters
-make of them; only where it meets something is the text undone (`treering.parse.textview`) and the SHA-256 of what then
-stands there looked up. Without a planted canary nothing is looked at.
+one tells whoever retrieves it. Three passes over the columns of a batch look for six letters of this installation in
+what base64, base32, numbers of characters, shifted letters, writing backwards and gaps make of them (Aho and Corasick
+1975); only where they meet something is the text undone (`_planted`) and the SHA-256 of what then stands there, or of
+its first 18 letters, looked up. Without a planted canary nothing is looked at.
 
-Misses: canaries that were paraphrased, cut short, encoded twice, encrypted, compressed or split over several
-messages.
+Misses: canaries that were paraphrased, cut down to less than 18 letters, numbered letter by letter, encrypted,
+compressed or split over several messages.
 """
 
 from __future__ import annotations
 
 import base64
-import codecs
 import hashlib
-import re
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
-from ahocorasick_rs import AhoCorasick
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
+from treering.detect._planted import HEAD, Search
 from treering.detect._texts import ASSISTANT, DOCUMENT, SYSTEM, TOOL, USER, is_sent, only, sources, texts
 from treering.detect._whom import Whom, proof
 from treering.model.finding import Entity, Finding, Severity
-from treering.parse.textview import View, decoded, plain, straightened
 from treering.stage.detector import Example
 
 if TYPE_CHECKING:
@@ -42,14 +39,16 @@ if TYPE_CHECKING:
 NAME = "canaries"
 ORDER_FREE = False
 """Who saw a canary first depends on what came first."""
-_LENGTH, _SHORTEST = 26, 20
+_SHORTEST = HEAD
+_PLANTED = "SELECT sha256, label, kind, head FROM canaries WHERE retired_ns IS NULL"
 _BREAK = "\0"
 _MOST_SEEN = 4096
 _MOST_FOUND = 64
 _LOG = "log"
-_GAPS = " .*_|/,+~-"
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u206f\ufe00-\ufe0f\ufeff\uff01-\uff5e\U000e0000-\U000e01ef]")
-_ADDRESSES = ("attributes.url.full", "attributes.http.url", "attributes.url.path", "attributes.http.target")
+_ADDRESSES = (
+    *("attributes.url.full", "attributes.http.url", "attributes.url.path", "attributes.http.target"),
+    *("attributes.server.address", "attributes.dns.question.name", "attributes.http.request.header.referer"),
+)
 _TECHNIQUES = ("owasp-llm@2026:LLM08", "owasp-llm@2026:LLM02", "mitre-atlas@2026.09:AML.T0057")
 _SAID = {
     ASSISTANT: ("answer", "an answer repeats the canary", Severity.CRITICAL, "AML.TA0010"),
@@ -68,6 +67,7 @@ class Known(BaseConfig, frozen=True):
 
     sha256: Annotated[str, Meta(description="SHA-256 of the token, hexadecimal")]
     label: Annotated[str, Meta(description="where it was planted")] = ""
+    head: Annotated[str, Meta(description="SHA-256 of its first 18 letters, by which parts are found")] = ""
     kind: Annotated[str, Meta(description="`token`, `document`, `url` or `email`")] = "token"
 
 
@@ -98,52 +98,14 @@ class _Met(NamedTuple):
     known: Known
     span: tuple[int, int]
     hidden: str
+    partial: bool
 
 
-class _Search:
-    """Looks for the tokens that begin with one prefix."""
-
+class _Search(Search):
     def __init__(self, prefix: str, known: Sequence[Known]) -> None:
         self.known = {item.sha256.lower(): item for item in known}
-        self.prefix = prefix.lower()
-        self._token = re.compile(re.escape(self.prefix) + rf"[a-z2-7]{{{_LENGTH - len(self.prefix)}}}")
-        self._needles = AhoCorasick(sorted({part.lower() for part in _spellings(self.prefix)}))
-
-    def may_be_in(self, text: str) -> bool:
-        """Whether something in `text`, or in several texts joined, looks like the beginning of a token; cheap."""
-        if self._needles.find_matches_as_indexes(text.lower()):
-            return True
-        return bool(not text.isascii() and _INVISIBLE.search(text)) and bool(
-            self._needles.find_matches_as_indexes(plain(text).text)
-        )
-
-    def tokens(self, text: str) -> Iterator[tuple[Known, tuple[int, int], str]]:
-        """Yield the canaries in `text`, where they stand, and what hides them."""
-        met: set[str] = set()
-        for view in _views(text):
-            for match in self._token.finditer(view.text):
-                name = hashlib.sha256(match[0].encode()).hexdigest()
-                if (item := self.known.get(name)) is not None and name not in met:
-                    met.add(name)
-                    yield item, view.origin(*match.span()), ", ".join(view.kinds)
-
-
-def _spellings(prefix: str) -> Iterator[str]:
-    """Yield what is left of a prefix in the encodings that `_views` undoes; base64 at each of its three offsets."""
-    yield from (prefix, prefix[::-1], codecs.encode(prefix, "rot13"), prefix.encode().hex())
-    yield from (sign.join(prefix[:3]) for one in _GAPS for sign in (one, one * 2, one * 3))
-    for offset in range(3):
-        whole = base64.b64encode(b"\0" * offset + prefix.encode()).decode().rstrip("=")
-        first = (0, 2, 3)[offset]
-        yield whole[first : len(whole) - (1 if (offset + len(prefix)) % 3 else 0)]
-
-
-def _views(text: str) -> Iterator[View]:
-    view = plain(text)
-    yield view
-    yield from decoded(view)
-    for spelling in ("spaced", "backwards", "rot13"):
-        yield straightened(view, spelling)
+        heads = {item.head.lower(): name for name, item in self.known.items() if item.head}
+        super().__init__(prefix, heads | {name: name for name in self.known})
 
 
 class Canaries(AsRead[_State]):
@@ -182,21 +144,22 @@ class Canaries(AsRead[_State]):
             database = sqlite3.connect(f"file:{self._config.file}?mode=ro", uri=True, timeout=1.0)
             try:
                 prefix = database.execute("SELECT prefix FROM settings").fetchone()
-                rows = database.execute("SELECT sha256, label, kind FROM canaries WHERE retired_ns IS NULL").fetchall()
+                rows = database.execute(_PLANTED).fetchall()
             finally:
                 database.close()
         except sqlite3.Error:
             return  # it is being written: the next batch looks again
         self._stamp = stamp
-        held = [Known(sha256=digest, label=label, kind=kind) for digest, label, kind in rows]
+        held = [Known(sha256=digest, label=label, kind=kind, head=head) for digest, label, kind, head in rows]
         self._searches[self._fixed :] = [_Search(str(prefix[0]), held)] if prefix and held else []
 
     def _met(self, rows: Rows) -> Iterator[_Met]:
         for row, where, field, text in _places(rows, self._searches):
             for search in self._searches:
-                for number, (item, span, hidden) in enumerate(search.tokens(text)):
+                for number, token in enumerate(search.tokens(text)):
+                    item = search.known[token.name]
                     if where != DOCUMENT or item.kind == DOCUMENT:
-                        yield _Met(row, where, field, text, item, span, hidden)
+                        yield _Met(row, where, field, text, item, token.span, token.hidden, token.partial)
                     if number >= _MOST_FOUND:
                         break
 
@@ -211,6 +174,7 @@ class Canaries(AsRead[_State]):
             "first_seen_ns": seen.at_ns,
         }
         facts |= {"hidden_by": met.hidden} if met.hidden else {}
+        facts |= {"partial": True} if met.partial else {}
         shown = proof(rows, met.row, met.field, met.text, (met.span,))
         label = met.known.label or met.known.sha256[:8]
         key = (met.known.sha256[:16], who)

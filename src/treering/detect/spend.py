@@ -15,9 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect._budgets import Baseline, Budget, Spending
-from treering.detect._history import Distribution
-from treering.detect._hours import Sum
+from treering.detect._budgets import Baseline, Budget, Spending, Used
 from treering.detect._loops import Loops, LoopSettings, Trace
 from treering.detect._wallet import Drain, Wallet, Wallets
 from treering.stage.detector import Example
@@ -44,7 +42,7 @@ class Config(BaseConfig, frozen=True):
 
 class _State(msgspec.Struct):
     traces: list[tuple[str, Trace]]
-    spent: tuple[list[tuple[tuple[str, str, str], Sum]], dict[str, Distribution]]
+    spent: Used
     wallets: Wallets = msgspec.field(default_factory=Wallets)
 
 

@@ -35,6 +35,7 @@ def _fields(names: tuple[str, ...]) -> Mapping[str, list[str]]:
     return found
 
 
+_OF_TEXTS = frozenset({Kind.STRING, Kind.JSON})
 _MANY = 256
 """Records from which it pays to encode a column by compiled code."""
 
@@ -44,13 +45,18 @@ _SINGLE_COSTS = 64
 
 
 class Rows:
-    """A view of `batch`, which must carry its `_seq` column or start at `first_seq`."""
+    """A view of `batch`, which must carry its `_seq` column or start at `first_seq`.
+
+    `derived` is what readers worked out from it, by whatever they like. It may refer to these rows, so whoever made
+    them empties it at the end: else a batch stays in memory until the garbage collector comes.
+    """
 
     def __init__(self, batch: Batch, first_seq: int = -1) -> None:
         """Look at `batch`; nothing is decoded yet."""
         self.batch = batch
         self.stream = batch.stream
         self.count = batch.rows
+        self.derived: dict[Any, Any] = {}
         self._first_seq = first_seq
         self._held: dict[str, Sequence[Any]] = {}
         self._texts: dict[str, Sequence[str | None]] = {}
@@ -172,7 +178,7 @@ class Rows:
 
     def _encoded(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
         stored = list(self.columns(name))
-        if not stored:
+        if not any(kind in _OF_TEXTS for kind, _ in stored):
             return np.full(self.count, -1, dtype=np.int32), []
         if len(stored) == 1 and stored[0][0] is Kind.STRING and self.count >= _MANY:
             return codes_from_arrow(stored[0][1])

@@ -24,22 +24,24 @@ _TIME = (
     "@timestamp", "timestamp", "time", "ts", "@t", "asctime", "Timestamp", "TimeStamp", "eventTime", "event_time",
     "datetime", "time_ms", "__REALTIME_TIMESTAMP", "_time", "logged_at", "timeUnixNano", "time_unix_nano",
     "TIMESTAMP", "date", "created", "created_at", "createdAt", "t", "when", "receiveTimestamp",
-    "Time", "DateTime", "Date", "lastTimestamp", "firstTimestamp",
+    "Time", "DateTime", "Date", "lastTimestamp", "firstTimestamp", "TimeGenerated", "TimeGenerated [UTC]", "Wall time",
 )  # fmt: skip
 _LEVEL = (
     "level", "severity", "log.level", "levelname", "severityText", "severity_text", "SeverityText", "loglevel",
     "log_level", "logLevel", "lvl", "@l", "Level", "LEVEL", "levelno", "PRIORITY", "syslog_severity", "error_severity",
-    "status", "priority", "s",
+    "status", "Status", "priority", "s",
 )  # fmt: skip
 _MESSAGE = (
     "message", "msg", "short_message", "textPayload", "@m", "MESSAGE", "Message", "@mt", "logMessage", "log_message",
-    "event", "body", "text", "log", "description", "Content",
+    "event", "body", "text", "log", "description", "Content", "LogEntry", "LogMessage", "Line", "line", "@message",
+    "_raw",
 )  # fmt: skip
 _SERVICE = (
     "service.name",
     "serviceName",
     "service_name",
     "service",
+    "Service",
     "SYSLOG_IDENTIFIER",
     "otelServiceName",
     "dd.service",
@@ -54,12 +56,14 @@ _SPAN = (
 _COMMON = frozenset({
     "date", "created", "created_at", "createdAt", "t", "when", "receiveTimestamp", "status", "priority", "s", "event",
     "body", "text", "log", "description", "datetime", "TIMESTAMP", "Time", "DateTime", "Date", "Content",
+    "Line", "line", "Status",
 })  # fmt: skip
 _NESTED = ("log", "service", "trace", "span", "event", "record", "jsonPayload", "httpRequest")
 _TRACES = ("exc_info", "stacktrace", "stack_trace", "exception", "traceback", "stack", "exc_text", "error.stack_trace")
 # An exchange with a model that has a time is a log of it.
 _EXCHANGE = frozenset({"messages", "choices", "completion", "usage", "response", "request", "prompt"})
 _EVENT_TYPES = {"Normal": INFO, "Warning": WARN}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEX = re.compile(r"[0-9a-fA-F]{16}(?:[0-9a-fA-F]{16})?")
 _ACCESS = re.compile(r'(\S+?)(?::(\d+))? - "([A-Z]{3,10}) (\S+) HTTP/(\d(?:\.\d)?)" (\d{3})')
 _OLDEST_NUMBER = 100_000_000  # a number below is a duration or a counter, not seconds since 1970
@@ -111,7 +115,7 @@ def _plan(keys: tuple[str, ...]) -> Plan:
 def instant(value: Any, times: Times) -> int | None:
     """Return the instant that a field's value names in nanoseconds, or None."""
     if type(value) is str:
-        return times(value)
+        return times(f"{value}T00:00:00Z") if len(value) == 10 and _DAY.fullmatch(value) else times(value)
     if type(value) in {int, float} and value >= _OLDEST_NUMBER:
         return times.epoch(value)
     if type(value) is dict and len(value) == 1 and type(text := value.get("$date")) is str:  # MongoDB's extended JSON
@@ -212,15 +216,18 @@ _ACCESS_FIELDS = (
 _ACCESS_NUMBERS = {"client.port", "http.response.status_code"}
 
 
+_STATES = frozenset({"status", "Status", "priority"})
+
+
 def _level(key: str, value: Any) -> tuple[str, int] | None:
     if type(value) is str:
         number = severity_number(value)
-        if number is not None and (key not in {"status", "priority"} or value.strip().lower() in BY_NAME):
+        if number is not None and (key not in _STATES or value.strip().lower() in BY_NAME):
             return value, number
-        if value.isdigit() and len(value) <= 2 and key not in {"status", "priority"}:
+        if value.isdigit() and len(value) <= 2 and key not in _STATES:
             return from_number(int(value))
         return None
-    if type(value) in {int, float} and key not in {"status", "priority"}:
+    if type(value) in {int, float} and key not in _STATES:
         return from_python(value) if key == "levelno" else from_number(value)
     return None
 

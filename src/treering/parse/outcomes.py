@@ -41,6 +41,18 @@ _FINE = frozenset({"", "none", "null", "false", "0", "ok", "success", "-"})
 _TYPES = frozenset({"errored", "expired"})
 
 
+_ALL = frozenset({"request count", "requests", "num_requests", "n_requests", "total_requests", "# requests", "total"})
+_BAD = frozenset({"failure count", "failures", "num_failures", "failed_requests", "failed", "# fails", "errors"})
+
+
+def counted(fields: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return requests and failures of a row that counts both, as load tests sum up; None for any other."""
+    numbers = {name.lower(): value for name, value in fields.items() if type(value) is int and value >= 0}
+    every = next((value for name, value in numbers.items() if name in _ALL), 0)
+    failed = next((value for name, value in numbers.items() if name in _BAD), 0)
+    return (every, failed) if 0 < failed <= every else None
+
+
 class Outcome:
     """What one record says: `stated` whether anything of an outcome is in it, `reason` why it failed, if it did."""
 

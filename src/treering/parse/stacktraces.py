@@ -15,7 +15,8 @@ _LINKS = re.compile(
     r"During handling of the above exception, another exception occurred:|"
     r"The above exception was the direct cause of the following exception:|"
     r"Caused by: |Suppressed: |\.\.\. \d+ more|goroutine \d+ |created by |\[signal |exit status \d|note: run with |"
-    r"stack backtrace:|Node\.js v\d|Traceback \(most recent call last\):|[\w/.*()-]+\(.*\)$|Thread 0x|Current thread "
+    r"stack backtrace:|Node\.js v\d|Traceback \(most recent call last\):|[\w/.*()-][\w/.*)-]*+\(.*\)$|"
+    r"Thread 0x|Current thread "
 )
 # Names of exception classes as the last line of a Python trace or the first of a Java or Node one.
 _NAMED = re.compile(

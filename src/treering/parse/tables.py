@@ -13,6 +13,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from treering.parse.fields import shape
+from treering.parse.reader import Reader
 from treering.parse.records import surround
 from treering.parse.times import TimeParser
 
@@ -25,10 +26,15 @@ DELIMITERS = ",\t;|"
 MOST_COLUMNS = 1000
 LONGEST_CELL = 1 << 20
 _MOST_LINES = 10_000
-_NAME = re.compile(r"[A-Za-z_@#][\w .:/()\[\]%@#+-]{0,79}")
+_NAME = re.compile(r"[A-Za-z_@#][\w .:/()\[\]%@#+-]{0,79}|\d{1,3}(?:\.\d+)?%|p\d{1,3}")
+# Two columns of these are a table as well: CloudWatch Insights, Grafana.
+_PAIR = frozenset({"@timestamp", "@message", "timestamp", "message", "time", "line", "_time", "_raw", "date", "log"})
 WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.?\d+)(?:[eE][-+]?\d{1,3})?")
-_STAMP = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{4}")
+_STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d{1,2}/\d{1,2}/\d{4}")
+# Columns whose cells are lines of another log.
+_LINES = frozenset({"_raw", "@message", "Line", "line", "LogEntry", "LogMessage", "log"})
+_UNIT = re.compile(r"(.{1,60}) \[(%|[A-Za-z]{1,4})\]")
 
 
 def may_be_header(line: str) -> bool:
@@ -54,17 +60,21 @@ def header(line: str, row: str) -> tuple[str, tuple[str, ...]] | None:
 def _names(line: str) -> tuple[str, tuple[str, ...]] | None:
     line = line.removeprefix("\ufeff")
     for delimiter in DELIMITERS:
-        if not 2 <= line.count(delimiter) < MOST_COLUMNS:
+        if not 1 <= line.count(delimiter) < MOST_COLUMNS:
             continue
         names = tuple(name.strip() for name in _cells(line, delimiter))
-        if len(names) > 2 and len(set(names)) == len(names) and all(map(_NAME.fullmatch, names)):
+        if (
+            (len(names) > 2 or _PAIR.issuperset(map(str.lower, names)))
+            and len(set(names)) == len(names)
+            and all(map(_NAME.fullmatch, names))
+        ):
             return delimiter, names
     return None
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
     try:
-        return next(csv.reader(io.StringIO(line), delimiter=delimiter, strict=True), [])
+        return next(csv.reader(io.StringIO(line), delimiter=delimiter, strict=True, skipinitialspace=True), [])
     except csv.Error:
         return []
 
@@ -88,9 +98,13 @@ class Table:
         """
         self._delimiter = delimiter
         self._names = tuple(names)
+        # `utilization.gpu [%]` has cells such as `98 %`.
+        self._units = [f" {found[2]}" if (found := _UNIT.fullmatch(name)) else "" for name in names]
         self._times = TimeParser(UTC, now_ns)
         self._defaults = dict(defaults or {})
         self._as_logs = as_logs
+        self._reader = Reader(now_ns=now_ns)
+        self._holds_lines = not _LINES.isdisjoint(names)
         self._open: list[str] = []
         self._quotes = 0
 
@@ -126,9 +140,26 @@ class Table:
         if len(cells) != len(self._names):
             strange.append(text)
             return
-        fields = {name: _value(cell) for name, cell in zip(self._names, cells, strict=True) if cell != ""}
-        record = (shape(fields, self._times, force=True) or {}) if self._as_logs else fields
+        self.add(cells, records)
+
+    def add(self, cells: Sequence[str], records: list[Record]) -> None:
+        """Add the record of a row with these cells to `records`."""
+        fields = {
+            name: _value(cell.removesuffix(unit) if unit else cell)
+            for name, unit, cell in zip(self._names, self._units, cells, strict=True)
+            if cell != ""
+        }
+        record = self._shaped(fields) if self._as_logs else fields
         records.append(surround(self._defaults, record) if self._defaults else record)
+
+    def _shaped(self, fields: dict[str, Any]) -> Record:
+        """Return a row as a log record; where its message is a line of another log, with what that says."""
+        record = shape(fields, self._times, force=True) or {}
+        if "severityNumber" in record or not self._holds_lines or not (body := record.get("body")):
+            return record
+        found, rest = self._reader.lines(body.split("\n")).records, self._reader.flush().records
+        inner = next(iter([*found, *rest]), {})
+        return surround({name: value for name, value in record.items() if name != "body"}, inner) if inner else record
 
 
 def _value(cell: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from treering.core.errors import UserError
-from treering.query import addresses, coerce
+from treering.query import addresses, coerce, regexes
 from treering.query.coerce import DOCUMENTS, INTEGERS, NUMBERS, operand, sql_cast
 from treering.query.function import Typed
 from treering.query.required import literal
@@ -136,12 +136,12 @@ def contains(value: Typed, part: Typed) -> Typed:
 
 def regexp(value: Typed, pattern: Typed) -> Typed:
     """Return whether a part of the text matches the regular expression."""
-    if isinstance(pattern.value, str):
-        try:
-            re.compile(pattern.value)
-        except re.error as error:
-            raise UserError(f"this regular expression does not parse: {error}") from None
-    return Typed(searched(_text(value), _text(pattern), pattern.value), Type.BOOLEAN)
+    if not isinstance(pattern.value, str):
+        return Typed(searched(_text(value), _text(pattern), None), Type.BOOLEAN)
+    form = coerce.string(regexes.check(pattern.value)).sql
+    if regexes.beyond_re2(pattern.value):
+        return Typed(exp.Anonymous(this="ppl_regex_match", expressions=[_text(value), form]), Type.BOOLEAN)
+    return Typed(searched(_text(value), form, pattern.value), Type.BOOLEAN)
 
 
 def searched(text: exp.Expression, form: exp.Expression, pattern: Any) -> exp.Expression:

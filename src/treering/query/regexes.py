@@ -1,14 +1,21 @@
 """Java's regular expressions, which PPL's manual means, in the dialects of the engine (RE2) and of Python.
 
-RE2 has no look-around, no back-reference and no possessive quantifier; patterns with those run in Python.
+RE2 has no look-around, no back-reference and no possessive quantifier; patterns with those are tried one way after the
+other (`bounded`), which may take for ever on a text made for it: each text has its time.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from treering.core.errors import UserError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Found = TypeVar("_Found")
 _QUOTED = re.compile(r"\\Q(.*?)(?:\\E|$)", re.DOTALL)
 _NAMED = re.compile(r"\(\?<([A-Za-z][A-Za-z0-9]*)>")
 _UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})")
@@ -44,6 +51,26 @@ def _python(pattern: str) -> str:
 def compiled(pattern: str) -> re.Pattern[str]:
     """Return Python's pattern. Raises `ValueError` (`re.error`) when it does not parse."""
     return re.compile(_python(pattern))
+
+
+LIMITS = {"timeout": 1.0, "concurrent": True}
+"""With what `bounded` has a pattern asked: seconds of processor for one text, and that other threads run meanwhile."""
+
+
+def bounded(pattern: str, ask: Callable[[Any], _Found]) -> _Found:
+    """Return what `ask` finds by a pattern, used with `LIMITS`. Raises `ValueError` when that takes too long."""
+    try:
+        return ask(_tried(pattern))
+    except TimeoutError:
+        message = f"the regular expression {pattern[:80]!r} needs more than {LIMITS['timeout']:g} s on one text"
+        raise ValueError(message) from None
+
+
+@functools.lru_cache(maxsize=256)
+def _tried(pattern: str) -> Any:
+    import regex  # Python's own has no limit of time, and stops all threads
+
+    return regex.compile(_python(pattern))
 
 
 def check(pattern: str) -> str:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from treering.core.errors import UserError
 from treering.model.batch import Batch, batch
+from treering.parse.aligned import AlignedTable, columns, may_be_columns
 from treering.parse.directives import DirectedTable, directed_kind
 from treering.parse.records import surround
 from treering.parse.tables import Table, header, may_be_header
+from treering.parse.yaml_items import YamlItems, is_list
 from treering.receive._contents import OTLP_KEYS, Documents, Found, Logs, OtlpLines, Tables, first_object, joined, text
 
 if TYPE_CHECKING:
@@ -79,7 +81,10 @@ class Records:
         first, end, second = self._head.partition(b"\n")
         if not end or self._kind not in {"auto", "csv"}:
             return bool(end)
-        return b"\n" in second.lstrip() or not may_be_header(text(first))
+        named = text(first)
+        if named.startswith("apiVersion:"):
+            return b"\nitems:" in self._head
+        return b"\n" in second.lstrip() or not (may_be_header(named) or may_be_columns(named))
 
     def resume(self, head: bytes) -> None:
         """Go on in the middle of a file that begins with `head`: a table's rows need the names in its first line."""
@@ -122,6 +127,8 @@ class Records:
                 return directed
             if first is None and (named := self._named(self._head)) is not None:
                 return self._table(named)
+            if first is None and (other := self._aligned(self._head) or self._listed(self._head)) is not None:
+                return other
             if self._kind == "csv":
                 raise UserError("no table: the first line does not name the columns of the second", hint="try auto")
         return Logs(self.stream, self._now_ns(), self._name, self._defaults, self._reader)
@@ -134,6 +141,21 @@ class Records:
         as_logs = self.stream == "logs"
         table = Table(*named, now_ns=self._now_ns(), defaults=self._about(), as_logs=as_logs)
         return Tables(self.stream, table, self._heard, begun=begun)
+
+    def _aligned(self, head: bytes) -> Tables | None:
+        lines = [line for line in head.split(b"\n", 64)[:64] if line.strip()]
+        named = columns(text(lines[0]), text(lines[1])) if len(lines) > 1 else None
+        if named is None:
+            return None
+        as_logs = self.stream == "logs"
+        table = AlignedTable(named, now_ns=self._now_ns(), defaults=self._about(), as_logs=as_logs)
+        return Tables(self.stream, table, self._heard, begun=False, name="aligned")
+
+    def _listed(self, head: bytes) -> Tables | None:
+        if not is_list(text(head)):
+            return None
+        items = YamlItems(now_ns=self._now_ns(), defaults=self._about(), as_logs=self.stream == "logs")
+        return Tables(self.stream, items, self._heard, begun=True, name="yaml")
 
     def _directed(self, head: bytes) -> Tables | None:
         """Return what reads a file that begins with `head` if its `#` lines name the columns."""
@@ -173,9 +195,10 @@ class Decoder:
         kind: str = "auto",
         name: str = "",
         defaults: Mapping[str, Any] | None = None,
+        reader: Callable[..., Reader] | None = None,
     ) -> None:
         """Decode as `Records` does."""
-        self._records = Records(stream, now_ns, kind, name, defaults)
+        self._records = Records(stream, now_ns, kind, name, defaults, reader)
         self._now_ns = now_ns
 
     @property

@@ -12,19 +12,25 @@ import contextlib
 import glob
 import logging
 import os
+from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
 from treering.core.errors import Permanent, UserError
+from treering.parse.reader import Reader
 from treering.receive import _positions
 from treering.receive._decoder import SNIFF, Decoder
 from treering.receive._growing import Growing
 from treering.receive.files import patiently
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from treering.receive._decoder import Decoded
     from treering.receive._positions import Fingerprint, Position
     from treering.stage.source import Context
@@ -48,6 +54,7 @@ class Config(BaseConfig, frozen=True):
     format: Annotated[str, Meta(description="`auto`, `json`, `otlp`, `csv` or `log`")] = "auto"
     service: Annotated[str, Meta(description="`serviceName` of records that do not name one")] = ""
     host: Annotated[str, Meta(description="`resource.attributes.host.name` of records that do not name one")] = ""
+    zone: Annotated[str, Meta(description="time zone of times that name none, as `Europe/Berlin`")] = "UTC"
     state: Annotated[str, Meta(description="file that keeps the positions")] = "treering-follow.json"
 
 
@@ -55,8 +62,9 @@ class Follow:
     """A source over the files that match."""
 
     def __init__(self, config: Config, context: Context) -> None:
-        """Follow what `config` names; nothing is opened before `start`."""
+        """Follow what `config` names; nothing is opened before `start`. Raises `UserError` for an unknown zone."""
         self.errors: list[str] = []
+        self._reader = partial(Reader, zone=_zone(config.zone))
         self._config = config
         self._context = context
         self._state = Path(config.state)
@@ -248,7 +256,7 @@ class Follow:
         defaults: dict[str, Any] = {"serviceName": config.service} if config.service else {}
         if config.host:
             defaults["resource"] = {"attributes": {"host.name": config.host}}
-        return Decoder(config.into, self._context.clock.now_ns, config.format, name, defaults)
+        return Decoder(config.into, self._context.clock.now_ns, config.format, name, defaults, self._reader)
 
     def _save(self) -> None:
         if not self._dirty:
@@ -263,6 +271,13 @@ class Follow:
         if message not in self.errors:
             self.errors = [*self.errors[-_SHOWN_ERRORS:], message]
             self._context.telemetry.add("treering_follow_errors_total")
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UserError(f"unknown time zone {name[:60]!r}", hint="a name such as Europe/Berlin") from error
 
 
 def build(config: Config, context: Context) -> Follow:

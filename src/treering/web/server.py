@@ -151,7 +151,8 @@ def _open(listener: Listener) -> socket.socket | None:
         reason = error.strerror or str(error)
         if listener.required:
             raise UserError(
-                f"cannot listen on {listener.address}: {reason.lower()}", hint="choose another port"
+                f"cannot listen on {listener.address}: {reason.lower()}",
+                hint="choose another with --port or listen.port",
             ) from error
         listener.state = reason.lower()
         _log.warning("%s is not served on %s: %s", listener.name, listener.address, listener.state)

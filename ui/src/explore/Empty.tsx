@@ -1,20 +1,22 @@
 /** What to do when there is nothing to see. */
 import { go } from "../address/address";
 import { CopyButton } from "../parts/CopyButton";
+import { useThere } from "../server/status";
 import type { Stream } from "../server/types";
 import { rangeLabel, rangeOver, zoomedOut } from "../time/times";
 
 const origin = () => window.location.origin;
 
-const WAYS: readonly [string, () => string][] = [
+const WAYS: readonly [string, (there: string) => string][] = [
   ["One record with curl", () => `curl -s ${origin()}/v1/logs -H 'content-type: application/json' -d '{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"hello"}}]},"scopeLogs":[{"logRecords":[{"severityText":"INFO","body":{"stringValue":"first ring"}}]}]}]}'`],
   ["Anything that speaks OpenTelemetry", () => `export OTEL_EXPORTER_OTLP_ENDPOINT=${origin()} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`],
   ["Anything that speaks OpenSearch _bulk", () => `printf '{"create":{}}\\n{"@timestamp":"%s","level":"info","message":"first ring"}\\n' "$(date -u +%FT%TZ)" | curl -s ${origin()}/logs/_bulk -H 'content-type: application/x-ndjson' --data-binary @-`],
-  ["A log file", () => "treering ingest /var/log/app.log"],
+  ["A log file", (there) => `treering ingest /var/log/app.log${there}`],
 ];
 
 /** Nothing is stored at all. */
 export function FirstSteps() {
+  const there = useThere();
   return (
     <div className="first" data-testid="first-steps">
       <h2>No records yet: send some</h2>
@@ -23,8 +25,8 @@ export function FirstSteps() {
         <section key={title}>
           <h3>{title}</h3>
           <div className="line">
-            <pre>{line()}</pre>
-            <CopyButton label={`Copy: ${title}`} text={line} />
+            <pre>{line(there)}</pre>
+            <CopyButton label={`Copy: ${title}`} text={() => line(there)} />
           </div>
         </section>
       ))}

@@ -110,8 +110,13 @@ export default function Explore({ dark }: { dark: boolean }) {
     if (address.open) go({ open: to.ref }, true);
   };
   const exclude = () => {
-    const name = row && MESSAGES.find((item) => fieldAt(row.record, item) === row.message);
-    if (row?.message && name) filter(name, row.message, true);
+    // An access log's message says more than its field holds.
+    const said = (name: string): string => {
+      const value = row && fieldAt(row.record, name);
+      return typeof value === "string" ? value : "";
+    };
+    const name = MESSAGES.find((item) => said(item) !== "" && row?.message?.startsWith(said(item)));
+    if (name) filter(name, said(name), true);
   };
   const escape = () => {
     if (address.trace) go({ trace: null, span: null });

@@ -83,7 +83,7 @@ export function FieldList({ fields, rows, question, columns, onColumn, onFilter,
         <IconButton icon="left" label="Hide the fields" onClick={onHide} />
       </div>
       <div className="fields-list" ref={box}>
-        {items.length === 0 && <p className="quiet pad">{fields.length ? "No field is called that." : "No fields yet."}</p>}
+        {items.length === 0 && <p className="quiet pad">{fields.length ? "No field is called that." : question && "No fields yet."}</p>}
         <div className="virtual" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
             const line = items[item.index]!;

@@ -4,6 +4,7 @@ import { Icon } from "../parts/Icon";
 import { Popover } from "../parts/Popover";
 import { address, EXPLORE } from "../address/address";
 import type { Address } from "../address/address";
+import { useThere } from "../server/status";
 import { isRelative, millis, rfc3339 } from "../time/times";
 import { asAlert, asCommand, asCurl, asPanel } from "./shared";
 import { sent } from "./text";
@@ -19,8 +20,9 @@ function fixed(shown: Address): string {
 
 export function Share({ shown, counts }: { shown: Address; counts: boolean }) {
   const asked = { query: sent(shown.q, shown.stream).query.trim().replace(/\s*\|$/, ""), from: shown.from || "now-1h", to: shown.to };
+  const there = useThere();
   const ways: readonly (readonly [string, string, string])[] = [
-    ["Command line", "treering query", asCommand(asked)],
+    ["Command line", "treering query", asCommand(asked) + there],
     ["HTTP", "curl", asCurl(asked, window.location.origin)],
     ["Alert", "in treering.toml", asAlert(asked, counts)],
     ["Dashboard panel", "in a file of the dashboards' folder", asPanel(asked, counts)],

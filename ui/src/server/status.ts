@@ -1,5 +1,6 @@
 /** How the server does: what came in, and how far detection has read. */
 import { useQuery } from "@tanstack/react-query";
+import { quoted } from "../query/shared";
 import { call } from "./client";
 
 export interface Status {
@@ -9,6 +10,8 @@ export interface Status {
   bytes: number;
   listeners: { name: string; address: string; state: string }[];
   conservation: { receiver: string; received: number; stored: number; rejected: Record<string, number> | number; dropped: Record<string, number> | number; in_flight: number; holds: boolean }[];
+  /** `path` is the data directory of the embedded engine. */
+  store: { path?: string | null };
   /** Null where records are not watched. */
   detection: { lag_records: number; trouble: string } | null;
 }
@@ -24,3 +27,12 @@ export const useStatus = (tick: number) =>
     queryFn: ({ signal }) => call<Status>("/api/status", undefined, signal),
     refetchInterval: (query) => (isBehind(query.state.data) ? 3_000 : 15_000),
   });
+
+/** Where commands look unless they are told. */
+const USUAL = "treering-data";
+
+/** What a command must be told to find this server: nothing where it has the usual directory. */
+export function useThere(): string {
+  const path = useQuery({ queryKey: ["there"], staleTime: Infinity, queryFn: ({ signal }) => call<Status>("/api/status", undefined, signal) }).data?.store.path;
+  return !path || path === USUAL ? "" : ` --data ${/^[\w./-]+$/.test(path) ? path : quoted(path)}`;
+}

@@ -10,7 +10,7 @@ from arro3.core import Array
 
 from treering.model import semconv
 from treering.model.columns import TIME, Kind
-from treering.parse.genai import arrays, values
+from treering.parse.genai import arrays, twins, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ _MOST_PARENTS = 50_000
 _MOST_MAKERS = 500
 _DEEPEST = 8
 _INPUT = "gen_ai.input.messages"
+_OUTPUT = "gen_ai.output.messages"
 _OPERATION = "gen_ai.operation.name"
 _CHOICE = ("gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model", "openai.response.service_tier")
 _ZERO = Array([0], arrays.type_of("x:l"))
@@ -72,10 +73,10 @@ def called(stream: str, rows: Rows, codes: Any, operations: Sequence[str], diale
     found = np.array([*(name in calls for name in operations), False])[codes]
     if "eventName:s" in rows.columns:
         found &= ~arrays.present(rows.columns["eventName:s"])
-    kind = rows.columns.get("attributes/logfire.span_type:s")
-    if kind is not None:  # the log of a stream's end repeats the span
-        places, kinds = arrays.distinct(kind)
-        found &= ~np.array([*(name == "log" for name in kinds), False])[places]
+    if (kind := rows.columns.get("attributes/logfire.span_type:s")) is not None:
+        found &= ~_of_logfire(rows, kind)
+    if stream == "spans":
+        found[twins.repeated(rows, np.flatnonzero(found))] = False
     if stream != "spans" or "parentSpanId:s" not in rows.columns or "spanId:s" not in rows.columns:
         return found
     chosen = np.flatnonzero(found)
@@ -89,6 +90,18 @@ def called(stream: str, rows: Rows, codes: Any, operations: Sequence[str], diale
         told = rows.has(_INPUT)[chosen].tolist()
         found[chosen[_repeats(spans, above, outer, told)]] = False
     return found
+
+
+def _of_logfire(rows: Rows, kind: Any) -> Any:
+    """Return the spans of Logfire that are no call of their own: those not ended, and the beginnings of streams.
+
+    A stream is told by the log at its end, which has the answer; a span of Logfire's own without one began it.
+    """
+    places, kinds = arrays.distinct(kind)
+    pending, log = (np.array([*(name == one for name in kinds), False])[places] for one in ("pending_span", "log"))
+    told = rows.has(_OUTPUT) | rows.has("gen_ai.usage.output_tokens")
+    ours = rows.has("request_data") & ~rows.has("gen_ai.response.id") & ~rows.has("error.type")
+    return pending | (~told & (log | ours))
 
 
 def _makers(rows: Rows, chosen: Any, dialects: Any) -> Iterator[tuple[Maker, list[int]]]:

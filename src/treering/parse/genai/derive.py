@@ -21,6 +21,7 @@ from treering.parse.genai import (
     langfuse,
     langsmith,
     litellm,
+    logfire,
     mcp,
     mlflow,
     official,
@@ -44,10 +45,10 @@ if TYPE_CHECKING:
 
 Derived = dict[str, dict[int, Any]]
 _READERS: dict[str, ModuleType] = {
-    module.NAME: module for module in (adk, langfuse, langsmith, litellm, mcp, mlflow, official, openinference, openlit,
-                                       openllmetry, vercel, vllm)
+    module.NAME: module for module in (adk, langfuse, langsmith, litellm, logfire, mcp, mlflow, official, openinference,
+                                       openlit, openllmetry, vercel, vllm)
 }  # fmt: skip
-_READERS |= {"gen_ai/1.36": official, "logfire": official, "treering": official}
+_READERS |= {"gen_ai/1.36": official, "treering": official}
 _DOCUMENTS = {module.KIND.name: module.KIND for module in (azure, bedrock, langsmith, litellm, openai)}
 _KINDS = {str: Kind.STRING, int: Kind.LONG, float: Kind.DOUBLE, bool: Kind.BOOLEAN, list: Kind.JSON, dict: Kind.JSON}
 _START = "/startTime"

@@ -12,6 +12,8 @@ _KEEP = 1 << 16
 _FEW = 16
 """Different characters up to which replacing one after the other is cheaper than looking at each where it stands."""
 _SMUGGLED = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
+_SELECTORS = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+_ASCII = bytes(range(128))
 
 _LATIN = {
     "a": "аαɑᴀ∀ꭺᎪ", "b": "вьßᏏʙβ", "c": "сϲᴄᏟҫ¢", "d": "ԁᴅđꓒɗ", "e": "еєεᴇҽ℮ꭼ", "f": "ꜰƒғ",
@@ -54,10 +56,14 @@ def _run(match: re.Match[str]) -> str:
     return match[0].translate(_TABLE)
 
 
-def _cased(text: str) -> str:
-    if text.isascii():
-        return text
-    beyond = {character: _TABLE[ord(character)] for character in set(text) if character > "\x7f"}
+def _beyond(text: str) -> set[str]:
+    """Return the characters of `text` beyond ASCII."""
+    return set(text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass"))
+
+
+def _cased(text: str, characters: set[str]) -> str:
+    """Return `text`, whose characters beyond ASCII are given, as one reads it."""
+    beyond = {character: _TABLE[ord(character)] for character in characters}
     if len(beyond) > _FEW or not all(read.isascii() or read == character for character, read in beyond.items()):
         return _BEYOND.sub(_run, text)
     for character, read in beyond.items():
@@ -67,7 +73,7 @@ def _cased(text: str) -> str:
 
 def fold(text: str) -> str:
     """Return `text` in lower case, as `plain` reads it; patterns go through it so that they meet what they look for."""
-    return _cased(text).lower()
+    return text.lower() if text.isascii() else _cased(text, _beyond(text)).lower()
 
 
 def plain(text: str) -> View:
@@ -77,9 +83,10 @@ def plain(text: str) -> View:
     """
     if text.isascii():
         return View(text.lower(), text)
-    if hidden := _SMUGGLED.search(text):
+    characters = _beyond(text)
+    if not characters.isdisjoint(_SELECTORS) and (hidden := _SMUGGLED.search(text)):
         return _revealed(text, hidden)
-    cased = _cased(text)
+    cased = _cased(text, characters)
     return View(cased.lower(), cased, step=lambda: _edits(text).back)
 
 
@@ -90,7 +97,7 @@ def _revealed(text: str, hidden: re.Match[str]) -> View:
     edit = (hidden.start(), hidden.end(), raw.decode("utf-8", "replace"))
     outer = View("", text[: edit[0]] + edit[2] + text[edit[1] :], ("selectors",), step=lambda: Edits([edit]).back)
     outer.text = outer.cased  # only its length counts: it is the parent of what is read
-    cased = _cased(outer.cased)
+    cased = _cased(outer.cased, _beyond(outer.cased))
     return View(cased.lower(), cased, ("selectors",), outer, lambda: _edits(outer.cased).back)
 
 

@@ -38,7 +38,7 @@ _LOSSES = re.compile(
 _PHASES = re.compile(r"([a-z][\w-]{2,60}): ([\d.]+)")
 _BUSBW = re.compile(r"busbw: ([\d.]+)\s+(\w+)")
 _DONE = re.compile(
-    r"Training completed\.|\*{3,} ?train metrics ?\*{3,}|\[exiting program after \d+|\[after training is done\]|"
+    r"Training completed\.|\*{3} ?train metrics ?\*{3}|\[exiting program after \d+|\[after training is done\]|"
     r"training (?:is )?(?:finished|complete[d]?|done)\b|\bdone training\b|^\d+ epochs completed in |"
     r"stopped: `?max_(?:epochs|steps)=\d+`? reached",
     re.IGNORECASE,
@@ -54,7 +54,7 @@ _OTHER_BAR = re.compile(
     re.IGNORECASE,
 )
 _SAVED = re.compile(r"(?:successfully )?sav(?:ed|ing)(?: model)? checkpoint", re.IGNORECASE)
-_BEGUN = re.compile(r"\*{3,} ?Running training|training \.\.\.$|Total optimization steps = (\d+)|Num Epochs = (\d+)")
+_BEGUN = re.compile(r"\*{3} ?Running training|training \.\.\.$|Total optimization steps = (\d+)|Num Epochs = (\d+)")
 
 
 def read(line: str) -> Event | None:

@@ -10,6 +10,7 @@ import json
 import re
 import zlib
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Any
 
 from treering.query import analyzer, regexes
 from treering.query.native import Native
@@ -75,40 +76,42 @@ def digest(text: str, bits: int) -> str:
     return hashlib.new(f"sha{bits or 256}", text.encode()).hexdigest()
 
 
-@functools.lru_cache(maxsize=256)
-def _pattern(text: str) -> re.Pattern[str]:
-    return regexes.compiled(text)
+def _search(text: str, pattern: str) -> Any:
+    return regexes.bounded(pattern, lambda form: form.search(text, **regexes.LIMITS))
 
 
 def regex_match(text: str, pattern: str) -> bool:
     """Return whether a part of the text matches."""
-    return _pattern(pattern).search(text) is not None
+    return _search(text, pattern) is not None
 
 
 def regex_replace(text: str, pattern: str, replacement: str) -> str:
     """Return the text with every match replaced; `replacement` has groups as `\\1`."""
-    return _pattern(pattern).sub(replacement, text)
+    return regexes.bounded(pattern, lambda form: str(form.sub(replacement, text, **regexes.LIMITS)))
 
 
 def regex_group(text: str, pattern: str, group: int) -> str | None:
     """Return what a group matched where the pattern is first found, or null."""
-    found = _pattern(pattern).search(text)
+    found = _search(text, pattern)
     return found[group] if found else None
 
 
 def regex_groups(text: str, pattern: str, group: int, most: int) -> str | None:
     """Return what a group matched at each place as a JSON list, or null where the pattern is not found."""
-    found = [match[group] for match in itertools.islice(_pattern(pattern).finditer(text), most)]
+
+    def ask(form: Any) -> list[str | None]:
+        return [match[group] for match in itertools.islice(form.finditer(text, **regexes.LIMITS), most)]
+
+    found = regexes.bounded(pattern, ask)
     return json.dumps(found, ensure_ascii=False) if found else None
 
 
 def regex_offsets(text: str, pattern: str) -> str | None:
     """Return `name=start-end&…`, from 0 and both included, of the groups where the pattern is first found, or null."""
-    form = _pattern(pattern)
-    found = form.search(text)
+    found = _search(text, pattern)
     if found is None:
         return None
-    spans = [(name, found.start(name), found.end(name) - 1) for name in form.groupindex if found[name] is not None]
+    spans = [(name, found.start(name), found.end(name) - 1) for name in found.re.groupindex if found[name] is not None]
     return "&".join(f"{name}={start}-{end}" for name, start, end in spans)
 
 

@@ -115,12 +115,12 @@ class KeptGroups:
         self._asked_before: OrderedDict[bytes, int] = OrderedDict()
         self._few: OrderedDict[tuple[str, ...], bool] = OrderedDict()  # by keys: whether there are few groups
         self._aggregates: frozenset[str] = frozenset()
-        self._lock = threading.Lock()
+        self._lock, self._listing = threading.Lock(), threading.Lock()
 
     def answer(self, query: Query, reading: Reading, limits: Limits) -> tuple[Scanner, list[Any]] | None:
         """Return what was read and the rows of the answer, None for a query that has to be answered by its rows."""
         asked = self._asked(query, reading)
-        if asked is None or not self._is_worth_it(asked) or (asked := self._begun(asked, reading)) is None:
+        if asked is None or (asked := self._begun(asked, reading)) is None:
             return None
         scanner = reading.scanner(asked.known)
         table = scanner.table(asked.scan, asked.views)
@@ -144,27 +144,28 @@ class KeptGroups:
         whole = [item for view in views for item in view.segments if _whole(scan, view, item)]
         if sum(item.rows for item in whole) < self._least_rows:
             return None
-        form = mergeable(query, self._functions(reading.cursor))
-        if form is None:
-            return None
         rows = reading.scanner().sizes(scan, views)
         segments = [item for item in whole if item.file in rows]
-        if sum(rows[item.file] for item in segments) < self._least_rows:
+        if not self._is_worth_it(query, sum(rows[item.file] for item in segments)):
+            return None
+        form = mergeable(query, self._functions(reading.cursor))
+        if form is None:
             return None
         types = relation.types(scan.fields, reading.catalog.schema(views))
         key = hashlib.sha256(f"{form.made.sql(dialect='duckdb', copy=False)}\n{types}".encode()).digest()
         return _Asked(form, query, scan, views, segments, rows, key, self._known(segments, key))
 
-    def _is_worth_it(self, asked: _Asked) -> bool:
+    def _is_worth_it(self, query: Query, rows: int) -> bool:
         """Whether to make groups that can be kept: at once of many rows, of fewer when they are asked for again.
 
         Questions of a page come together each time, so not all of them have theirs made the second time.
         """
-        if asked.known or sum(asked.rows[item.file] for item in asked.segments) >= self._many_rows:
-            return True
-        before = self._asked_before.get(asked.key, 0)
-        self._note(self._asked_before, asked.key, before + 1)
-        return before > asked.key[0] % _TURNS
+        if not self._least_rows <= rows < self._many_rows:
+            return rows >= self._many_rows
+        key = hashlib.sha256(query.text.encode()).digest()
+        before = self._asked_before.get(key, 0)
+        self._note(self._asked_before, key, before + 1)
+        return before > key[0] % _TURNS
 
     def _begun(self, asked: _Asked, reading: Reading) -> _Asked | None:
         """Return a question with the groups of its largest segment when such keys come first; None for many groups."""
@@ -208,9 +209,9 @@ class KeptGroups:
                 notes.popitem(last=False)
 
     def _functions(self, cursor: duckdb.DuckDBPyConnection) -> frozenset[str]:
-        if not self._aggregates:
-            listed = "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE function_type = 'aggregate'"
-            self._aggregates = frozenset(name for (name,) in cursor.execute(listed).fetchall())
+        listed = "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE function_type = 'aggregate'"
+        with self._listing:  # it takes as long as many a question
+            self._aggregates = self._aggregates or frozenset(name for (name,) in cursor.execute(listed).fetchall())
         return self._aggregates
 
     def _known(self, segments: Iterable[Segment], key: bytes) -> dict[str, RecordBatch]:

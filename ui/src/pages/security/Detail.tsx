@@ -10,8 +10,8 @@ import { shown } from "../../parts/Text";
 import { asText } from "../../records/paths";
 import type { Finding, FindingState } from "../../server/findings";
 import type { Fields, Json } from "../../server/types";
-import { exact } from "../../time/times";
-import { useIncidentOf } from "../../server/findings";
+import { duration, exact } from "../../time/times";
+import { instant, useIncidentOf } from "../../server/findings";
 import { useRules } from "../../server/rules";
 import { Distributions, isDistribution } from "../quality/Distributions";
 import { Hops } from "./Hops";
@@ -51,7 +51,7 @@ export function Detail({ finding, failure, onState }: Props) {
         {finding.score !== null && <Pair name="score">{Number(finding.score.toPrecision(3))}</Pair>}
         {finding.tactic && <Pair name="tactic"><Tactic id={finding.tactic} /></Pair>}
         {finding.techniques.length > 0 && <Pair name="techniques"><span className="chips"><Techniques names={finding.techniques} /></span></Pair>}
-        {Object.entries(finding.facts).filter(([, value]) => !isDistribution(value) && !isHollow(value)).map(([name, value]) => <Pair key={name} name={shown(name.replace(/_/g, " "))}><Fact value={value} /></Pair>)}
+        {Object.entries(finding.facts).filter(([, value]) => !isDistribution(value) && !isHollow(value)).map(([name, value]) => <Pair key={name} name={shown(name.replace(/_ns$/, "").replace(/_/g, " "))}>{name.endsWith("_ns") ? <Nanos value={value} /> : <Fact value={value} />}</Pair>)}
         {finding.comment && <Pair name="comment">{shown(finding.comment)}</Pair>}
       </dl>
       <Distributions facts={finding.facts} />
@@ -100,6 +100,12 @@ const Pair = ({ name, children }: { name: string; children: ReactNode }) => (
     <dd>{children}</dd>
   </div>
 );
+
+/** Nanoseconds: an instant where they are enough to count since 1970, else a duration. */
+function Nanos({ value }: { value: Json }): ReactNode {
+  const at = /^[12]\d{18}$/.test(asText(value)) ? instant(value) : null;
+  return at ? exact(at) : Number.isFinite(Number(value)) ? duration(Number(value)) : <Fact value={value} />;
+}
 
 function Fact({ value }: { value: Json }): ReactNode {
   if (typeof value === "number" && value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(2);

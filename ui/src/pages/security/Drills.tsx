@@ -7,6 +7,7 @@ import { Table } from "../../parts/Table";
 import { shown } from "../../parts/Text";
 import { useDrills } from "../../server/rules";
 import type { Drill, DrillRow } from "../../server/rules";
+import { useThere } from "../../server/status";
 import { usePage } from "../../shell/page";
 import { duration, short } from "../../time/times";
 
@@ -102,15 +103,15 @@ function Cases({ title, cases, empty }: { title: string; cases: Drill["result"][
   );
 }
 
-const LINES = "treering drill\ntreering drill --technique jailbreak --technique secrets_leak --fail-under 0.9";
-
 function Never() {
+  const there = useThere();
+  const lines = `treering drill${there}\ntreering drill --technique jailbreak --technique secrets_leak --fail-under 0.9${there}`;
   return (
     <main className="scroll">
       <section className="first" data-testid="no-drills">
         <h2>No drill has been run on this server</h2>
         <p>A drill sends the telemetry of known attacks, tagged and kept apart so that nothing alarms, and says what was noticed, how soon, and what was missed.</p>
-        <div className="line"><pre>{LINES}</pre><CopyButton label="Copy: run a drill" text={() => LINES} /></div>
+        <div className="line"><pre>{lines}</pre><CopyButton label="Copy: run a drill" text={() => lines} /></div>
       </section>
     </main>
   );
