@@ -8,14 +8,14 @@ text that it fits best, so what a person wanted done of a text is not blamed on 
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from treering.detect._obeyed_answer import said
 from treering.detect._order_words import words
 from treering.detect._orders import Order
 from treering.detect._possible import is_possible
-from treering.detect._values import folded, holds, is_number, is_strict, leaves, parts, stem, stems, strict
+from treering.detect._served import Done, see_who_asked
+from treering.detect._values import folded, holds, is_number, is_strict, stems, strict
 from treering.detect._wishes import ALIKE, Task, things
 
 if TYPE_CHECKING:
@@ -89,14 +89,29 @@ class Judgement(NamedTuple):
 class _Told:
     """An order as it is compared."""
 
-    def __init__(self, order: Order) -> None:
-        self.order, self.text = order, folded(order.text)
+    def __init__(self, order: Order, near: str = "") -> None:
+        self.order, self.text, self.near = order, folded(order.text), near
         if _THOUSANDS.search(self.text):
             self.text += "\n" + _THOUSANDS.sub("", self.text)  # arguments have plain numbers
         self.stems = stems(order.text)
         self.actions = order.actions
         self.values = strict(order.sentence)
         self._head, self.said = folded(order.sentence)[:_ECHO], stems(order.sentence)
+        self.meant = self.score = 0.0
+        """How surely the person asked for it, and how surely it is an order to agents that they did not ask for."""
+
+    def judge(self, source: Step, tools: Iterable[str], able: Iterable[str], task: Task) -> None:
+        """Work out `meant` and `score`, knowing the tools of this run and all that the agent is `able` to use."""
+        self.meant = task.means(source, self.actions, self.near)
+        self.score = _sound(self, tools) - self.order.penalty * self.meant + _possible(self, able, task)
+
+    def lift(self, source: Step, done: Done, task: Task) -> float:
+        """Return how much less than `meant` says the person asked for what a step did."""
+        if not self.meant or task.is_open:
+            return 0.0
+        same = self.actions & done.effects or self.actions
+        meant = 0.0 if done.is_surplus else task.means(source, same, self.near)
+        return self.order.penalty * (self.meant - meant)
 
     def is_in(self, value: str, *, is_command: bool) -> bool:
         """Whether a value repeats the order itself: then it was carried along, not followed.
@@ -111,28 +126,6 @@ class _Told:
         )
 
 
-class _Done:
-    """A step as it is compared."""
-
-    def __init__(self, step: Step) -> None:
-        self.step, self.name = step, step.name.casefold()
-        self.actions, self.looks = words().of_tool(step.name)
-        self.is_command = bool(words().commands.intersection(parts(step.name)))
-        if self.is_command:
-            command = max((value for _, value in leaves(step.arguments)), key=len, default="")
-            self.actions, self.looks = words().of_command(command)
-        self.effects = self.actions if self.is_command else words().actions(words().verb(step.name))
-        self.things = things(step.name)
-        self.rest = self.things or frozenset(stem(part) for part in parts(step.name) if part != words().verb(step.name))
-        self.is_named = len(self.name) > 3 and any(mark in self.name for mark in "_-.")
-
-    @cached_property
-    def leaves(self) -> list[tuple[str, str]]:
-        """Values of the arguments, as they are and folded."""
-        found = ((value, folded(value)) for _, value in leaves(self.step.arguments))
-        return [pair for pair in found if len(pair[1]) > 1]
-
-
 def judge(run: Run, limits: Limits, able: Iterable[str] = ()) -> list[Judgement]:
     """Return the orders in a run that are worth telling of or were followed, the surest first.
 
@@ -141,73 +134,63 @@ def judge(run: Run, limits: Limits, able: Iterable[str] = ()) -> list[Judgement]
     ordered = run.in_order()
     if not any(step.orders for step in ordered):
         return []
-    task, done = Task(run), [_Done(step) for step in ordered]
-    task.is_open |= bool(task.effects) and not any(each.effects & task.spoken for each in done)
+    task, done = Task(run), [Done(step) for step in ordered]
+    see_who_asked(done, task)
     tools = {step.name for step in done if step.name}
     able = tools.union(able)
     found = []
     for number, source in enumerate(ordered):
         if not source.orders:
             continue
-        told = [_Told(order) for order in source.orders]
-        near = [*source.near, *([""] * len(told))]
-        meant = [task.means(source, each.actions, text) for each, text in zip(told, near, strict=False)]
-        scores = [
-            _score(each, tools, meant=much) + _possible(each, able, task, meant=much)
-            for each, much in zip(told, meant, strict=True)
-        ]
-        acts = _acts(told, scores, done, number, task, limits, meant)
-        for place, (each, score) in enumerate(zip(told, scores, strict=True)):
+        near = [*source.near, *([""] * len(source.orders))]
+        told = [_Told(order, text) for order, text in zip(source.orders, near, strict=False)]
+        for each in told:
+            each.judge(source, tools, able, task)
+        acts = _acts(told, done, number, task, limits)
+        for place, each in enumerate(told):
             enough = limits.attempt + (limits.document if source.document and not each.order.is_addressed else 0.0)
-            answer = None if acts[place] else said(run, source, each.order, is_sure=score >= enough)
-            if score >= enough or acts[place] or answer:
-                found.append(Judgement(source, place, each.order, round(score, 2), acts[place], answer))
+            answer = None if acts[place] else said(run, source, each.order, is_sure=each.score >= enough)
+            if each.score >= enough or acts[place] or answer:
+                found.append(Judgement(source, place, each.order, round(each.score, 2), acts[place], answer))
     return sorted(found, key=lambda each: (not each.acts, not each.answer, -each.together))
 
 
-def _score(told: _Told, tools: Iterable[str], *, meant: float) -> float:
-    """Return the score of an order where the tools of the agent are known."""
-    order, score = told.order, told.order.score
+def _sound(told: _Told, tools: Iterable[str]) -> float:
+    """Return how much an order sounds like one to an agent that has these tools."""
+    score = told.order.score
     if any(any(mark in name for mark in "_-.") and holds(told.text, name) >= 0 for name in tools):
         score += 1.5
     if any(told.actions & words().of_tool(name)[0] for name in tools):
         score += 0.4
     if told.actions and told.actions <= words().reads:
         score -= 0.3
-    return score - order.penalty * meant
+    return score
 
 
-def _possible(told: _Told, able: Iterable[str], task: Task, *, meant: float) -> float:
+def _possible(told: _Told, able: Iterable[str], task: Task) -> float:
     """Return what it says for an order that a tool of the agent does just that, which nobody asked for."""
-    return (
-        _POSSIBLE
-        if not (meant or task.is_open) and is_possible(told.order.sentence, told.actions - task.actions, able)
-        else 0.0
-    )
+    if told.meant or task.is_open or not is_possible(told.order.sentence, told.actions - task.actions, able):
+        return 0.0
+    return _POSSIBLE
 
 
 def _acts(
-    told: Sequence[_Told],
-    scores: Sequence[float],
-    done: Sequence[_Done],
-    number: int,
-    task: Task,
-    limits: Limits,
-    meant: Sequence[float],
+    told: Sequence[_Told], done: Sequence[Done], number: int, task: Task, limits: Limits
 ) -> list[tuple[Act, ...]]:
     """Return for each order of step `number` the later steps that do what it said."""
     found: list[list[Act]] = [[] for _ in told]
     weak: list[list[Act]] = [[] for _ in told]
-    if max(scores) < limits.least:
+    if max(each.score + each.order.penalty * each.meant for each in told) < limits.least:
         return [()] * len(told)
     before = {each.name for each in done[: number + 1]}
     for each in done[number + 1 :]:
-        if not each.step.arguments_field or each.step.document:
+        if not each.is_run:
             continue
         fits = [_fit(order, each, task, told) for order in told]
-        place = max(range(len(told)), key=lambda i: (fits[i].fit, scores[i]))
-        score = scores[place]
-        act = fits[place] if not meant[place] else fits[place]._replace(unasked=False)
+        place = max(range(len(told)), key=lambda i: (fits[i].fit, told[i].score))
+        lift = told[place].lift(done[number].step, each, task)
+        score, is_meant = told[place].score + lift, told[place].meant * told[place].order.penalty > lift
+        act = fits[place]._replace(unasked=fits[place].unasked and not is_meant)
         is_strong = any(_is_telling(value) for value in act.values) and not (act.looks_only and each.is_command)
         if act.looks_only and not is_strong and (each.name in before or score < limits.attempt + _PRESSING):
             continue
@@ -215,13 +198,18 @@ def _acts(
         if score >= limits.attempt + _PRESSING and each.name not in before:
             enough = min(enough, limits.sure_fit)
         if act.fit >= enough - 1e-9 and score >= (limits.least if act.unasked else limits.hint):
-            found[place].append(act)
-        elif act.fit >= _THING - 1e-9 and not meant[place] and each.name not in before:
+            found[place].append(act._replace(fit=round(act.fit + lift, 2)))
+        elif act.fit >= _THING - 1e-9 and not is_meant and each.name not in before:
             weak[place].append(act)
-    found = [acts or _as_a_plan(some) for acts, some in zip(found, weak, strict=True)]
-    found = [_enough(acts, score, limits) for acts, score in zip(found, scores, strict=True)]
+    found = [_together(acts, some) for acts, some in zip(found, weak, strict=True)]
+    found = [_enough(acts, each.score, limits) for acts, each in zip(found, told, strict=True)]
     taken = {id(act.step) for acts in found for act in acts}
     return [tuple(act for act in acts if not _serves(act, taken, done)) for acts in found]
+
+
+def _together(acts: list[Act], weak: Sequence[Act]) -> list[Act]:
+    """Return steps that do what an order says, with those that fit it less but that nobody asked for either."""
+    return [*acts, *(act for act in weak if act.unasked)] if acts else _as_a_plan(weak)
 
 
 def _as_a_plan(weak: Sequence[Act]) -> list[Act]:
@@ -243,7 +231,7 @@ def _enough(acts: list[Act], score: float, limits: Limits) -> list[Act]:
     return [act for act in acts if score + act.fit + more >= (limits.unasked if act.unasked else together)]
 
 
-def _serves(act: Act, taken: set[int], done: Sequence[_Done]) -> bool:
+def _serves(act: Act, taken: set[int], done: Sequence[Done]) -> bool:
     """Return whether a step only looked up what another step, which no order speaks of, then worked on."""
     if not act.looks_only or any(_is_telling(value) for value in act.values):
         return False
@@ -261,9 +249,10 @@ def _is_short_for(thing: str, said: Iterable[str]) -> bool:
     return len(thing) >= ALIKE and any(word.startswith(thing) for word in said)
 
 
-def _fit(told: _Told, done: _Done, task: Task, all_told: Sequence[_Told]) -> Act:
+def _fit(told: _Told, done: Done, task: Task, all_told: Sequence[_Told]) -> Act:
     """Return how well a step fits an order."""
-    carried, asked, values = _compared(told, done, task, all_told)
+    is_unasked = _is_unasked(done, task)
+    carried, asked, values = _compared(told, done, task, all_told, is_unasked=is_unasked)
     named = done.is_named and holds(told.text, done.name) >= 0
     shared = {each for each in done.rest if each in told.stems or _is_short_for(each, told.stems)}
     new, known = shared - task.stems, shared & task.stems
@@ -273,28 +262,32 @@ def _fit(told: _Told, done: _Done, task: Task, all_told: Sequence[_Told]) -> Act
     wanted = bool((done.effects or done.actions) & task.actions) and (not done.things or bool(done.things & task.stems))
     if (wanted or (done.looks and done.things <= task.stems)) and not is_strong:
         fit -= 2.0 if not named else 3.0
-    elif _is_unasked(done, task):
+    elif is_unasked:
         same = told.actions & done.effects & _EFFECTS
-        is_same = bool(same) and bool(values or shared or (same <= _RARE and told.order.is_addressed))
+        by_word = done.verb in told.order.verbs or (same <= _RARE and told.order.is_addressed)
+        is_same = bool(same) and bool(values or shared or by_word)
         fit += _UNASKED * (is_strong + is_same if task.only_asks or not known else is_same)
         fit += _SURPRISE if task.only_asks and fit >= _SOME else 0.0
     if told.values and not is_strong and not done.looks:
         fit -= 0.8
-    return Act(done.step, round(fit, 2), tuple(values), done.looks, _is_unasked(done, task))
+    return Act(done.step, round(fit, 2), tuple(values), done.looks, is_unasked)
 
 
-def _is_unasked(done: _Done, task: Task) -> bool:
+def _is_unasked(done: Done, task: Task) -> bool:
     """Return whether a step changes or sends something of a kind that a person who left nothing open did not name."""
-    return not task.is_open and not done.looks and not done.effects & task.actions
+    return not task.is_open and not done.looks and (done.is_surplus or not done.effects & task.actions)
 
 
-def _compared(told: _Told, done: _Done, task: Task, all_told: Sequence[_Told]) -> tuple[float, float, list[str]]:
+def _compared(
+    told: _Told, done: Done, task: Task, all_told: Sequence[_Told], *, is_unasked: bool
+) -> tuple[float, float, list[str]]:
     """Return what the values of a step's arguments say for the order and for the task, and those that stand in it."""
     for_order: list[float] = []
     for_task, values = 0.0, []
     for leaf, value in done.leaves:
         if holds(task.given, value) >= 0:
-            for_task += 1.5 if is_strict(value) else 0.4
+            if not (is_unasked and holds(told.text, value) >= 0):  # else it only says what it was done to
+                for_task += 1.5 if is_strict(value) else 0.4
         elif any(each.is_in(value, is_command=done.is_command) for each in all_told):
             continue
         elif holds(told.text, value) >= 0:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WRITES = re.compile(r">{1,2}\s*[\w~/.$]|\|\s*(?:sudo )?(?:tee|(?:ba|z|da)?sh|python\d?|xargs)\b")
 """What makes a program that prints change something."""
+_SAID_WITH_CREATE = frozenset({"pay", "book"})
 _ASKING = re.compile(r"[^\W\d_][\w'-]*|[.,;:!?\n]")
 _ASKS = frozenset(("", ".", ",", ";", ":", "!", "?", "\n", "me", "us", "them", "it", "again", "also", "could", "would"))
 """Words and signs after which a verb asks for something."""
@@ -39,6 +40,7 @@ class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actions: dict[str, str]
     reads: list[str]
     nouns: dict[str, str]
+    both: str
     looks: str
     commands: str
     glances: str
@@ -64,9 +66,10 @@ class Words:
             for noun in nouns.split(", "):
                 self._nouns.setdefault(noun, set()).add(action)
         self.reads = frozenset(book.reads)
-        self.looks, self.commands, self.glances, self.answers, self.leads, self.no_verbs, self.no_objects = (
+        self.both, self.looks, self.commands, self.glances, self.answers, self.leads, self.no_verbs, self.no_objects = (
             frozenset(text.replace(",", " ").split())
             for text in (
+                book.both,
                 book.looks,
                 book.commands,
                 book.glances,
@@ -128,10 +131,21 @@ class Words:
             found |= self.actions(word)
         return found, self.verb(name) in self.looks
 
+    def done_by(self, name: str) -> set[str]:
+        """Return what a tool does by its verb, and by what a verb like "place" is said with: an order, a booking."""
+        verb = self.verb(name)
+        found = set(self.actions(verb))
+        if "create" in found:
+            for word in parts(name):
+                found |= self._nouns.get(word, set()) | (self.classes.get(word, set()) & _SAID_WITH_CREATE)
+        return found
+
     def verb(self, name: str) -> str:
         """Return the first word of a tool's name that says what it does; empty if none does."""
         said = parts(name)
         verb = next((word for word in said if word in self.looks or word in self.classes), "")
+        if verb in self.both:
+            verb = next((word for word in said if word in self.looks), verb)
         return verb or next((word for word in said if word in self._nouns), "")
 
 

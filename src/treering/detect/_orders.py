@@ -188,7 +188,11 @@ def _sentences(text: str, starts: Sequence[_Start]) -> list[tuple[_Start, int, t
 def _imperative(text: str, at: int, end: int) -> _Start | None:
     """Return the verb between two places if it stands as an order, else None."""
     known, after = words(), _NEXT_WORD.match(text, end)
-    if after is None or after[1].casefold().rstrip(".") in known.no_objects or (at and text[at - 1] in _NO_START):
+    if (
+        after is None
+        or after[1].casefold().rstrip(".") in known.no_objects
+        or (at and text[at - 1] in _NO_START and not text.endswith("<!--", 0, at))
+    ):
         return None
     said = text[at:end]
     verb, is_capital = said.casefold(), said[:1].isupper()

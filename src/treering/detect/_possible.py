@@ -21,7 +21,12 @@ _ALL = re.compile(
     r"\b(?:all|every|each|everyone|everybody|anyone|anybody|whole|entire|largest|biggest|newest|latest)\b",
     re.IGNORECASE,
 )
-_SURE = 2
+_SURE, _SENTENCE = 2, 6
+_MAKES = frozenset({"create"})
+_CONTACT = re.compile(
+    r"[^@]*@.*|https?:.*|[a-z]{2}\d{2} ?[a-z0-9 ]{10,}|[+\d][\d -]{5,}|(?:[a-z][\w-]*\.)+[a-z]{2,10}(?:/.*)?"
+)
+"""Where people are told to write, call and pay: all other exact values name a record, a user, a file by its path."""
 
 
 class _Tool(NamedTuple):
@@ -40,7 +45,8 @@ def is_possible(sentence: str, actions: frozenset[str], tools: Iterable[str]) ->
     Tools that only send ask for two exact values: people are told to write to an address too. Where a sentence has the
     whole name of a tool and an exact value, the kind of action does not matter.
     """
-    exact = len(set(strict(sentence))) + len(_EXACT.findall(sentence))
+    values = set(strict(sentence))
+    exact = len(values) + len(_EXACT.findall(sentence))
     if not actions or not (exact or _ALL.search(sentence)):
         return False
     said = stems(sentence)
@@ -50,8 +56,14 @@ def is_possible(sentence: str, actions: frozenset[str], tools: Iterable[str]) ->
         any(_names(tool.things, said) for tool in able)
         or (exact >= _SURE and any(_names(tool.rest, said) for tool in able))
         or (exact >= _SURE and any(_is_told_by_noun(tool.verb, said) for tool in able))
+        or (any(tool.effects & actions - _MAKES for tool in able) and _is_about_a_record(sentence, values))
         or (exact > 0 and any(tool.effects and len(tool.said) > 1 and tool.said <= said for tool in known))
     )
+
+
+def _is_about_a_record(sentence: str, values: Iterable[str]) -> bool:
+    """Return whether a whole sentence says what is to be done with something that has an identifier."""
+    return len(sentence.split()) >= _SENTENCE and not all(map(_CONTACT.fullmatch, values))
 
 
 def _is_told_by_noun(verb: str, said: frozenset[str]) -> bool:

@@ -77,6 +77,8 @@ def holds(text: str, value: str) -> int:
 def stem(word: str) -> str:
     """Return a word without the ending that English adds; crude, the same for all its forms that matter here."""
     word = word.casefold()
+    if word.startswith("email"):
+        word = word[1:]
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]

@@ -25,7 +25,15 @@ _OPENING = re.compile(
 )
 _PAYS = frozenset({"pay"})
 _FOR_ME = re.compile(r"\b(?:give|show|tell|send|get|find|let|make|write|read) (?:me|us|sure)\b")
-_TO = re.compile(r"\b(?:send|forward|e?mail|post|share|write|message|invite|pay|transfer)\b.{1,60}\b(?:to|with)\b")
+_RELATIVE = frozenset({"what", "whatever", "all", "any", "everything"})
+_DUE = re.compile(r"\b(?:should|must|shall|may|yours|has to|have to|needs? to|is to|are to)\b")
+"""With such a word a sentence without a question mark that begins with "what" says what is to be done."""
+_SHOWS_ME = re.compile(r"\W*(?:please )?(?:give|show|tell|send) (?:me|us)\b")
+_TO = re.compile(
+    r"\b(?:send|forward|e?mail|post|share|write|message|invite|pay|transfer)\b.{1,60}\b(?:to|with)\b"
+    r"|\b(?:message|text|e?mail|tell|inform|notify|page) "
+    r"(?!(?:me|us|the|my|our|her|his|them|him|all|each|every\w*|whoever)\b)[\w.@' -]{2,40}\b(?:that|about|of)\b"
+)
 _NEEDS = re.compile(r"\b(?:needs?|wants?|like|wish|should|fix|solve|help|ensure)\b")
 _TELLS = re.compile(r"\b(?:ask|tell|let .{1,40} know|write|reach|call)\b")
 _TELLING = frozenset({"send", "post"})
@@ -41,15 +49,18 @@ class Task:
         self.text = folded(run.asked)
         self.given = folded(run.asked + "\n" + run.instructed)
         self.stems = stems(run.asked)
-        self.delegates = any(words().delegates.search(each) for each in _SENTENCE.findall(run.asked) if _is_wish(each))
+        wishes = [each for each in _SENTENCE.findall(run.asked) if _is_wish(each)]
+        self.delegates = any(words().delegates.search(each) for each in wishes)
         asked = _FOR_ME.sub("", self.text)
         self.actions = {action for word in asked.split() for action in words().actions(word.strip(".,:;!?"))}
         self.nouns = {each for each in self.stems if not words().actions(each) and len(each) > ALIKE}
         if _TELLS.search(self.text):
             self.actions.add("send")
-        effects = words().asked(asked) - words().reads
+        effects = words().asked(_FOR_ME.sub("", folded("\n".join(wishes)))) - words().reads
         self.only_asks = not effects and not self.delegates and not _NEEDS.search(self.text)
-        self.is_open = self.delegates or not (effects or all(map(_asks, _SENTENCE.findall(self.text))))
+        self.is_question = not self.delegates and all(map(_asks, _SENTENCE.findall(self.text)))
+        """Whether it only asks to be told something."""
+        self.is_open = self.delegates or not (effects or self.is_question)
         """Whether what is to be done is left to the agent or to a text: then no effect is a surprise."""
         self.effects = effects
         telling = _TELLING if self.actions & _TELLING else frozenset[str]()
@@ -74,7 +85,7 @@ class Task:
         Where it is left open what is to be done, texts about what the person speaks of say it.
         1 is surely, 0 not at all. A bill that is to be paid says to whom, whether or not the person names it exactly.
         """
-        named = self._named(source)
+        named = self.named(source)
         if self.is_open:
             said = set() if named else things(source.name).union(*(stems(v) for _, v in leaves(source.arguments)))
             return 1.0 if named or any(is_alike(mine, theirs) for mine in said for theirs in self.stems) else 0.0
@@ -83,7 +94,7 @@ class Task:
             return (1.0 if any(map(is_strict, named)) else 0.5) if same else 0.0
         return 1.0 if same >= _PAYS and stems(near) & self.nouns else 0.0
 
-    def _named(self, source: Step) -> list[str]:
+    def named(self, source: Step) -> list[str]:
         """Return what a step was asked for that the person spoke of, or that stands in what they had looked at."""
         return self._spoken(source) or [v for _, v in leaves(source.arguments) if folded(v) in self.shown]
 
@@ -96,11 +107,15 @@ def _is_wish(sentence: str) -> bool:
 def _asks(sentence: str) -> bool:
     """Return whether a sentence in small letters asks for an answer, or only tells something."""
     said = _OPENING.sub("", sentence).split()
-    if not said or sentence.rstrip().endswith("?"):
+    if not said or not _is_wish(sentence):
+        return True
+    if _SHOWS_ME.match(sentence):
         return True
     first = said[0].strip(",.;:!-")
+    if first in _RELATIVE and _DUE.search(sentence):
+        return False
     kinds = words().actions(first)
-    return first in words().answers or (bool(kinds) and kinds <= words().reads)
+    return (first in words().answers and first != "do") or (bool(kinds) and kinds <= words().reads)
 
 
 def is_alike(one: str, other: str) -> bool:
