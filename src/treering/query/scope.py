@@ -86,8 +86,8 @@ class Scope:
             raise UserError(error.message, hint=error.hint, where=self.compiler.where(node.place)) from None
 
     def by_itself(self, value: Typed, node: Node) -> Typed:
-        """Return a value that needs no other row. Raises `UserError` for one that does, as `rand(3)` its place."""
-        if value.sql.find(exp.Window) is None:
+        """Return a value that needs no other row. Raises `UserError` for `rand(3)`, which needs the row's place."""
+        if not any(isinstance(part, Call) and part.name == "rand" and part.args for part in walk(node)):
             return value
         where = self.compiler.where(node.place)
         hint = "give it a name before, as in eval r = rand(3)"
