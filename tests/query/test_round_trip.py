@@ -43,7 +43,7 @@ def _grown(inner: st.SearchStrategy) -> st.SearchStrategy:
         st.builds(Binary, BINARY, inner, inner),
         st.builds(Unary, st.sampled_from(["not", "-"]), inner),
         st.builds(IsNull, inner, st.booleans()),
-        st.builds(In, inner, st.lists(inner, min_size=1, max_size=3).map(tuple), st.booleans()),
+        st.builds(In, inner, st.lists(LITERALS, min_size=1, max_size=3).map(tuple), st.booleans()),
         st.builds(Call, st.sampled_from(["coalesce", "position"]), st.tuples(inner, inner)),
     )
 

@@ -218,7 +218,7 @@ class Compiler:
 
     def aggregated(self, scope: Scope, node: Node) -> Typed:
         """Return the argument of an aggregate."""
-        return scope.typed(node)
+        return scope.by_itself(scope.typed(node), node)
 
     # Parts of expressions that need more than a scope
 

@@ -168,7 +168,8 @@ class Relation:
     itself, so it has to be asked for by `sequence`, `unasked` that the order is only how groups come; of it, the first
     `merged` keys are how a left join merges, which it does not where the rows are cut. `sides` are the tables of joins:
     what may stand before a field, and the columns it then names. `cut` says that a command has left rows out by their
-    place, `topped` that it did so in an order that was asked for, which no order followed.
+    place, `topped` that it did so in an order that was asked for, which no order followed. `sorted` is the table and
+    the columns right after a sort, and the order before it.
     """
 
     sql: exp.Select
@@ -185,6 +186,7 @@ class Relation:
     sides: tuple[tuple[frozenset[str], Mapping[str, Column]], ...] = ()
     cut: bool = False
     topped: bool = False
+    sorted: tuple[exp.Select, Mapping[str, Column], tuple[Order, ...]] | None = None
 
     @property
     def indexed(self) -> bool:
@@ -217,6 +219,12 @@ class Relation:
     def ordered(self, order: Sequence[Order]) -> Relation:
         """Return the relation in another order."""
         return replace(self, order=tuple(order), plain=False, unasked=False, merged=0, topped=False)
+
+    def unsorted(self) -> Relation:
+        """Return the relation in the order before a sort, if that was the last that was done."""
+        if self.sorted is None or self.sorted[0] is not self.sql or self.sorted[1] is not self.columns:
+            return self
+        return replace(self, order=self.sorted[2], sorted=None)
 
     def limited(self, count: int, offset: int = 0) -> Relation:
         """Return the first `count` rows after `offset`."""

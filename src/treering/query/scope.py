@@ -85,6 +85,14 @@ class Scope:
         except UserError as error:
             raise UserError(error.message, hint=error.hint, where=self.compiler.where(node.place)) from None
 
+    def by_itself(self, value: Typed, node: Node) -> Typed:
+        """Return a value that needs no other row. Raises `UserError` for `rand(3)`, which needs the row's place."""
+        if not any(isinstance(part, Call) and part.name == "rand" and part.args for part in walk(node)):
+            return value
+        where = self.compiler.where(node.place)
+        hint = "give it a name before, as in eval r = rand(3)"
+        raise UserError("what depends on a row's place cannot stand here", hint=hint, where=where)
+
     def column(self, name: Name) -> Column:
         """Return the column that `name` names. Raises `UserError` with the nearest name when there is none."""
         if (found := self.compiler.column(self.relation, name.name)) is not None:

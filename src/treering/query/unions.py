@@ -49,6 +49,16 @@ def union(parts: Sequence[Relation], compiler: Compiler, place: Place = (0, 0), 
     return Relation(sql, columns, (), sequence, plain=False, implicit=implicit, shuffled=True)
 
 
+def appended(parts: Sequence[Relation], compiler: Compiler, place: Place = (0, 0), *, widen: bool = False) -> Relation:
+    """Return the rows of all parts as `union` does, without the sort that a part ends with where it lacks no column.
+
+    OpenSearch's planner drops such a sort, unless its index has made it.
+    """
+    names = list(dict.fromkeys(name for part in parts for name in part.columns))
+    loose = [part if part.indexed or list(part.columns) != names else part.unsorted() for part in parts]
+    return union(loose, compiler, place, widen=widen)
+
+
 def _joined(selects: list[exp.Select]) -> exp.Query:
     found: exp.Query = selects[0]
     for select in selects[1:]:

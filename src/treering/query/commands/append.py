@@ -38,7 +38,7 @@ class Append:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Unite the rows; a search that begins with no source has none."""
         other = self.bracket.relation(compiler)
-        return relation if other is None else unions.union([relation, other], compiler, self.place)
+        return relation if other is None else unions.appended([relation, other], compiler, self.place)
 
 
 def parse(parser: Parser) -> Append:

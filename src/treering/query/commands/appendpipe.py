@@ -9,11 +9,10 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from treering.query import expressions, printer, unions
-from treering.query.commands.sort import Sort
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
@@ -36,14 +35,10 @@ class Appendpipe:
         return f"appendpipe [ {printer.pipeline(self.pipeline)} ]"
 
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
-        """Unite the rows with what the commands make of them; that they end sorted is not kept, as in OpenSearch."""
-        commands = self.pipeline.commands
-        if commands and isinstance(commands[-1], Sort) and not commands[-1].count:
-            added = compiler.continued(relation, commands[:-1])
-            compiler.continued(added, commands[-1:])
-        else:
-            added = compiler.continued(relation, commands)
-        return unions.union([relation, added], compiler, self.place)
+        """Unite the rows with what the commands make of them."""
+        # The index has no part in what these commands make.
+        added = replace(compiler.continued(relation, self.pipeline.commands), cut=True)
+        return unions.appended([relation, added], compiler, self.place)
 
 
 def parse(parser: Parser) -> Appendpipe:

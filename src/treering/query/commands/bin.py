@@ -7,7 +7,7 @@ Arguments:
     span: the width of a range: 10, 5m, log10
     minspan: the least width
     bins: how many ranges at most
-    aligntime: where ranges of time begin: earliest, latest or an instant
+    aligntime: an instant where a range of time begins; earliest and latest change nothing, as in OpenSearch
     start: the least number that is expected
     end: the greatest number that is expected
     as: the name of the column; the field's own if not said
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 NAMES = ("bin",)
 MIN_BINS, MAX_BINS = 2, 50_000
+_EDGES = ("earliest", "latest")  # as if nothing were said, as in OpenSearch
 _NO_UNITS = (None, "w", "q", "y")
 _LOG = re.compile(r"(\d*\.?\d*)(?:log(\d+\.?\d*|e)|ln)", re.IGNORECASE)
 
@@ -96,16 +97,12 @@ class Bin:
         if spans.canonical(unit) == "M" and value.type is not Type.TIME:
             # Months are named, not begun.
             return Typed(sql("strftime(:x, '%Y-%m')", x=spans.bucket(scope, size).sql), Type.STRING)
-        if not self.aligntime or spans.canonical(unit) == "d":
+        if self.aligntime.lower() in {"", *_EDGES} or spans.canonical(unit) == "d":
             return spans.bucket(scope, size)
-        return _aligned(value, spans.length_ns(amount, unit), self._origin(value, scope.compiler.now_ns))
+        return _aligned(value, spans.length_ns(amount, unit), self._origin(scope.compiler.now_ns))
 
-    def _origin(self, value: Typed, now_ns: int) -> exp.Expression:
+    def _origin(self, now_ns: int) -> exp.Expression:
         text = self.aligntime.lower()
-        stamp = coerce.instant_ns(value)
-        if text in {"earliest", "latest"}:
-            edge = "min" if text == "earliest" else "max"
-            return exp.Window(this=exp.Anonymous(this=edge, expressions=[stamp]))
         if re.fullmatch(r"\d+(\.\d+)?", text):
             return literal(round(float(text) * 1e9))
         moment = instants.modifier(self.aligntime, now_ns)

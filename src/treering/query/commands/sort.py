@@ -73,12 +73,13 @@ class Sort:
             ref = compiler.fresh()
             relation = replace(relation, sql=relation.wrapped(aliased(value.sql, ref)))
             orders.append(Order(computed(ref, value), key.descending, not key.descending))
-        relation = replace(relation.ordered([*orders, *relation.order]), plain=plain)
-        if self.count:
-            pushdown.newest(relation, self.count)
-            chain.limit(relation, self.count)
-            relation = relation.limited(self.count)
-        return replace(relation, plain=plain and not self.count)
+        before = relation.order
+        relation = replace(relation.ordered([*orders, *before]), plain=plain)
+        if not self.count:
+            return replace(relation, sorted=(relation.sql, relation.columns, before))
+        pushdown.newest(relation, self.count)
+        chain.limit(relation, self.count)
+        return relation.limited(self.count)
 
 
 def _formed(value: Typed, form: str) -> Typed:

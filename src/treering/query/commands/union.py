@@ -46,7 +46,7 @@ class Union:
         parts = [dataset.relation(compiler) for dataset in self.datasets]
         if not self.starts:
             parts.insert(0, relation)
-        found = unions.union(parts, compiler, self.place, widen=True)
+        found = unions.appended(parts, compiler, self.place, widen=True)
         return found.limited(self.most) if self.most else found
 
 

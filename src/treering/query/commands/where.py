@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from treering.query import expressions, printer, pushdown
+from treering.query.function import Typed
 from treering.query.scope import Scope
 from treering.query.syntax import Name, Relevance, Subsearch, walk
+from treering.query.types import Type
 
 if TYPE_CHECKING:
     from treering.query.compiler import Compiler
@@ -40,7 +42,8 @@ class Where:
     def lower(self, relation: Relation, compiler: Compiler) -> Relation:
         """Keep the rows for which the condition is true."""
         for part in pushdown.conjuncts(self.condition):
-            condition = Scope(relation, compiler).condition(part)
+            scope = Scope(relation, compiler)
+            condition = scope.by_itself(Typed(scope.condition(part), Type.BOOLEAN), part).sql
             if relation.plain:
                 pushdown.absorb(relation, part, condition, compiler)
             relation = relation.where(condition)

@@ -14,7 +14,7 @@ from treering.query import coerce, operators
 from treering.query.arguments import takes
 from treering.query.coerce import INSTANTS, INTEGERS, NUMBERS, sql_cast
 from treering.query.function import Function, Typed
-from treering.query.template import call, literal, typed
+from treering.query.template import call, literal, sql, typed
 from treering.query.types import Type
 
 if TYPE_CHECKING:
@@ -134,9 +134,11 @@ def _conv(x: Typed, source: Typed, target: Typed) -> Typed:
     return call("ppl_conv", Type.STRING, sql_cast(x.sql, Type.STRING), *bases)
 
 
-def _rand(_seed: Typed | None = None) -> Typed:
-    """A number from 0 to 1; a seed is allowed and does not make rows repeatable, as they come from several threads."""
-    return typed(Type.DOUBLE, "random()")
+def _rand(seed: Typed | None = None) -> Typed:
+    """A number from 0 to 1; with a seed the same ones each time, in the order of the rows."""
+    if seed is None:
+        return typed(Type.DOUBLE, "random()")
+    return call("ppl_seeded", Type.DOUBLE, sql_cast(seed.sql, Type.INT), sql("row_number() OVER ()"))
 
 
 def _arithmetic(sign: str, name: str) -> Function:

@@ -38,6 +38,7 @@ def all_natives() -> tuple[Native, ...]:
         labels,
         learned,
         places,
+        seeded,
         spantree,
         text,
         times,
@@ -59,5 +60,6 @@ def all_natives() -> tuple[Native, ...]:
         drifting,
         hashes,
         places,
+        seeded,
     )
     return tuple(native for part in parts for native in part.NATIVES)
