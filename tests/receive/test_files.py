@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from treering.core.clock import ManualClock, SystemClock
@@ -78,6 +78,7 @@ def test_records_do_not_depend_on_how_bytes_were_cut(parts: list[bytes], size: i
 
 
 @settings(deadline=None)  # the first example imports the parsers
+@example(b'{"resourceSpans":')
 @given(st.binary(max_size=400))
 def test_any_bytes_become_records_or_rejections(data: bytes) -> None:
     for kind in ("auto", "json", "otlp", "log"):

@@ -167,12 +167,13 @@ def _day(rule: Rule, ask: Ask, start_ns: int, end_ns: int, result: Backtest) -> 
         result.days[name] = result.days.get(name, 0) + 1
         result.entities[group] = result.entities.get(group, 0) + 1
     if windows and len(result.evidence) < _SHOWN:
-        shown = itertools.chain.from_iterable(_shown(rule, ask, found) for found in windows[:_SHOWN])
+        each = max(1, _SHOWN // len(windows))
+        shown = itertools.chain.from_iterable(_shown(rule, ask, found, each) for found in windows[:_SHOWN])
         result.evidence = [*result.evidence, *shown][:_SHOWN]
 
 
-def _shown(rule: Rule, ask: Ask, found: Window) -> Iterator[dict[str, Any]]:
-    """Yield a record of what a window of a group holds for each of the rule's conditions."""
+def _shown(rule: Rule, ask: Ask, found: Window, most: int) -> Iterator[dict[str, Any]]:
+    """Yield at most `most` records of what a window of a group holds for each of the rule's conditions."""
     group = "".join(
         f" | where cast({lexer.name(name)} as string) = {lexer.quote(value)}"
         for name, value in zip(rule.by, found.group, strict=True)
@@ -180,4 +181,4 @@ def _shown(rule: Rule, ask: Ask, found: Window) -> Iterator[dict[str, Any]]:
     )
     for condition in (condition for part in rule.parts for condition in part.condition):
         with contextlib.suppress(UserError):  # a field that no record has
-            yield from ask(f"{condition}{group} | head 1", found.first, found.last + 1)
+            yield from ask(f"{condition}{group} | head {most}", found.first, found.last + 1)

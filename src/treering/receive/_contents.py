@@ -159,8 +159,9 @@ class OtlpDocument(OtlpLines):
 
     def end(self) -> Found:
         """Return the records of the document."""
-        whole, self._pieces = b" ".join(b"".join(self._pieces).split(b"\n")), []
-        if self._size > LARGEST:
+        whole = b" ".join(b"".join(self._pieces).split(b"\n"))
+        size, self._pieces, self._size = self._size, [], 0
+        if size > LARGEST:
             return Found({}, [Rejected("OTLP request larger than 64 MB", whole[:PREVIEW])])
         found = Found()
         self._request(whole, found)
