@@ -113,10 +113,14 @@ class Outcome:
         return 2 * both / (2 * both + one + other) if both + one + other else 1.0
 
     def own_incident(self, happened: Happened) -> Incident | None:
-        """Return the incident with most of its findings, None when it has none or is more about something else."""
+        """Return the incident with most of its findings, None when it has none or is more about something else.
+
+        Of two with as many it is the one that has fewer others.
+        """
         mine = {finding.fingerprint for finding in self.of(happened)}
-        best = max(self.incidents, key=lambda incident: len(mine.intersection(incident.findings)), default=None)
-        if best is None or not mine.intersection(best.findings):
+        held = [(len(mine.intersection(one.findings)), -len(one.findings), one) for one in self.incidents]
+        most, _, best = max(held, key=lambda item: item[:2], default=(0, 0, None))
+        if best is None or not most:
             return None
         labels = [label for name in best.findings if (label := self.explained.get(name))]
         return best if max(labels, key=labels.count) == happened.id else None
