@@ -31,6 +31,7 @@ VERBS = {
         "sleep": rb"sleep~*\(",
     }.items()
 }
+FOLLOWED = VERBS | {f"or {digit}": re.compile(rb"or\W{1,16}\w{1,9}[^\w=]{0,16}=", re.IGNORECASE) for digit in range(10)}
 """What has to follow a word that is usual elsewhere."""
 WORDS = (
     *("`", "<", "powershell", "/dev/", "\\/dev", "\\u003c", "{{", "{%", "${", "#{", "/etc/", "__import__"),

@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import Meta
 
 from treering.core.config import Config as BaseConfig
-from treering.detect._active_forms import FORMS, READ_AS, SIGNS, VERBS, WORDS
+from treering.detect._active_forms import FOLLOWED, FORMS, READ_AS, SIGNS, WORDS
 from treering.detect._as_read import AsRead
 from treering.detect._fold import folded
 from treering.detect._grouped import Names, split
@@ -180,7 +180,7 @@ def _signed(rows: Rows, places: NDArray[np.int64]) -> list[int]:
     for number, row, start in SIGNS.found(answers._replace(data=answers.data.translate(READ_AS))):
         if row in found:
             continue
-        verb = VERBS.get(WORDS[number].rstrip(" \\/"))
+        verb = FOLLOWED.get(WORDS[number].rstrip(" \\/"))
         if verb is None or verb.match(answers.data, start, int(answers.ends[row])):
             found.add(row)
     return sorted(found)
