@@ -28,6 +28,7 @@ ALONE: list[dict[str, Any]] = [
     {"time": "2026-11-20T03:00:00Z", "level": "info", "message": "found", "results": RECORDS},
     {"model": "m", "data": [{"embedding": [1]}], "usage": {"total_tokens": 3}},
     {"object": "list", "data": [{"object": "embedding", "embedding": [1, 2]}]},
+    {"order": "A1", "items": [{"sku": 1}, {"sku": 2}]},
     {"items": []},
     {"items": [1, {"a": 2}]},
 ]
@@ -56,6 +57,14 @@ def test_a_record_that_holds_an_array_stays_one(whole: dict[str, Any]) -> None:
         (found,) = read(json.dumps(whole, indent=indent) + "\n")
         inside = found.get("attributes", found)
         assert {name for name in whole if name not in {"time", "level", "message"}} <= inside.keys()
+
+
+def test_what_no_list_says_of_itself_is_kept() -> None:
+    whole = {"items": [{"sku": 1}, {"sku": 2}], "order": "A1", "kind": "List", "metadata": {"page": 1}}
+    (found,) = read(json.dumps(whole) + "\n")
+    assert found["order"] == "A1"
+    printed = read(json.dumps(whole, indent=2) + "\n")
+    assert [one.get("sku", one.get("body")) for one in printed] == [1, 2, '"order": "A1",']
 
 
 def test_a_large_answer_and_one_whose_end_is_missing() -> None:

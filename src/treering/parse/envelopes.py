@@ -1,4 +1,8 @@
-"""JSON objects around an array of records, as APIs answer and clouds export: which they are, and what is in them."""
+"""JSON objects around an array of records, as APIs answer and clouds export: which they are, and what is in them.
+
+Only objects that say nothing but what such lists say of themselves: pages, counts, kinds. One with anything else is a
+record that holds an array, and stays one.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,6 @@ import re
 from typing import Any
 
 import msgspec
-
-from treering.parse.fields import LOG_NAMES
 
 DEEPEST = 2
 _NAMES = (
@@ -23,8 +25,17 @@ _OPENS = re.compile(
 )
 ARRAY = re.compile(rf'\s*"(?:{_NAMES})"\s*:\s*\[\s*\{{?\s*$')
 _KEY = re.compile(r'^\s*"((?:[^"\\]|\\.)*)"\s*:')
-# Answers of models hold arrays too, and are records themselves.
-_RECORDS = LOG_NAMES | {"model", "usage", "choices", "messages", "id"}
+# What lists of Kubernetes, OpenSearch, CloudWatch, OData, HAR, OpenAI, Langfuse, Loki and others say of themselves.
+_OF_LISTS = frozenset({
+    "kind", "apiVersion", "metadata", "object", "has_more", "hasMore", "first_id", "last_id", "next", "previous",
+    "prev", "next_page", "nextPage", "next_page_token", "nextPageToken", "nextToken", "next_token", "NextToken",
+    "nextLink", "nextForwardToken", "nextBackwardToken", "cursor", "cursors", "next_cursor", "nextCursor", "page",
+    "pages", "pageSize", "page_size", "per_page", "totalPages", "total_pages", "limit", "offset", "total", "totalCount",
+    "total_count", "totalItems", "count", "size", "took", "timed_out", "_shards", "_scroll_id", "pit_id", "max_score",
+    "status", "success", "errors", "warnings", "code", "version", "creator", "browser", "meta", "links", "_links",
+    "paging", "pagination", "resultType", "stats", "searchStatistics", "searchedLogStreams", "ResponseMetadata",
+    "$schema", "schemaVersion",
+})  # fmt: skip
 _HEAD = 65_536
 
 
@@ -46,18 +57,32 @@ def taken(line: str) -> list[str] | None:
 
 
 def _records(whole: dict[str, Any]) -> list[dict[str, Any]] | None:
-    if whole.keys() & _RECORDS:
-        return None
     held = [whole, *(whole[name] for name in _OUTER.split("|") if type(whole.get(name)) is dict)]
-    arrays = [one[name] for one in held for name in _NAMES.split("|") if type(one.get(name)) is list]
-    found: list[Any] = max(arrays, key=len, default=[])
-    return found if found and all(type(one) is dict for one in found) else None
+    arrays = [(name, one[name]) for one in held for name in _NAMES.split("|") if type(one.get(name)) is list]
+    name, found = max(arrays, key=lambda pair: len(pair[1]), default=("", []))
+    if not found or not all(type(one) is dict for one in found):
+        return None
+    around = [one for one in held if one.get(name) is found or any(inner is one for inner in whole.values())]
+    said = {key for one in (whole, *around) for key in one if one.get(key) is not found}
+    return found if all(map(is_of_lists, said)) else None
 
 
 def is_around(lines: list[str]) -> bool:
     """Whether an object that begins with these lines says nothing of its own that a record would."""
-    names = [found[1] for line in lines if (found := _KEY.match(line))]
-    return len(lines) < 100 and not _RECORDS & set(names)
+    keys = [(len(line) - len(line.lstrip()), found[1]) for line in lines if (found := _KEY.match(line))]
+    outermost = min(keys, default=(0, ""))[0]
+    return len(lines) < 100 and all(is_of_lists(name) for indent, name in keys if indent == outermost)
+
+
+def key_of(line: str) -> str | None:
+    """Return the name of the member that a line of printed JSON begins."""
+    found = _KEY.match(line)
+    return found[1] if found else None
+
+
+def is_of_lists(name: str) -> bool:
+    """Whether a list says something of itself under this name, or holds its records there."""
+    return name in _OF_LISTS or name.startswith("@odata.") or name in _OUTER.split("|") or name in _NAMES.split("|")
 
 
 def inner(line: str) -> str:

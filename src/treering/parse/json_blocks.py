@@ -32,7 +32,7 @@ class JsonBlocks:
         self._size = 0
         self._array = False
         self._around: bool | None = None
-        self._closing = 0
+        self._closing = self._outer = 0
 
     def feed(self, lines: Lines) -> Lines:
         """Return `lines` with printed JSON as one line per object; an unfinished object waits for its end."""
@@ -59,7 +59,7 @@ class JsonBlocks:
         if self._lines:
             self._go_on(text, raw, out)
         elif self._closing and not self._array:
-            self._close(text)
+            self._close(text, out)
         elif self._array and text.strip() in {"]", "],", ","}:
             self._array = text.strip() == ","
             self.joined += 1
@@ -97,7 +97,7 @@ class JsonBlocks:
             return
         if not self._array and text.rstrip().endswith("{") and (depth := self._opened(text)):
             self.joined += len(self._lines)
-            self._array, self._closing = True, depth
+            self._array, self._closing, self._outer = True, depth, depth
             self._begin("{", None)
             return
         self._lines.append(text)
@@ -115,12 +115,17 @@ class JsonBlocks:
             return 0
         return self._depth if envelopes.is_around(self._lines) else 0
 
-    def _close(self, text: str) -> None:
-        """Pass over what an object says after its records."""
-        self.joined += 1
+    def _close(self, text: str, out: Lines) -> None:
+        """Pass over what a list says of itself after its records; put out what it does not."""
+        name = envelopes.key_of(text)
+        if name is None or envelopes.is_of_lists(name) or self._closing > self._outer:
+            self.joined += 1
+        else:
+            _put(out, text.strip(), None)
         for mark in _MARKS.findall(text):
             self._closing += {"{": 1, "}": -1}.get(mark, 0)
         self._closing = max(0, self._closing)
+        self._outer = min(self._outer, self._closing)
 
     def _finish(self, out: Lines) -> None:
         block = " ".join(self._lines).strip()
