@@ -58,18 +58,16 @@ def taken(line: str) -> list[str] | None:
 
 def _records(whole: dict[str, Any]) -> list[dict[str, Any]] | None:
     held = [whole, *(whole[name] for name in _OUTER.split("|") if type(whole.get(name)) is dict)]
-    arrays = [(name, one[name]) for one in held for name in _NAMES.split("|") if type(one.get(name)) is list]
-    name, found = max(arrays, key=lambda pair: len(pair[1]), default=("", []))
+    arrays = [one[name] for one in held for name in _NAMES.split("|") if type(one.get(name)) is list]
+    found: list[Any] = max(arrays, key=len, default=[])
     if not found or not all(type(one) is dict for one in found):
         return None
-    around = [one for one in held if one.get(name) is found or any(inner is one for inner in whole.values())]
-    said = {key for one in (whole, *around) for key in one if one.get(key) is not found}
-    return found if all(map(is_of_lists, said)) else None
+    return found if all(is_of_lists(name) for one in held for name in one) else None
 
 
 def is_around(lines: list[str]) -> bool:
     """Whether an object that begins with these lines says nothing of its own that a record would."""
-    keys = [(len(line) - len(line.lstrip()), found[1]) for line in lines if (found := _KEY.match(line))]
+    keys = [(len(line) - len(line.lstrip()), name) for line in lines if (name := key_of(line)) is not None]
     outermost = min(keys, default=(0, ""))[0]
     return len(lines) < 100 and all(is_of_lists(name) for indent, name in keys if indent == outermost)
 
